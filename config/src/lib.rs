@@ -1,0 +1,49 @@
+//! What the operator meant.
+//!
+//! A [`Document`](document) is the file as written; a [`Config`] is what it means: defaults applied, names resolved,
+//! patterns compiled, nothing optional that has a default. Only `Config` leaves the crate. Loading reports every
+//! [`Problem`](problem::Problem) of a file at once.
+
+pub mod access;
+pub mod cache;
+pub mod control;
+pub mod distribution;
+pub mod ingest;
+pub mod listen;
+pub mod observe;
+pub mod origin;
+pub mod packaging;
+pub mod units;
+
+use std::path::PathBuf;
+
+/// Everything a server is built from; taken apart in `serve`, each station receives its own section.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where epochs, sequence numbers and the control token are kept. Absolute.
+    pub state_dir: PathBuf,
+    /// Addresses, TLS, connection limits.
+    pub listen: listen::Listen,
+    /// What may be published, an entry per RTMP application.
+    pub apps: Vec<ingest::App>,
+    /// Limits and timeouts of RTMP connections.
+    pub rtmp: ingest::Rtmp,
+    /// Segment, part and window lengths.
+    pub packaging: packaging::Packaging,
+    /// Public keys and key groups.
+    pub access: access::Access,
+    /// Memory for cached objects.
+    pub cache: cache::Cache,
+    /// Cache policies by name, the built-in ones included.
+    pub cache_policies: Vec<cache::CachePolicy>,
+    /// Response headers policies by name, the built-in ones included.
+    pub response_headers_policies: Vec<distribution::ResponseHeadersPolicy>,
+    /// Where answers come from.
+    pub origins: Vec<origin::Origin>,
+    /// Host names and their behaviors; exactly one is the default.
+    pub distributions: Vec<distribution::Distribution>,
+    /// The control address.
+    pub control: control::Control,
+    /// Logs.
+    pub observe: observe::Observe,
+}

@@ -1,0 +1,1 @@
+//! The port through which stored files are read; opens nothing itself.

@@ -1,0 +1,4 @@
+//! ISO base media files: a bounded reader, a writer, fragments and init segments.
+
+pub mod fragment;
+pub mod init;

@@ -1,0 +1,1 @@
+//! Where parts and segments begin; nothing else decides that.

@@ -1,0 +1,11 @@
+//! Levada: live and on-demand streaming through an edge cache that behaves like CloudFront.
+//!
+//! The modules in the order a request meets them; ARCHITECTURE.md tells the same story.
+
+pub mod passage;
+
+pub mod viewer;
+
+pub mod behavior;
+
+pub mod access;

@@ -1,0 +1,3 @@
+//! The `levada` binary: arguments and exit codes.
+
+fn main() {}

@@ -1,0 +1,58 @@
+//! A request whose viewer may have what it asks for.
+
+use std::sync::Arc;
+
+use super::Routed;
+use crate::access;
+
+/// The signature a viewer came with in the URL, as a manifest hands it on.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `Policy=…&Signature=…&Key-Pair-Id=…[&Hash-Algorithm=…]`, as received; never of a canned policy.
+    pub query: Arc<str>,
+    /// The key it was made with; only behaviors that trust it get the signature.
+    pub key_pair_id: Arc<str>,
+}
+
+/// A request that passed all restrictions; only such can be looked up or fetched.
+#[derive(Clone, Debug)]
+pub struct Admitted {
+    routed: Routed,
+    path: String,
+    query: Option<String>,
+    credentials: Option<Credentials>,
+}
+
+impl Admitted {
+    /// Made by `access` alone: `path` is canonical (percent-decoded once where legal, no dot segments), `query` has
+    /// no signing parameters left.
+    pub fn new(
+        _: access::Witness,
+        routed: Routed,
+        path: String,
+        query: Option<String>,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        Self { routed, path, query, credentials }
+    }
+
+    /// What was asked and under which rules.
+    pub const fn routed(&self) -> &Routed {
+        &self.routed
+    }
+
+    /// The canonical path: what cache keys and origins see.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The viewer's own query, signing parameters removed.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// What manifests hand on.
+    pub const fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+}

@@ -1,0 +1,53 @@
+//! What the cache found, with its reason.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::{Failure, Object};
+
+/// Why the cache went to the origin (`fwd` of RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forward {
+    /// Nothing was stored under the key.
+    UriMiss,
+    /// What was stored is stale.
+    Stale,
+    /// The policy keeps nothing.
+    Bypass,
+    /// The method is not for caches.
+    Method,
+}
+
+/// What the cache did (RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// From the store, fresh for `ttl` more.
+    Hit {
+        /// Freshness left.
+        ttl: Duration,
+    },
+    /// From the origin.
+    Miss {
+        /// Why.
+        forward: Forward,
+        /// What the origin said; none while it failed.
+        status: Option<StatusCode>,
+        /// Whether another request's fetch was joined.
+        collapsed: bool,
+        /// Whether the answer was kept.
+        stored: bool,
+    },
+}
+
+/// What the cache gives.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The object, or why there is none.
+    pub object: Result<Arc<Object>, Failure>,
+    /// What was done.
+    pub verdict: Verdict,
+    /// How old the object is; zero when it comes from the origin just now.
+    pub age: Duration,
+}

@@ -1,0 +1,86 @@
+//! What goes to an origin and what comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use http::{HeaderMap, StatusCode};
+
+/// Why an origin gave nothing, or not all.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Its deadline passed.
+    #[error("the origin took longer than {0:?}")]
+    TimedOut(Duration),
+    /// It ended before the length it had promised.
+    #[error("the origin ended after {got} of {promised} bytes")]
+    Truncated {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were promised.
+        promised: u64,
+    },
+    /// It could not be read.
+    #[error("the origin could not be read: {0}")]
+    Unreadable(String),
+    /// The memory for cached objects is all in use.
+    #[error("no memory left for the response")]
+    OutOfMemory,
+}
+
+/// How long an answer may be kept, as its origin says; none: the behavior's policy decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Never kept, not even for those who wait for the same.
+    Uncacheable,
+    /// Kept so long, whatever the policy says of errors.
+    For(Duration),
+    /// Its name is never used for other bytes.
+    Immutable,
+}
+
+/// The body of an origin's answer.
+pub enum FetchedBody {
+    /// All of it is here.
+    Whole(Vec<Bytes>),
+    /// It comes as it is made.
+    Growing(BoxStream<'static, Result<Bytes, Failure>>),
+}
+
+/// An origin's answer.
+pub struct Fetched {
+    /// Status.
+    pub status: StatusCode,
+    /// Fields, among them content type and validators; `content-length` is `length`.
+    pub headers: HeaderMap,
+    /// Octets of the whole body, when known before it comes.
+    pub length: Option<u64>,
+    /// The octets.
+    pub body: FetchedBody,
+    /// How long it may be kept.
+    pub lifetime: Option<Lifetime>,
+}
+
+/// One fetch, owned: it outlives the viewer who caused it.
+pub struct FetchPlan {
+    fetch: Box<dyn FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send>,
+}
+
+impl FetchPlan {
+    /// A plan that runs `fetch` when the cache asks for it.
+    pub fn new<F>(fetch: F) -> Self
+    where
+        F: FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send + 'static,
+    {
+        Self { fetch: Box::new(fetch) }
+    }
+
+    /// Goes to the origin.
+    ///
+    /// # Errors
+    /// [`Failure`] when no answer came.
+    pub async fn run(self) -> Result<Fetched, Failure> {
+        (self.fetch)().await
+    }
+}

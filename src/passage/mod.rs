@@ -1,0 +1,21 @@
+//! The types a request becomes on its way, each made only by its station.
+//!
+//! ```text
+//! viewer ─Request─▶ behavior ─Routed─▶ access ─Admitted─▶ cache, origin ─Answer─▶ respond
+//! ```
+//! A type that proves something is built with the `Witness` of the station that may say so; a `Witness` can be made
+//! nowhere else. Stations import this module and never each other.
+
+mod admitted;
+mod answer;
+mod fetch;
+mod object;
+mod request;
+mod routed;
+
+pub use admitted::{Admitted, Credentials};
+pub use answer::{Answer, Forward, Verdict};
+pub use fetch::{Failure, FetchPlan, Fetched, FetchedBody, Lifetime};
+pub use object::{Filler, Head, Object, Reader};
+pub use request::{Facts, Request, RequestId, Scheme};
+pub use routed::{Behavior, Distribution, Routed};

@@ -1,0 +1,75 @@
+//! A request that belongs to a behavior.
+
+use std::sync::Arc;
+
+use config::cache::CachePolicy;
+use config::distribution::{ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::units::PathPattern;
+
+use super::Request;
+use crate::behavior;
+
+/// A distribution as requests see it.
+#[derive(Debug)]
+pub struct Distribution {
+    /// For logs, metrics and cache keys.
+    pub id: String,
+    /// In the order they are tried; the last matches everything.
+    pub behaviors: Vec<Arc<Behavior>>,
+}
+
+/// A behavior with its policies looked up.
+#[derive(Debug)]
+pub struct Behavior {
+    /// Which paths are its.
+    pub path_pattern: PathPattern,
+    /// The origin's id.
+    pub target_origin: String,
+    /// Names of trusted key groups; empty: public.
+    pub trusted_key_groups: Vec<String>,
+    /// Cache key and lifetimes.
+    pub cache_policy: Arc<CachePolicy>,
+    /// What responses get beside.
+    pub response_headers_policy: Arc<ResponseHeadersPolicy>,
+    /// How manifests carry a signature on.
+    pub rewrite_manifests: RewriteManifests,
+    /// Whether http is allowed.
+    pub viewer_protocol_policy: ViewerProtocolPolicy,
+    /// Whether text is compressed.
+    pub compress: bool,
+}
+
+/// A request, the distribution it came for and the behavior its path chose.
+#[derive(Clone, Debug)]
+pub struct Routed {
+    request: Request,
+    distribution: Arc<Distribution>,
+    behavior: Arc<Behavior>,
+}
+
+impl Routed {
+    /// Made by `behavior` alone.
+    pub fn new(
+        _: behavior::Witness,
+        request: Request,
+        distribution: Arc<Distribution>,
+        behavior: Arc<Behavior>,
+    ) -> Self {
+        Self { request, distribution, behavior }
+    }
+
+    /// What was asked.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// For whom.
+    pub const fn distribution(&self) -> &Arc<Distribution> {
+        &self.distribution
+    }
+
+    /// Under which rules.
+    pub const fn behavior(&self) -> &Arc<Behavior> {
+        &self.behavior
+    }
+}

@@ -1,0 +1,5 @@
+//! viewer
+
+/// Proof that this station speaks; made here alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Witness(());
