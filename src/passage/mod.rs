@@ -10,6 +10,7 @@ mod admitted;
 mod answer;
 mod fetch;
 mod object;
+mod outcome;
 mod request;
 mod routed;
 
@@ -17,5 +18,6 @@ pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
 pub use fetch::{Failure, FetchPlan, Fetched, FetchedBody, Lifetime};
 pub use object::{Filler, Head, Object, Reader};
+pub use outcome::{Outcome, Served};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use routed::{Behavior, Distribution, Routed};

@@ -1,4 +1,20 @@
-//! viewer
+//! Where viewers come in: listeners, TLS, HTTP framing, slow and rude clients.
+//!
+//! Takes connections, gives a legal [`Request`](crate::passage::Request) to whoever serves, and writes the response.
+//! It knows nothing of distributions, signatures or caches.
+
+mod activity;
+mod connection;
+mod listener;
+mod peers;
+mod record;
+mod request;
+mod steady;
+pub mod tls;
+
+pub use listener::{Counter, Limits, Listener, Serve, Stats, Viewers, bind};
+pub use record::Record;
+pub use request::{Peer, Rude, read as read_request};
 
 /// Proof that this station speaks; made here alone.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,263 @@
+//! Listening sockets, and who may hold a connection.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use config::units::IpNetwork;
+use http_body::Body;
+use rustix::net::{AddressFamily, SocketType, sockopt};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::activity::Activity;
+use super::connection::{self, Shared};
+use super::peers::Peers;
+use super::record::Record;
+use super::request::Peer;
+use super::steady::Steady;
+use super::tls;
+use crate::passage::{Request, Scheme};
+
+/// A TLS handshake takes two round trips; who needs longer is not a viewer (http-edge.md 17).
+const TLS_HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections the kernel may hold for us while we are busy.
+const BACKLOG: i32 = 4096;
+
+/// What turns a request into a response.
+pub trait Serve: Send + Sync + 'static {
+    /// The response's octets.
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+
+    /// Answers one request; every failure is an answer too.
+    fn serve(&self, request: Request) -> impl Future<Output = http::Response<Self::Body>> + Send;
+}
+
+/// Bounds on viewers; each from `config::listen`.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Most connections at once.
+    pub max_connections: u32,
+    /// Most connections of one client at once.
+    pub max_connections_per_client: u32,
+    /// How long a request's head may take.
+    pub header_timeout: Duration,
+    /// How long a connection may idle.
+    pub keep_alive: Duration,
+    /// How long a viewer may take next to nothing of a response.
+    pub send_timeout: Duration,
+    /// Octets of a request's head.
+    pub max_header: usize,
+    /// Whose `X-Forwarded-*` is believed.
+    pub trusted_proxies: Vec<IpNetwork>,
+    /// Who is exempt from the bound per client.
+    pub trusted_clients: Vec<IpNetwork>,
+}
+
+/// Counts up.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn add(&self, amount: u64) {
+        self.0.fetch_add(amount, Ordering::Relaxed);
+    }
+
+    /// The count so far.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The books of this station.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Connections taken.
+    pub accepted: Counter,
+    /// Connections ended.
+    pub closed: Counter,
+    /// Connections turned away because the server or the client had its most.
+    pub turned_away: Counter,
+    /// TLS handshakes that failed or took too long.
+    pub failed_handshakes: Counter,
+    /// Connections closed because a request's head did not come in time.
+    pub slow_heads: Counter,
+    /// Requests that were refused before anyone asked whose they are.
+    pub rude: Counter,
+    /// Responses by the hundred of their status, 1xx first.
+    pub responses: [Counter; 5],
+    /// Octets of responses.
+    pub sent_bytes: Counter,
+    /// Responses the viewer did not take to their end.
+    pub aborted: Counter,
+}
+
+impl Stats {
+    pub(super) fn answered(&self, record: &Record) {
+        let hundred = usize::from(record.status.as_u16() / 100);
+        if let Some(counter) = self.responses.get(hundred.wrapping_sub(1)) {
+            counter.increment();
+        }
+        self.sent_bytes.add(record.sent_bytes);
+        if !record.complete {
+            self.aborted.increment();
+        }
+    }
+}
+
+/// A bound address that is not yet listened to.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    tls: Option<Arc<ServerConfig>>,
+}
+
+impl Listener {
+    /// Binds `address`; the unspecified address of either family takes both.
+    ///
+    /// # Errors
+    /// What the system says, with the address.
+    pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
+        let socket = bind(address).map_err(named)?;
+        Ok(Self { socket, tls })
+    }
+
+    /// Where it listens; tells the port when 0 was asked for.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+}
+
+/// A dual-stack listening socket for `address`.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listen = |address: SocketAddr| -> io::Result<TcpListener> {
+        let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+        let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+            sockopt::set_ipv6_v6only(&socket, false)?;
+        }
+        rustix::net::bind(&socket, &address)?;
+        rustix::net::listen(&socket, BACKLOG)?;
+        TcpListener::from_std(socket.into())
+    };
+    if address.ip().is_unspecified() {
+        let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port());
+        match listen(both) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {} // a system without IPv6
+            bound => return bound,
+        }
+    }
+    listen(address)
+}
+
+/// Everything that takes connections for one server.
+pub struct Viewers<S> {
+    shared: Arc<Shared<S>>,
+    permits: Arc<Semaphore>,
+    peers: Arc<Peers>,
+    connections: TaskTracker,
+}
+
+impl<S: Serve> Viewers<S> {
+    /// Viewers served by `serve`, each response written down by `journal`.
+    pub fn new(
+        serve: S,
+        limits: Limits,
+        stats: Arc<Stats>,
+        journal: impl Fn(Record) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(limits.max_connections as usize)),
+            peers: Peers::new(limits.max_connections_per_client, limits.trusted_clients.clone()),
+            connections: TaskTracker::new(),
+            shared: Arc::new(Shared { serve, limits, journal: Arc::new(journal), stats }),
+        }
+    }
+
+    /// Takes connections until `stop`; the listening socket closes then, connections drain.
+    pub async fn listen(&self, listener: Listener, stop: CancellationToken) {
+        let Listener { socket, tls } = listener;
+        let tls = tls.map(TlsAcceptor::from);
+        loop {
+            let accepted = tokio::select! {
+                it = socket.accept() => it,
+                () = stop.cancelled() => return,
+            };
+            match accepted {
+                Ok((stream, address)) => self.welcome(stream, address, tls.clone(), &stop),
+                Err(error) => {
+                    // Out of descriptors, or the viewer left already: waiting a little lets others finish.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+        stop: &CancellationToken,
+    ) {
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let stats = Arc::clone(&self.shared.stats);
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let (Some(permit), Some(place)) = (permit, self.peers.enter(address.ip())) else {
+            stats.turned_away.increment();
+            return;
+        };
+        // Without it the last packet of a response waits for an acknowledgement, 40 ms on common systems.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        stats.accepted.increment();
+        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        self.connections.spawn(async move {
+            let activity = Arc::new(Activity::new(Instant::now()));
+            let socket = Steady::new(stream, Arc::clone(&activity), shared.limits.send_timeout);
+            match tls {
+                None => {
+                    let peer = Peer { address, scheme: Scheme::Http };
+                    connection::run(socket, peer, None, activity, shared, stop).await;
+                }
+                Some(tls) => match tokio::time::timeout(TLS_HANDSHAKE, tls.accept(socket)).await {
+                    Ok(Ok(socket)) => {
+                        let names = tls::names(socket.get_ref().1);
+                        let peer = Peer { address, scheme: Scheme::Https };
+                        connection::run(socket, peer, names, activity, shared, stop).await;
+                    }
+                    Ok(Err(_)) | Err(_) => stats.failed_handshakes.increment(),
+                },
+            }
+            stats.closed.increment();
+            drop((permit, place));
+        });
+    }
+
+    /// Waits until the last connection has ended; call after every `listen` has returned.
+    pub async fn drained(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+}

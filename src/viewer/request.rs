@@ -1,0 +1,299 @@
+//! From what hyper framed to a request we are willing to judge (http-edge.md 15, 16, 21).
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::SystemTime;
+
+use config::units::IpNetwork;
+use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::uri::Authority;
+use http::{HeaderMap, Method, StatusCode, Uri, Version};
+
+use super::Witness;
+use crate::passage::{Facts, Request, RequestId, Scheme};
+
+/// CloudFront's bound on a URL (cloudfront.md 2.8).
+const MAX_URL: usize = 8192;
+
+/// Why a request is answered without asking whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rude {
+    /// The target has a byte that no URL may have.
+    #[error("the request target has an illegal character or a broken percent-triplet")]
+    Target,
+    /// Longer than 8192 bytes.
+    #[error("the URL is longer than {MAX_URL} bytes")]
+    TooLong,
+    /// No host, two hosts, or one that is none.
+    #[error("the Host is missing, given twice differently, or no host name")]
+    Host,
+    /// `CONNECT` or `TRACE`.
+    #[error("this method is not for caches")]
+    Method,
+    /// A body where none is taken.
+    #[error("a request for media has no body")]
+    Body,
+    /// Both lengths, or a transfer coding in HTTP/1.0.
+    #[error("the request's framing is ambiguous")]
+    Framing,
+}
+
+impl Rude {
+    /// The status that says so.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Target | Self::Host | Self::Framing => StatusCode::BAD_REQUEST,
+            Self::TooLong => StatusCode::URI_TOO_LONG,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+        }
+    }
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The socket's other end, IPv4-mapped addresses made IPv4.
+    pub address: SocketAddr,
+    /// Whether the connection is TLS.
+    pub scheme: Scheme,
+}
+
+/// Reads a request's head.
+///
+/// # Errors
+/// [`Rude`] when it must be answered at once.
+pub fn read(
+    head: http::request::Parts,
+    has_body: bool,
+    peer: Peer,
+    trusted_proxies: &[IpNetwork],
+    id: RequestId,
+    now: SystemTime,
+) -> Result<Request, Rude> {
+    if matches!(head.method, Method::CONNECT | Method::TRACE) {
+        return Err(Rude::Method);
+    }
+    judge_framing(&head)?;
+    if has_body {
+        return Err(Rude::Body);
+    }
+    let (path, query) = target(&head.uri)?;
+    let forwarded = Forwarded::read(&head.headers, peer, trusted_proxies);
+    let host = host(&head, forwarded.scheme)?;
+    Ok(Request::new(
+        Witness(()),
+        Facts {
+            id,
+            client: forwarded.client,
+            client_port: peer.address.port(),
+            scheme: forwarded.scheme,
+            method: head.method,
+            version: head.version,
+            host,
+            path,
+            query,
+            headers: head.headers,
+            received: now,
+        },
+    ))
+}
+
+/// hyper refuses most broken framing itself; these two it would repair silently.
+fn judge_framing(head: &http::request::Parts) -> Result<(), Rude> {
+    let coded = head.headers.contains_key(TRANSFER_ENCODING);
+    if coded && (head.headers.contains_key(CONTENT_LENGTH) || head.version == Version::HTTP_10) {
+        return Err(Rude::Framing);
+    }
+    Ok(())
+}
+
+fn target(uri: &Uri) -> Result<(String, Option<String>), Rude> {
+    let (path, query) = (uri.path(), uri.query());
+    if path.len() + query.map_or(0, |it| it.len() + 1) > MAX_URL {
+        return Err(Rude::TooLong);
+    }
+    if !path.starts_with('/') || !is_legal(path) || !query.is_none_or(is_legal) {
+        return Err(Rude::Target);
+    }
+    Ok((path.to_owned(), query.map(str::to_owned)))
+}
+
+/// Visible ASCII but `#` and `\`, and every `%` before two hexadecimal digits.
+fn is_legal(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let legal = match byte {
+            b'%' => {
+                let digit = |it: Option<u8>| it.is_some_and(|it| it.is_ascii_hexdigit());
+                digit(bytes.next()) && digit(bytes.next())
+            }
+            b'#' | b'\\' => false,
+            _ => byte.is_ascii_graphic(),
+        };
+        if !legal {
+            return false;
+        }
+    }
+    true
+}
+
+fn host(head: &http::request::Parts, scheme: Scheme) -> Result<String, Rude> {
+    let mut given = head.headers.get_all(HOST).iter();
+    let field = given.next();
+    if given.next().is_some() {
+        return Err(Rude::Host);
+    }
+    let field = match field {
+        Some(value) => Some(normal_host(value.to_str().map_err(|_| Rude::Host)?, scheme)?),
+        None => None,
+    };
+    let authority = match head.uri.authority() {
+        Some(it) => Some(normal_host(it.as_str(), scheme)?),
+        None => None,
+    };
+    match (authority, field) {
+        (Some(authority), Some(field)) if authority != field => Err(Rude::Host),
+        (Some(it), _) | (None, Some(it)) => Ok(it),
+        // HTTP/1.0 may come without a host; it goes to the default distribution.
+        (None, None) if head.version == Version::HTTP_10 => Ok(String::new()),
+        (None, None) => Err(Rude::Host),
+    }
+}
+
+/// Lower case, no trailing dot, no default port.
+fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
+    let authority: Authority = text.parse().map_err(|_| Rude::Host)?;
+    let legal = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_' | b':' | b'[' | b']');
+    if authority.host().is_empty() || !text.bytes().all(legal) {
+        return Err(Rude::Host);
+    }
+    let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
+    let default = match scheme {
+        Scheme::Http => 80,
+        Scheme::Https => 443,
+    };
+    match (authority.port(), authority.port_u16()) {
+        (Some(_), None) => Err(Rude::Host),
+        (_, Some(port)) if port != default => Ok(format!("{name}:{port}")),
+        _ => Ok(name),
+    }
+}
+
+/// What the proxy before us says of the viewer, when it is one we trust.
+struct Forwarded {
+    client: IpAddr,
+    scheme: Scheme,
+}
+
+impl Forwarded {
+    fn read(headers: &HeaderMap, peer: Peer, trusted: &[IpNetwork]) -> Self {
+        let is_trusted = |address: IpAddr| trusted.iter().any(|it| it.contains(address));
+        let own = Self { client: peer.address.ip(), scheme: peer.scheme };
+        if !is_trusted(own.client) {
+            return own;
+        }
+        // The rightmost address that is not one of our proxies: everything left of it a stranger may have written.
+        let client = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .rev()
+            .filter_map(|it| it.to_str().ok())
+            .flat_map(|it| it.rsplit(','))
+            .map_while(|it| it.trim().parse::<IpAddr>().ok())
+            .map(|it| it.to_canonical())
+            .find(|it| !is_trusted(*it))
+            .unwrap_or(own.client);
+        let scheme = match headers.get("x-forwarded-proto").map(http::HeaderValue::as_bytes) {
+            Some(b"https") => Scheme::Https,
+            Some(b"http") => Scheme::Http,
+            _ => own.scheme,
+        };
+        Self { client, scheme }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const PEER: Peer = Peer {
+        address: SocketAddr::new(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 4711),
+        scheme: Scheme::Http,
+    };
+
+    fn read_with(build: http::request::Builder, trusted: &[IpNetwork]) -> Result<Request, Rude> {
+        let head = build.body(()).unwrap().into_parts().0;
+        read(head, false, PEER, trusted, RequestId::new(1), UNIX_EPOCH)
+    }
+
+    fn check_host(uri: &str, host: Option<&str>, expected: Result<&str, Rude>) {
+        let mut build = http::Request::builder().uri(uri);
+        if let Some(host) = host {
+            build = build.header(HOST, host);
+        }
+        let found = read_with(build, &[]);
+        assert_eq!(found.as_ref().map(Request::host).map_err(|it| *it), expected, "{uri} {host:?}");
+    }
+
+    #[test]
+    fn a_host_is_lower_case_without_trailing_dot_or_default_port() {
+        check_host("/", Some("Example.COM"), Ok("example.com"));
+        check_host("/", Some("example.com.:80"), Ok("example.com"));
+        check_host("/", Some("example.com:8080"), Ok("example.com:8080"));
+        check_host("/", Some("[::1]:8080"), Ok("[::1]:8080"));
+    }
+
+    #[test]
+    fn a_host_that_is_missing_doubtful_or_contradicted_is_refused() {
+        check_host("/", None, Err(Rude::Host));
+        check_host("/", Some("user@example.com"), Err(Rude::Host));
+        check_host("/", Some("example.com:99999"), Err(Rude::Host));
+        check_host("http://a.example/", Some("b.example"), Err(Rude::Host));
+        let two = http::Request::builder().uri("/").header(HOST, "a").header(HOST, "a");
+        assert_eq!(read_with(two, &[]).err(), Some(Rude::Host));
+    }
+
+    #[test]
+    fn a_target_with_bytes_no_url_has_is_refused() {
+        let target = |path: &str| {
+            let build = http::Request::builder().uri(path).header(HOST, "a");
+            read_with(build, &[]).map(|it| (it.path().to_owned(), it.query().map(str::to_owned)))
+        };
+        assert_eq!(target("/a%2Fb?x=%7e"), Ok(("/a%2Fb".into(), Some("x=%7e".into()))));
+        assert_eq!(target("/a%2"), Err(Rude::Target));
+        assert_eq!(target("/a%zz"), Err(Rude::Target));
+        assert_eq!(target("/a?b=%"), Err(Rude::Target));
+        assert_eq!(target(&format!("/{}", "a".repeat(8192))), Err(Rude::TooLong));
+    }
+
+    #[test]
+    fn both_lengths_at_once_are_ambiguous_framing() {
+        let build = http::Request::builder()
+            .uri("/")
+            .header(HOST, "a")
+            .header(CONTENT_LENGTH, "0")
+            .header(TRANSFER_ENCODING, "chunked");
+        assert_eq!(read_with(build, &[]).err(), Some(Rude::Framing));
+    }
+
+    #[test]
+    fn forwarded_addresses_are_believed_of_trusted_proxies_alone() {
+        let build = || {
+            http::Request::builder()
+                .uri("/")
+                .header(HOST, "a")
+                .header("x-forwarded-for", "198.51.100.7, 203.0.113.9, 192.0.2.2")
+                .header("x-forwarded-proto", "https")
+        };
+        let trusted = [IpNetwork { address: "192.0.2.0".parse().unwrap(), prefix: 24 }];
+        let believed = read_with(build(), &trusted).unwrap();
+        assert_eq!(
+            (believed.client().to_string().as_str(), believed.scheme()),
+            ("203.0.113.9", Scheme::Https)
+        );
+        let stranger = read_with(build(), &[]).unwrap();
+        assert_eq!((stranger.client().to_string().as_str(), stranger.scheme()), ("192.0.2.1", Scheme::Http));
+    }
+}
