@@ -1,1 +1,5 @@
-//! DASH manifests (ISO 23009-1).
+//! DASH manifests (ISO 23009-1): a plain model, and its rendering.
+
+mod mpd;
+
+pub use mpd::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segment, Segments, Type};

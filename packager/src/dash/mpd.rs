@@ -1,0 +1,560 @@
+//! The model of an MPD and how it is written.
+//!
+//! Takes facts, gives text; knows no window and no asset. Every set is addressed by `SegmentTemplate` with a
+//! `SegmentTimeline`, the one form that is exact for segments of any length.
+
+use std::fmt::Write as _;
+use std::io;
+use std::time::{Duration, SystemTime};
+
+use quick_xml::Writer;
+use quick_xml::events::{BytesDecl, Event};
+
+use crate::codec::avc;
+use crate::media::{CodecConfig, Sync, Timescale, TrackKind, date_time};
+
+/// A manifest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mpd {
+    /// Whether it will change.
+    pub kind: Type,
+    /// What a player should hold before it begins: the longest segment is enough for a bandwidth that is a peak.
+    pub min_buffer: Duration,
+    /// At least the longest segment of the whole presentation, also of segments to come.
+    pub max_segment: Duration,
+    /// In order of time; at least one.
+    pub periods: Vec<Period>,
+}
+
+/// Whether a manifest will change.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Type {
+    /// All is here and stays.
+    Static {
+        /// From the first presented moment to the last.
+        duration: Duration,
+    },
+    /// Segments come and go.
+    Dynamic(Live),
+}
+
+/// What a manifest of a live broadcast says beside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// The wall clock at the manifest's time zero. It never changes for a broadcast, not after a reconnect and not
+    /// after a restart of the server: players that saw another value loop or stop.
+    pub availability_start: SystemTime,
+    /// When this text became true.
+    pub published: SystemTime,
+    /// How long a player may go on without asking again: about a segment.
+    pub update_period: Duration,
+    /// How far back segments stay.
+    pub time_shift: Duration,
+    /// How far behind the newest segment a player should play: three segments suit most.
+    pub delay: Duration,
+    /// Where players ask the time (`urn:mpeg:dash:utc:http-iso:2014`), such as `/.levada/time`.
+    pub clock: String,
+}
+
+/// A stretch of the presentation with one set of configurations.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Period {
+    /// Unique in the manifest and stable from one manifest to the next, such as a live epoch.
+    pub id: String,
+    /// Where it begins, from the manifest's time zero (`availability_start` when live).
+    pub start: Duration,
+    /// How long it lasts. Left out of the last period while it grows; said of an earlier one that ends before the
+    /// next begins, so that players jump the hole instead of waiting for segments in it.
+    pub duration: Option<Duration>,
+    /// Tracks, grouped.
+    pub sets: Vec<AdaptationSet>,
+}
+
+/// Representations a player may switch between: one content, cut at the same times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdaptationSet {
+    /// What all of them are.
+    pub kind: TrackKind,
+    /// Three letters of ISO 639-2; `und` is left out.
+    pub language: [u8; 3],
+    /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
+    pub starts_with: Sync,
+    /// Where the segments are.
+    pub segments: Segments,
+    /// At least one.
+    pub representations: Vec<Representation>,
+}
+
+/// The names and times of the segments of a set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segments {
+    /// What all times here count in.
+    pub timescale: Timescale,
+    /// The init segment's URI, relative to the manifest; `$RepresentationID$` is filled in by players.
+    pub initialization: String,
+    /// The segments' URI, with `$RepresentationID$` and `$Number$`: for a live epoch `$RepresentationID$/17-$Number$.m4s`.
+    pub media: String,
+    /// `$Number$` of the first segment listed; the others follow without a hole.
+    pub start_number: u64,
+    /// The media time at the period's start, constant for a period.
+    pub presentation_offset: u64,
+    /// In order, with their media times. They may leave holes in time.
+    pub timeline: Vec<Segment>,
+}
+
+/// When a segment plays, in ticks of its set's timescale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its first moment (its `tfdt` where no edit list shifts it).
+    pub start: u64,
+    /// How long it lasts.
+    pub duration: u64,
+}
+
+/// One encoding of a set's content.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Representation {
+    /// Unique in the period; stands in URIs.
+    pub id: String,
+    /// Bits per second at the peak.
+    pub bandwidth: u64,
+    /// How it is decoded.
+    pub config: CodecConfig,
+    /// Of video, when known.
+    pub frame_rate: Option<FrameRate>,
+}
+
+/// Pictures per second as a fraction, such as 30000/1001.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRate {
+    /// Pictures …
+    pub pictures: u32,
+    /// … in so many seconds.
+    pub seconds: u32,
+}
+
+impl Mpd {
+    /// The manifest as XML.
+    pub fn render(&self) -> String {
+        let mut writer = Writer::new_with_indent(Vec::with_capacity(4096), b' ', 1);
+        self.write(&mut writer).expect("memory takes every byte");
+        String::from_utf8(writer.into_inner()).expect("an XML writer given text writes text")
+    }
+
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+        let mut root = xml.create_element("MPD").with_attributes([
+            ("xmlns", "urn:mpeg:dash:schema:mpd:2011"),
+            ("profiles", "urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019"),
+        ]);
+        root = match &self.kind {
+            Type::Static { duration } => root.with_attributes([
+                ("type", "static"),
+                ("mediaPresentationDuration", &xs_duration(*duration)),
+            ]),
+            Type::Dynamic(live) => root.with_attributes([
+                ("type", "dynamic"),
+                ("availabilityStartTime", &*date_time(live.availability_start)),
+                ("publishTime", &date_time(live.published)),
+                ("minimumUpdatePeriod", &xs_duration(live.update_period)),
+                ("timeShiftBufferDepth", &xs_duration(live.time_shift)),
+                ("suggestedPresentationDelay", &xs_duration(live.delay)),
+            ]),
+        };
+        root.with_attribute(("maxSegmentDuration", &*xs_duration(self.max_segment)))
+            .with_attribute(("minBufferTime", &*xs_duration(self.min_buffer)))
+            .write_inner_content(|xml| {
+                self.periods.iter().try_for_each(|it| it.write(xml))?;
+                if let Type::Dynamic(live) = &self.kind {
+                    descriptor(xml, "UTCTiming", "urn:mpeg:dash:utc:http-iso:2014", &live.clock)?;
+                }
+                Ok(())
+            })?;
+        Ok(())
+    }
+}
+
+impl Period {
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        xml.create_element("Period")
+            .with_attributes([("id", &*self.id), ("start", &xs_duration(self.start))])
+            .with_attributes(self.duration.map(xs_duration).iter().map(|it| ("duration", &**it)))
+            .write_inner_content(|xml| {
+                self.sets.iter().enumerate().try_for_each(|(index, set)| set.write(xml, index))
+            })?;
+        Ok(())
+    }
+}
+
+impl AdaptationSet {
+    // Children in the order the schema demands: channel configuration, Role, SegmentTemplate, Representation.
+    fn write(&self, xml: &mut Writer<Vec<u8>>, index: usize) -> io::Result<()> {
+        let language = std::str::from_utf8(&self.language).ok().filter(|it| *it != "und");
+        let bounds = self.bounds();
+        xml.create_element("AdaptationSet")
+            .with_attributes([
+                ("id", &*index.to_string()),
+                ("contentType", self.kind.word()),
+                ("mimeType", &format!("{}/mp4", self.kind.word())),
+            ])
+            .with_attributes(language.map(|it| ("lang", it)))
+            .with_attribute(("segmentAlignment", "true"))
+            .with_attributes((self.starts_with == Sync::Key).then_some(("startWithSAP", "1")))
+            .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
+            .write_inner_content(|xml| {
+                descriptor(xml, "Role", "urn:mpeg:dash:role:2011", "main")?;
+                self.segments.write(xml)?;
+                self.representations.iter().try_for_each(|it| it.write(xml))
+            })?;
+        Ok(())
+    }
+
+    /// What holds for every representation of a video set, so that players can judge it before they read them.
+    fn bounds(&self) -> Vec<(&'static str, String)> {
+        let pictures: Vec<&avc::Config> = self
+            .representations
+            .iter()
+            .filter_map(|it| match &it.config {
+                CodecConfig::Avc(config) => Some(config),
+                CodecConfig::Aac(_) => None,
+            })
+            .collect();
+        let Some(largest) = pictures.iter().max_by_key(|it| it.width) else { return Vec::new() };
+        let height = pictures.iter().map(|it| it.height).max().unwrap_or(largest.height);
+        let (across, down) = reduced(largest.display_width, largest.display_height);
+        let mut bounds = vec![
+            ("par", format!("{across}:{down}")),
+            ("maxWidth", largest.width.to_string()),
+            ("maxHeight", height.to_string()),
+        ];
+        let rates: Option<Vec<FrameRate>> = self.representations.iter().map(|it| it.frame_rate).collect();
+        let fastest =
+            rates.unwrap_or_default().into_iter().max_by(|a, b| a.per_second().total_cmp(&b.per_second()));
+        bounds.extend(fastest.map(|it| ("maxFrameRate", it.text())));
+        bounds
+    }
+}
+
+impl Segments {
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let mut template = xml.create_element("SegmentTemplate").with_attributes([
+            ("timescale", &*self.timescale.hertz().to_string()),
+            ("initialization", &self.initialization),
+            ("media", &self.media),
+            ("startNumber", &self.start_number.to_string()),
+        ]);
+        if self.presentation_offset != 0 {
+            let offset = self.presentation_offset.to_string();
+            template = template.with_attribute(("presentationTimeOffset", &*offset));
+        }
+        template.write_inner_content(|xml| {
+            xml.create_element("SegmentTimeline").write_inner_content(|xml| {
+                let mut expected = None;
+                for run in self.timeline.chunk_by(|a, b| a.duration == b.duration && a.end() == b.start) {
+                    let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
+                    let (start, repeat) = (first.start.to_string(), (run.len() - 1).to_string());
+                    xml.create_element("S")
+                        .with_attributes((expected != Some(first.start)).then_some(("t", &*start)))
+                        .with_attribute(("d", &*first.duration.to_string()))
+                        .with_attributes((run.len() > 1).then_some(("r", &*repeat)))
+                        .write_empty()?;
+                    expected = Some(last.end());
+                }
+                Ok(())
+            })?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+impl Segment {
+    const fn end(self) -> u64 {
+        self.start.saturating_add(self.duration)
+    }
+}
+
+impl Representation {
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let element = xml.create_element("Representation").with_attributes([
+            ("id", &*self.id),
+            ("bandwidth", &self.bandwidth.to_string()),
+            ("codecs", &self.config.codec_string()),
+        ]);
+        match &self.config {
+            CodecConfig::Avc(config) => {
+                let (across, down) = config.sample_aspect.unwrap_or((1, 1));
+                element
+                    .with_attributes([
+                        ("width", &*config.width.to_string()),
+                        ("height", &config.height.to_string()),
+                        ("sar", &format!("{across}:{down}")),
+                    ])
+                    .with_attributes(
+                        self.frame_rate.map(FrameRate::text).iter().map(|it| ("frameRate", &**it)),
+                    )
+                    .write_empty()?;
+            }
+            CodecConfig::Aac(config) => {
+                element
+                    .with_attribute(("audioSamplingRate", &*config.sample_rate.to_string()))
+                    .write_inner_content(|xml| {
+                        let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
+                        // The value is a ChannelConfiguration of ISO 23003-3, where 7 means eight channels.
+                        let layout = if config.channels == 8 { 7 } else { config.channels };
+                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout.to_string())
+                    })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FrameRate {
+    /// The rate of pictures that each last `duration` ticks; nothing for zero.
+    pub fn of_duration(duration: u32, timescale: Timescale) -> Option<Self> {
+        let (pictures, seconds) = reduced(timescale.hertz(), duration);
+        (seconds != 0).then_some(Self { pictures, seconds })
+    }
+
+    /// As a number.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.pictures) / f64::from(self.seconds)
+    }
+
+    fn text(self) -> String {
+        match self.seconds {
+            1 => self.pictures.to_string(),
+            seconds => format!("{}/{seconds}", self.pictures),
+        }
+    }
+}
+
+/// The same ratio in the smallest numbers.
+const fn reduced(a: u32, b: u32) -> (u32, u32) {
+    let (mut divisor, mut rest) = (a, b);
+    while rest != 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    if divisor == 0 { (a, b) } else { (a / divisor, b / divisor) }
+}
+
+fn descriptor(xml: &mut Writer<Vec<u8>>, element: &str, scheme: &str, value: &str) -> io::Result<()> {
+    xml.create_element(element).with_attributes([("schemeIdUri", scheme), ("value", value)]).write_empty()?;
+    Ok(())
+}
+
+/// `xs:duration`, exact to the nanosecond and never with an exponent.
+fn xs_duration(it: Duration) -> String {
+    let mut text = format!("PT{}", it.as_secs());
+    if it.subsec_nanos() != 0 {
+        let decimals = format!("{:09}", it.subsec_nanos());
+        let _ = write!(text, ".{}", decimals.trim_end_matches('0'));
+    }
+    text + "S"
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::codec::aac;
+
+    fn video(id: &str, width: u16, height: u16, bandwidth: u64) -> Representation {
+        Representation {
+            id: id.into(),
+            bandwidth,
+            config: CodecConfig::Avc(avc::Config {
+                record: Bytes::from_static(&[1, 0x64, 0, 0x1f]),
+                display_width: width.into(),
+                display_height: height.into(),
+                width,
+                height,
+                sample_aspect: None,
+            }),
+            frame_rate: FrameRate::of_duration(3_003, Timescale::VIDEO),
+        }
+    }
+
+    fn audio() -> Representation {
+        Representation {
+            id: "a0".into(),
+            bandwidth: 134_000,
+            config: CodecConfig::Aac(aac::Config {
+                asc: Bytes::new(),
+                object_type: 2,
+                sample_rate: 48_000,
+                channels: 8,
+                frame_length: 1_024,
+            }),
+            frame_rate: None,
+        }
+    }
+
+    fn set(timescale: u32, timeline: &[(u64, u64)], representations: Vec<Representation>) -> AdaptationSet {
+        AdaptationSet {
+            kind: representations[0].config.kind(),
+            language: *b"und",
+            starts_with: Sync::Key,
+            segments: Segments {
+                timescale: Timescale::new(timescale).unwrap(),
+                initialization: "$RepresentationID$/init.mp4".into(),
+                media: "$RepresentationID$/$Number$.m4s".into(),
+                start_number: 0,
+                presentation_offset: 0,
+                timeline: timeline.iter().map(|&(start, duration)| Segment { start, duration }).collect(),
+            },
+            representations,
+        }
+    }
+
+    #[test]
+    fn a_static_manifest_lists_sets_with_exact_timelines() {
+        let mpd = Mpd {
+            kind: Type::Static { duration: Duration::new(18, 5_333_333) },
+            min_buffer: Duration::from_millis(6_016),
+            max_segment: Duration::from_millis(6_016),
+            periods: vec![Period {
+                id: "0".into(),
+                start: Duration::ZERO,
+                duration: None,
+                sets: vec![
+                    set(
+                        15_360,
+                        &[(0, 92_160), (92_160, 92_160), (184_320, 92_160)],
+                        vec![video("v0", 1_280, 720, 2_270_000), video("v1", 640, 360, 846_000)],
+                    ),
+                    AdaptationSet {
+                        language: *b"deu",
+                        ..set(48_000, &[(0, 288_768), (288_768, 287_744), (576_512, 287_744)], vec![audio()])
+                    },
+                ],
+            }],
+        };
+        insta::assert_snapshot!(mpd.render(), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="static" mediaPresentationDuration="PT18.005333333S" maxSegmentDuration="PT6.016S" minBufferTime="PT6.016S">
+         <Period id="0" start="PT0S">
+          <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" startWithSAP="1" par="16:9" maxWidth="1280" maxHeight="720" maxFrameRate="30000/1001">
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+           <SegmentTemplate timescale="15360" initialization="$RepresentationID$/init.mp4" media="$RepresentationID$/$Number$.m4s" startNumber="0">
+            <SegmentTimeline>
+             <S t="0" d="92160" r="2"/>
+            </SegmentTimeline>
+           </SegmentTemplate>
+           <Representation id="v0" bandwidth="2270000" codecs="avc1.64001f" width="1280" height="720" sar="1:1" frameRate="30000/1001"/>
+           <Representation id="v1" bandwidth="846000" codecs="avc1.64001f" width="640" height="360" sar="1:1" frameRate="30000/1001"/>
+          </AdaptationSet>
+          <AdaptationSet id="1" contentType="audio" mimeType="audio/mp4" lang="deu" segmentAlignment="true" startWithSAP="1">
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+           <SegmentTemplate timescale="48000" initialization="$RepresentationID$/init.mp4" media="$RepresentationID$/$Number$.m4s" startNumber="0">
+            <SegmentTimeline>
+             <S t="0" d="288768"/>
+             <S d="287744" r="1"/>
+            </SegmentTimeline>
+           </SegmentTemplate>
+           <Representation id="a0" bandwidth="134000" codecs="mp4a.40.2" audioSamplingRate="48000">
+            <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="7"/>
+           </Representation>
+          </AdaptationSet>
+         </Period>
+        </MPD>
+        "#);
+    }
+
+    #[test]
+    fn a_live_manifest_keeps_a_period_for_each_epoch() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let epoch = |id: &str, first: u64, timeline: &[(u64, u64)]| {
+            let mut it = set(90_000, timeline, vec![video("v0", 1_280, 720, 2_270_000)]);
+            it.segments.initialization = format!("$RepresentationID$/{id}.mp4");
+            it.segments.media = format!("$RepresentationID$/{id}-$Number$.m4s");
+            it.segments.start_number = first;
+            it.segments.presentation_offset = 7_000;
+            it.starts_with = Sync::Delta;
+            it
+        };
+        let mpd = Mpd {
+            kind: Type::Dynamic(Live {
+                availability_start: at(1_770_112_800),
+                published: at(1_770_116_400),
+                update_period: Duration::from_secs(2),
+                time_shift: Duration::from_secs(60),
+                delay: Duration::from_secs(6),
+                clock: "/.levada/time".into(),
+            }),
+            min_buffer: Duration::from_secs(2),
+            max_segment: Duration::from_secs(2),
+            periods: vec![
+                Period {
+                    id: "17".into(),
+                    start: Duration::ZERO,
+                    duration: Some(Duration::from_millis(4_500)),
+                    sets: vec![epoch("17", 261, &[(187_000, 180_000), (367_000, 45_000)])],
+                },
+                Period {
+                    id: "18".into(),
+                    start: Duration::from_secs(10),
+                    duration: None,
+                    sets: vec![epoch("18", 263, &[(7_000, 180_000), (190_000, 180_000)])],
+                },
+            ],
+        };
+        insta::assert_snapshot!(mpd.render(), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <MPD xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-live:2011,urn:mpeg:dash:profile:cmaf:2019" type="dynamic" availabilityStartTime="2026-02-03T10:00:00.000Z" publishTime="2026-02-03T11:00:00.000Z" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT60S" suggestedPresentationDelay="PT6S" maxSegmentDuration="PT2S" minBufferTime="PT2S">
+         <Period id="17" start="PT0S" duration="PT4.5S">
+          <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" par="16:9" maxWidth="1280" maxHeight="720" maxFrameRate="30000/1001">
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+           <SegmentTemplate timescale="90000" initialization="$RepresentationID$/17.mp4" media="$RepresentationID$/17-$Number$.m4s" startNumber="261" presentationTimeOffset="7000">
+            <SegmentTimeline>
+             <S t="187000" d="180000"/>
+             <S d="45000"/>
+            </SegmentTimeline>
+           </SegmentTemplate>
+           <Representation id="v0" bandwidth="2270000" codecs="avc1.64001f" width="1280" height="720" sar="1:1" frameRate="30000/1001"/>
+          </AdaptationSet>
+         </Period>
+         <Period id="18" start="PT10S">
+          <AdaptationSet id="0" contentType="video" mimeType="video/mp4" segmentAlignment="true" par="16:9" maxWidth="1280" maxHeight="720" maxFrameRate="30000/1001">
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+           <SegmentTemplate timescale="90000" initialization="$RepresentationID$/18.mp4" media="$RepresentationID$/18-$Number$.m4s" startNumber="263" presentationTimeOffset="7000">
+            <SegmentTimeline>
+             <S t="7000" d="180000"/>
+             <S t="190000" d="180000"/>
+            </SegmentTimeline>
+           </SegmentTemplate>
+           <Representation id="v0" bandwidth="2270000" codecs="avc1.64001f" width="1280" height="720" sar="1:1" frameRate="30000/1001"/>
+          </AdaptationSet>
+         </Period>
+         <UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/.levada/time"/>
+        </MPD>
+        "#);
+    }
+
+    #[test]
+    fn what_stands_in_an_attribute_cannot_leave_it() {
+        let mut representation = audio();
+        representation.id = "\"><x a='&".into();
+        let mpd = Mpd {
+            kind: Type::Static { duration: Duration::ZERO },
+            min_buffer: Duration::ZERO,
+            max_segment: Duration::ZERO,
+            periods: vec![Period {
+                id: "0".into(),
+                start: Duration::ZERO,
+                duration: None,
+                sets: vec![set(1, &[(0, 1)], vec![representation])],
+            }],
+        };
+        assert!(mpd.render().contains(r#"id="&quot;&gt;&lt;x a=&apos;&amp;""#));
+    }
+
+    #[test]
+    fn durations_are_exact_and_plain() {
+        assert_eq!(xs_duration(Duration::ZERO), "PT0S");
+        assert_eq!(xs_duration(Duration::from_millis(6_016)), "PT6.016S");
+        assert_eq!(xs_duration(Duration::new(90_000, 1)), "PT90000.000000001S");
+    }
+}
