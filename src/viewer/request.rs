@@ -172,10 +172,13 @@ fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
         Scheme::Http => 80,
         Scheme::Https => 443,
     };
-    match (authority.port(), authority.port_u16()) {
-        (Some(_), None) => Err(Rude::Host),
-        (_, Some(port)) if port != default => Ok(format!("{name}:{port}")),
-        _ => Ok(name),
+    let Some(port) = text.strip_prefix(authority.host()).and_then(|it| it.strip_prefix(':')) else {
+        return Ok(name);
+    };
+    match port.parse::<u16>() {
+        Ok(port) if port == default => Ok(name),
+        Ok(port) => Ok(format!("{name}:{port}")),
+        Err(_) => Err(Rude::Host),
     }
 }
 
