@@ -9,3 +9,5 @@ pub mod viewer;
 pub mod behavior;
 
 pub mod access;
+
+pub mod observe;

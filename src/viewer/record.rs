@@ -69,6 +69,13 @@ pub struct Record {
     pub outcome: Outcome,
 }
 
+impl Record {
+    /// CloudFront's `x-edge-result-type`: a response the viewer did not take to its end is an error.
+    pub const fn result(&self) -> &'static str {
+        if self.complete { self.outcome.served.word() } else { "Error" }
+    }
+}
+
 /// Where records go: a queue that drops and counts when it is full, never one that waits.
 pub(super) type Journal = Arc<dyn Fn(Record) + Send + Sync>;
 

@@ -1,0 +1,121 @@
+//! One line per request, written by one task behind a bounded queue.
+
+mod line;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use config::observe::{AccessLog as Settings, AccessLogFormat};
+use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio::sync::mpsc;
+
+use crate::viewer::Record;
+
+/// Records that may wait for the disk: about a second of a busy server. More are dropped and counted; a viewer never
+/// waits for a log.
+const QUEUE: usize = 16_384;
+/// Records taken from the queue at once, and written with one flush.
+const BATCH: usize = 256;
+
+/// Where records go; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    queue: mpsc::Sender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Record(Box<Record>),
+    Reopen,
+}
+
+impl AccessLog {
+    /// Opens the file; the second value writes until every clone of the first is gone.
+    ///
+    /// # Errors
+    /// When the file cannot be opened for appending, with its name.
+    pub async fn open(settings: &Settings) -> io::Result<(Self, Writer)> {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        let dropped = Arc::default();
+        let output = open(&settings.file, settings.format).await?;
+        let writer = Writer { entries, output, file: settings.file.clone(), format: settings.format };
+        Ok((Self { queue, dropped }, writer))
+    }
+
+    /// Writes `record` down soon, or counts that it could not.
+    pub fn record(&self, record: Record) {
+        if self.queue.try_send(Entry::Record(Box::new(record))).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens the file anew, for log rotation.
+    pub async fn reopen(&self) {
+        // A writer that is gone has nothing to reopen.
+        let _ = self.queue.send(Entry::Reopen).await;
+    }
+
+    /// Records that found the queue full.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+/// The task that writes.
+pub struct Writer {
+    entries: mpsc::Receiver<Entry>,
+    output: Output,
+    file: PathBuf,
+    format: AccessLogFormat,
+}
+
+type Output = BufWriter<Box<dyn AsyncWrite + Send + Unpin>>;
+
+impl Writer {
+    /// Writes until nobody can send any more. A write that fails is told once per run of failures.
+    pub async fn run(mut self) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut healthy = true;
+        while self.entries.recv_many(&mut batch, BATCH).await > 0 {
+            let written = self.write(&mut batch).await;
+            match &written {
+                Err(error) if healthy => {
+                    tracing::error!(file = %self.file.display(), %error, "the access log cannot be written");
+                }
+                _ => {}
+            }
+            healthy = written.is_ok();
+        }
+    }
+
+    async fn write(&mut self, batch: &mut Vec<Entry>) -> io::Result<()> {
+        for entry in batch.drain(..) {
+            match entry {
+                Entry::Record(record) => {
+                    self.output.write_all(line::line(&record, self.format).as_bytes()).await?;
+                }
+                Entry::Reopen => {
+                    self.output.flush().await?;
+                    self.output = open(&self.file, self.format).await?;
+                }
+            }
+        }
+        self.output.flush().await
+    }
+}
+
+async fn open(file: &Path, format: AccessLogFormat) -> io::Result<Output> {
+    if file == Path::new("-") {
+        return Ok(BufWriter::new(Box::new(tokio::io::stdout())));
+    }
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+    let mut output =
+        tokio::fs::OpenOptions::new().append(true).create(true).open(file).await.map_err(named)?;
+    if output.metadata().await?.len() == 0 {
+        output.write_all(line::head(format).as_bytes()).await?;
+    }
+    Ok(BufWriter::new(Box::new(output)))
+}
