@@ -1,0 +1,152 @@
+//! The multivariant playlist (RFC 8216bis 4.4.6).
+
+use std::fmt::{self, Write};
+
+/// One `EXT-X-STREAM-INF`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Relative URI of its media playlist.
+    pub uri: String,
+    /// Peak bits per second, the costliest rendition of its audio group included.
+    pub bandwidth: u64,
+    /// Mean bits per second.
+    pub average_bandwidth: Option<u64>,
+    /// Codec strings of everything a player of it decodes.
+    pub codecs: Vec<String>,
+    /// Displayed width and height; none for sound alone.
+    pub resolution: Option<(u32, u32)>,
+    /// Pictures per second.
+    pub frame_rate: Option<f64>,
+    /// `GROUP-ID` of its audio renditions; none when there are none.
+    pub audio_group: Option<String>,
+}
+
+/// One `EXT-X-MEDIA:TYPE=AUDIO`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AudioRendition {
+    /// `GROUP-ID`.
+    pub group: String,
+    /// What a player shows in its menu.
+    pub name: String,
+    /// RFC 5646 language tag; none when unknown.
+    pub language: Option<String>,
+    /// Whether a player takes it when its viewer chose none.
+    pub default: bool,
+    /// Channels of sound.
+    pub channels: u8,
+    /// Relative URI of its media playlist.
+    pub uri: String,
+}
+
+/// What the playlist promises of every segment in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segments {
+    /// Each begins with a key frame (`EXT-X-INDEPENDENT-SEGMENTS`).
+    Independent,
+    /// Nothing is promised.
+    Mixed,
+}
+
+/// The text of a multivariant playlist; players start with the first variant.
+pub fn render(variants: &[Variant], audio: &[AudioRendition], segments: Segments) -> String {
+    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
+    if segments == Segments::Independent {
+        out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+    }
+    for rendition in audio {
+        write_rendition(&mut out, rendition).expect("a String takes all that is written to it");
+    }
+    for variant in variants {
+        write_variant(&mut out, variant).expect("a String takes all that is written to it");
+    }
+    out
+}
+
+fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
+    write!(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"", Quoted(&it.group), Quoted(&it.name))?;
+    if let Some(language) = &it.language {
+        write!(out, ",LANGUAGE=\"{}\"", Quoted(language))?;
+    }
+    let default = if it.default { "YES" } else { "NO" };
+    writeln!(
+        out,
+        ",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\",URI=\"{}\"",
+        it.channels,
+        Quoted(&it.uri)
+    )
+}
+
+fn write_variant(out: &mut String, it: &Variant) -> fmt::Result {
+    write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", it.bandwidth)?;
+    if let Some(average) = it.average_bandwidth {
+        write!(out, ",AVERAGE-BANDWIDTH={average}")?;
+    }
+    write!(out, ",CODECS=\"{}\"", it.codecs.join(","))?;
+    if let Some((width, height)) = it.resolution {
+        write!(out, ",RESOLUTION={width}x{height}")?;
+    }
+    if let Some(frame_rate) = it.frame_rate {
+        write!(out, ",FRAME-RATE={frame_rate:.3}")?;
+    }
+    if let Some(group) = &it.audio_group {
+        write!(out, ",AUDIO=\"{}\"", Quoted(group))?;
+    }
+    // Without it Safari shows a captions button that leads nowhere.
+    writeln!(out, ",CLOSED-CAPTIONS=NONE\n{}", it.uri)
+}
+
+/// A quoted-string holds no quote and no line break (RFC 8216bis 4.2); there is no escape, so they are left out.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().filter(|it| !matches!(it, '"' | '\r' | '\n')).try_for_each(|it| f.write_char(it))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn video() -> Variant {
+        Variant {
+            uri: "video/index.m3u8".into(),
+            bandwidth: 2_200_000,
+            average_bandwidth: Some(2_000_000),
+            codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
+            resolution: Some((1280, 720)),
+            frame_rate: Some(30_000.0 / 1_001.0),
+            audio_group: Some("audio".into()),
+        }
+    }
+
+    #[test]
+    fn a_variant_with_an_audio_group_is_written_whole() {
+        let audio = AudioRendition {
+            group: "audio".into(),
+            name: "Say \"hi\"".into(),
+            language: Some("en".into()),
+            default: true,
+            channels: 2,
+            uri: "audio/index.m3u8".into(),
+        };
+        assert_eq!(
+            render(&[video()], &[audio], Segments::Mixed),
+            "#EXTM3U\n#EXT-X-VERSION:6\n\
+             #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say hi\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
+             CHANNELS=\"2\",URI=\"audio/index.m3u8\"\n\
+             #EXT-X-STREAM-INF:BANDWIDTH=2200000,AVERAGE-BANDWIDTH=2000000,CODECS=\"avc1.64001f,mp4a.40.2\",\
+             RESOLUTION=1280x720,FRAME-RATE=29.970,AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\nvideo/index.m3u8\n"
+        );
+    }
+
+    #[test]
+    fn an_independent_reader_reads_what_was_written() {
+        let text = render(&[video()], &[], Segments::Independent);
+        let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        assert!(read.independent_segments);
+        assert_eq!(read.variants[0].uri, "video/index.m3u8");
+        assert_eq!(read.variants[0].bandwidth, 2_200_000);
+        assert_eq!(read.variants[0].codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
+    }
+}

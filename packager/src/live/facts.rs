@@ -1,0 +1,73 @@
+//! What an operator may know of a broadcast.
+
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use crate::media::TrackKind;
+
+/// A snapshot of what a broadcast is and how it fares.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Its tracks, in the order video, audio.
+    pub tracks: Vec<TrackFacts>,
+    /// When its first publisher came.
+    pub started: Option<SystemTime>,
+    /// Who publishes now; none within the grace time.
+    pub publisher: Option<PublisherFacts>,
+    /// The mean distance of the newest key frames.
+    pub key_frame_interval: Option<Duration>,
+    /// What the operator or the publisher should change, one sentence each.
+    pub warnings: Vec<Warning>,
+    /// Discontinuities since the broadcast began.
+    pub discontinuities: u64,
+}
+
+/// One track of a broadcast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackFacts {
+    /// Video or audio.
+    pub kind: TrackKind,
+    /// The codec string of RFC 6381.
+    pub codec: String,
+    /// Displayed width and height; none for audio.
+    pub size: Option<(u32, u32)>,
+    /// Pictures per second over the last ten seconds; none for audio.
+    pub frame_rate: Option<f64>,
+    /// Samples per second of sound; none for video.
+    pub sample_rate: Option<u32>,
+    /// Channels of sound; none for video.
+    pub channels: Option<u8>,
+    /// Bits per second over the last ten seconds.
+    pub bit_rate: u64,
+}
+
+/// Who publishes a broadcast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublisherFacts {
+    /// Its address.
+    pub address: SocketAddr,
+    /// The encoder, as it names itself.
+    pub encoder: Option<String>,
+    /// When it came.
+    pub since: SystemTime,
+}
+
+/// Something about a broadcast that its operator would want to mend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Warning {
+    /// A segment had to be cut between key frames.
+    #[error(
+        "key frames are more than {target} s apart, so segments begin at pictures that need others before them; \
+         set \"Keyframe interval\" to 2 s in OBS (Settings, Output, Streaming; Advanced output mode), or -g in ffmpeg"
+    )]
+    SparseKeyFrames {
+        /// The target duration that could not wait for a key frame, in seconds.
+        target: u32,
+    },
+    /// A track stopped while the other went on.
+    #[error("the {} track has stopped, so the broadcast goes on without it", .0.word())]
+    TrackLost(TrackKind),
+    /// A record could not be kept.
+    #[error("the state directory cannot be written, so numbering restarts from the clock after a restart")]
+    Forgetful,
+}
