@@ -372,6 +372,8 @@ mod tests {
                 width,
                 height,
                 sample_aspect: None,
+                frame_rate: None,
+                colour: None,
             }),
             frame_rate: FrameRate::of_duration(3_003, Timescale::VIDEO),
         }
