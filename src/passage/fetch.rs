@@ -21,6 +21,18 @@ pub enum Failure {
         /// Bytes that were promised.
         promised: u64,
     },
+    /// It went on past the length it had promised.
+    #[error("the origin sent more than the {promised} bytes it had promised")]
+    Overlong {
+        /// Bytes that were promised.
+        promised: u64,
+    },
+    /// The fetch was ended from our side: its task stopped, or the server goes down.
+    #[error("the fetch was given up")]
+    GivenUp,
+    /// More fetches are under way than may be.
+    #[error("too many fetches are under way")]
+    Busy,
     /// It could not be read.
     #[error("the origin could not be read: {0}")]
     Unreadable(String),
@@ -65,6 +77,7 @@ pub struct Fetched {
 /// One fetch, owned: it outlives the viewer who caused it.
 pub struct FetchPlan {
     fetch: Box<dyn FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send>,
+    deadline: Option<Duration>,
 }
 
 impl FetchPlan {
@@ -73,7 +86,18 @@ impl FetchPlan {
     where
         F: FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send + 'static,
     {
-        Self { fetch: Box::new(fetch) }
+        Self { fetch: Box::new(fetch), deadline: None }
+    }
+
+    /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    /// When the origin answers at the latest, if it says so.
+    pub const fn deadline(&self) -> Option<Duration> {
+        self.deadline
     }
 
     /// Goes to the origin.
