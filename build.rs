@@ -13,7 +13,9 @@ fn main() {
     let root = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR for build scripts");
     let player = fs::read(Path::new(&root).join(PLAYER)).unwrap_or_default();
     if player.is_empty() {
-        println!("cargo::warning={PLAYER} is missing: the watch page will not play until `npm ci` and a new build");
+        println!(
+            "cargo::warning={PLAYER} is missing: the watch page will not play until `npm ci` and a new build"
+        );
     }
     fs::write(Path::new(&out).join("hls.js"), player).expect("OUT_DIR is writable");
 }

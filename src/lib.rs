@@ -10,4 +10,8 @@ pub mod behavior;
 
 pub mod access;
 
+pub mod origin;
+
+pub mod ledger;
+
 pub mod observe;
