@@ -9,11 +9,11 @@
 mod admitted;
 mod answer;
 mod budget;
+#[cfg(test)]
+pub(crate) mod example;
 mod fetch;
 mod object;
 mod outcome;
-mod places;
-mod reader;
 mod request;
 mod routed;
 
@@ -21,8 +21,7 @@ pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use fetch::{Failure, FetchPlan, Fetched, FetchedBody, Lifetime};
-pub use object::{Abandoned, Filler, Head, Object};
+pub use object::{Abandoned, Filler, Head, Object, Reader};
 pub use outcome::{Outcome, Served};
-pub use reader::Reader;
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use routed::{Behavior, Distribution, Routed};

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::Failure;
-use super::object::{Next, Shared};
+use super::state::{Next, Shared};
+use crate::passage::Failure;
 
 /// Follows an object from an offset, and wakes when more has come.
 pub struct Reader {

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 /// A slot per reader, used again when a reader leaves: a reader that is polled often while it waits takes one waker,
 /// not one a poll.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Places {
     slots: Vec<Option<Place>>,
     free: Vec<usize>,
@@ -17,6 +17,10 @@ struct Place {
 }
 
 impl Places {
+    pub(super) const fn new() -> Self {
+        Self { slots: Vec::new(), free: Vec::new() }
+    }
+
     /// A slot for a reader at `position`.
     pub(super) fn enter(&mut self, position: u64) -> usize {
         let place = Some(Place { position, waker: None });

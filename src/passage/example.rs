@@ -1,0 +1,107 @@
+//! Requests that passed all stations before the one under test.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use config::cache::{CachePolicy, Selection};
+use config::distribution::{Cors, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::units::PathPattern;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+
+use super::{Admitted, Behavior, Credentials, Distribution, Facts, Request, RequestId, Routed, Scheme};
+use crate::{access, behavior, viewer};
+
+/// A request to be, with the rules it comes under.
+pub(crate) struct Example {
+    pub(crate) facts: Facts,
+    pub(crate) behavior: Behavior,
+    pub(crate) distribution: &'static str,
+    pub(crate) credentials: Option<Credentials>,
+}
+
+impl Example {
+    /// `GET target`, under a policy that keys on nothing, allows every origin, compresses, and trusts nobody.
+    pub(crate) fn get(target: &str) -> Self {
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let facts = Facts {
+            id: RequestId::new(7),
+            client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            client_port: 4242,
+            scheme: Scheme::Https,
+            method: Method::GET,
+            version: Version::HTTP_11,
+            host: "video.example".to_owned(),
+            path: path.to_owned(),
+            query,
+            headers: HeaderMap::new(),
+            received: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
+        };
+        let cors = Cors {
+            allow_origins: vec!["*".to_owned()],
+            allow_methods: vec!["GET".to_owned(), "HEAD".to_owned(), "OPTIONS".to_owned()],
+            allow_headers: vec!["Range".to_owned()],
+            expose_headers: vec!["Age".to_owned(), "Date".to_owned()],
+            allow_credentials: false,
+            max_age: 86_400,
+        };
+        let behavior = Behavior {
+            path_pattern: PathPattern::everything(),
+            target_origin: "films".to_owned(),
+            trusted_key_groups: Vec::new(),
+            cache_policy: Arc::new(CachePolicy {
+                name: "example".to_owned(),
+                min_ttl: Duration::ZERO,
+                default_ttl: Duration::from_secs(86_400),
+                max_ttl: Duration::from_secs(31_536_000),
+                error_ttl: Duration::from_secs(10),
+                query: Selection::None,
+                headers: Vec::new(),
+                gzip: true,
+                brotli: true,
+            }),
+            response_headers_policy: Arc::new(ResponseHeadersPolicy {
+                name: "example".to_owned(),
+                cors: Some(cors),
+                custom_headers: Vec::new(),
+            }),
+            rewrite_manifests: RewriteManifests::No,
+            viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
+            compress: true,
+        };
+        Self { facts, behavior, distribution: "default", credentials: None }
+    }
+
+    pub(crate) fn method(mut self, method: Method) -> Self {
+        self.facts.method = method;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
+        let value = HeaderValue::from_str(value).expect("a test's value is legal");
+        self.facts.headers.append(HeaderName::from_static(name), value);
+        self
+    }
+
+    pub(crate) fn policy(mut self, change: impl FnOnce(&mut CachePolicy)) -> Self {
+        change(Arc::make_mut(&mut self.behavior.cache_policy));
+        self
+    }
+
+    pub(crate) fn routed(self) -> Routed {
+        let behavior = Arc::new(self.behavior);
+        let distribution =
+            Distribution { id: self.distribution.to_owned(), behaviors: vec![Arc::clone(&behavior)] };
+        let request = Request::new(viewer::Witness::in_tests(), self.facts);
+        Routed::new(behavior::Witness::in_tests(), request, Arc::new(distribution), behavior)
+    }
+
+    pub(crate) fn admitted(self) -> Admitted {
+        let (path, query) = (self.facts.path.clone(), self.facts.query.clone());
+        let credentials = self.credentials.clone();
+        Admitted::new(access::Witness::in_tests(), self.routed(), path, query, credentials)
+    }
+}

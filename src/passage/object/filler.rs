@@ -1,0 +1,122 @@
+//! The writing end of an object.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::state::{CHUNK_COST, Retention, Shared};
+use crate::passage::Failure;
+
+/// How far a fill that keeps nothing runs ahead of its slowest reader: enough to keep a fast link busy, little enough
+/// that a thousand such viewers fit in half a gigabyte.
+pub(super) const SLIDING_WINDOW: u64 = 512 * 1024;
+
+/// Nobody reads the object any more, and nobody can begin to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abandoned;
+
+/// Adds to an object; dropped before the end was said, the object has failed.
+#[derive(Debug)]
+pub struct Filler {
+    shared: Arc<Shared>,
+}
+
+impl Filler {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Makes sure, before they are read, that `bytes` more can be accepted.
+    pub fn reserve(&mut self, bytes: u64) -> bool {
+        self.shared.lock().reservation.as_mut().is_none_or(|it| it.cover(bytes + CHUNK_COST))
+    }
+
+    /// Adds a chunk and wakes those who wait for it.
+    ///
+    /// # Errors
+    /// [`Failure::OutOfMemory`] when the budget has no room for it, [`Failure::Overlong`] when more comes than the
+    /// head promised. The chunk is not accepted then, and the object may be failed or the push repeated.
+    pub fn push(&mut self, chunk: Bytes) -> Result<(), Failure> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let mut state = self.shared.lock();
+        let end = state.end + chunk.len() as u64;
+        if let Some(promised) = self.shared.head.length.filter(|&it| end > it) {
+            return Err(Failure::Overlong { promised });
+        }
+        if let Some(reservation) = &mut state.reservation
+            && !reservation.spend(chunk.len() as u64 + CHUNK_COST)
+        {
+            return Err(Failure::OutOfMemory);
+        }
+        state.push(chunk);
+        let waiting = state.readers.wake();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// From now on keeps only what the slowest reader has not read yet.
+    pub fn slide(&mut self) {
+        let mut state = self.shared.lock();
+        state.retention = Retention::Sliding;
+        state.let_go();
+    }
+
+    /// Waits until the object may take more: at once, unless it slides and its readers are behind.
+    ///
+    /// # Errors
+    /// [`Abandoned`] when it slides and nobody is left to read it.
+    pub async fn room(&mut self) -> Result<(), Abandoned> {
+        poll_fn(|context| self.poll_room(context)).await
+    }
+
+    pub(super) fn poll_room(&mut self, context: &Context<'_>) -> Poll<Result<(), Abandoned>> {
+        let mut state = self.shared.lock();
+        match state.retention {
+            Retention::All => Poll::Ready(Ok(())),
+            Retention::Sliding if !state.reachable && state.readers.is_empty() => Poll::Ready(Err(Abandoned)),
+            Retention::Sliding if state.end - state.start < SLIDING_WINDOW => Poll::Ready(Ok(())),
+            Retention::Sliding => {
+                state.filler = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Says that this was all.
+    ///
+    /// # Errors
+    /// [`Failure::Truncated`] when less came than the head promised; the object has failed then.
+    pub fn finish(self) -> Result<(), Failure> {
+        let mut state = self.shared.lock();
+        let got = state.end;
+        if let Some(promised) = self.shared.head.length.filter(|&it| it != got) {
+            drop(state);
+            let failure = Failure::Truncated { got, promised };
+            self.fail(failure.clone());
+            return Err(failure);
+        }
+        if let Some(whole) = state.complete() {
+            self.shared.whole.set(whole).expect("a filler finishes once");
+        }
+        let waiting = state.readers.wake();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        Ok(())
+    }
+
+    /// Says that no more will come, and why.
+    pub fn fail(self, failure: Failure) {
+        self.shared.fail(failure);
+    }
+}
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        self.shared.fail(Failure::GivenUp);
+    }
+}

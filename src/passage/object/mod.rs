@@ -1,0 +1,140 @@
+//! One growing object: a head, and chunks that may still come.
+//!
+//! ```text
+//! Filler ──push──▶ Object ◀──read── Reader (as many as like, from any offset)
+//!        ◀─room──            ──wake─▶
+//! ```
+//! A fill from a slow origin, a fragment being assembled and a stored answer are all this type. An object is growing,
+//! complete or failed, and a reader can always tell which: an unfinished object never looks like a clean end. Once
+//! complete it is read without a lock.
+
+mod filler;
+mod places;
+mod reader;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+pub use self::filler::{Abandoned, Filler};
+pub use self::reader::Reader;
+
+use self::state::{Retention, Shared};
+use super::{Lifetime, Reservation};
+
+/// What a head and an entry of the store cost beside the texts in them.
+const HEAD_COST: u64 = 512;
+
+/// What is known before the first octet of the body.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Status.
+    pub status: StatusCode,
+    /// Fields of the origin.
+    pub headers: HeaderMap,
+    /// Octets of the whole body, when known.
+    pub length: Option<u64>,
+    /// How long it may be kept, as its origin says.
+    pub lifetime: Option<Lifetime>,
+}
+
+impl Head {
+    /// Bytes of memory it takes.
+    pub fn cost(&self) -> u64 {
+        let field =
+            |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 64;
+        HEAD_COST + self.headers.iter().map(field).sum::<usize>() as u64
+    }
+}
+
+/// A head and a list of chunks that may still grow, with those who wait for more.
+#[derive(Debug)]
+pub struct Object {
+    shared: Arc<Shared>,
+}
+
+impl Object {
+    /// An object that is all here.
+    pub fn whole(head: Head, chunks: Vec<Bytes>) -> Arc<Self> {
+        let length = chunks.iter().map(|it| it.len() as u64).sum();
+        let (object, mut filler) = Self::growing(Head { length: Some(length), ..head });
+        for chunk in chunks {
+            filler
+                .push(chunk)
+                .expect("without a budget, and below the length counted above, all is accepted");
+        }
+        filler.finish().expect("the length was counted above");
+        object
+    }
+
+    /// An object whose octets are still to come.
+    pub fn growing(head: Head) -> (Arc<Self>, Filler) {
+        Self::grow(head, None)
+    }
+
+    /// An object whose octets are still to come, and are accepted only into what `reservation` can get.
+    pub fn growing_within(head: Head, reservation: Reservation) -> (Arc<Self>, Filler) {
+        Self::grow(head, Some(reservation))
+    }
+
+    fn grow(head: Head, reservation: Option<Reservation>) -> (Arc<Self>, Filler) {
+        let shared = Arc::new(Shared::new(head, reservation));
+        (Arc::new(Self { shared: Arc::clone(&shared) }), Filler::new(shared))
+    }
+
+    /// What is known before the first octet.
+    pub fn head(&self) -> &Head {
+        &self.shared.head
+    }
+
+    /// Octets of the whole body: promised, or counted once they are all here.
+    pub fn length(&self) -> Option<u64> {
+        self.head().length.or_else(|| match self.shared.whole.get() {
+            Some(whole) => Some(whole.length()),
+            None => self.shared.lock().length(),
+        })
+    }
+
+    /// All chunks, once they are all here and none was let go.
+    pub fn completed(&self) -> Option<&[Bytes]> {
+        self.shared.whole.get().map(|it| &*it.chunks)
+    }
+
+    /// Whether a reader may begin anywhere: an object that keeps nothing can be read once, forwards.
+    pub fn seekable(&self) -> bool {
+        self.shared.whole.get().is_some() || self.shared.lock().retention == Retention::All
+    }
+
+    /// Follows the octets of `range`; its end may be `u64::MAX` for "to the end".
+    pub fn read(self: &Arc<Self>, range: Range<u64>) -> Reader {
+        let end = self.length().map_or(range.end, |length| range.end.min(length));
+        let mut place = None;
+        if self.shared.whole.get().is_none() {
+            place = Some(self.shared.lock().readers.enter(range.start));
+        }
+        Reader::new(Arc::clone(&self.shared), range.start..end.max(range.start), place)
+    }
+
+    /// Follows all of it.
+    pub fn read_all(self: &Arc<Self>) -> Reader {
+        self.read(0..u64::MAX)
+    }
+}
+
+impl Drop for Object {
+    /// From here on only the readers there are can want more.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.reachable = false;
+        let filler = state.filler.take();
+        drop(state);
+        filler.into_iter().for_each(Waker::wake);
+    }
+}

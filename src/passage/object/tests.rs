@@ -1,0 +1,180 @@
+//! Growing, sliding, failing, and never looking whole before it is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake};
+
+use proptest::prelude::*;
+
+use super::filler::SLIDING_WINDOW;
+use super::*;
+use crate::passage::{Budget, Failure};
+
+fn head(length: Option<u64>) -> Head {
+    Head { status: StatusCode::OK, headers: HeaderMap::new(), length, lifetime: None }
+}
+
+/// What a reader has at this moment, and how it stands then.
+fn drain(reader: &mut Reader) -> (Vec<u8>, Poll<Result<(), Failure>>) {
+    let mut got = Vec::new();
+    loop {
+        match reader.poll_chunk(&Context::from_waker(Waker::noop())) {
+            Poll::Ready(Some(Ok(chunk))) => got.extend_from_slice(&chunk),
+            Poll::Ready(Some(Err(failure))) => return (got, Poll::Ready(Err(failure))),
+            Poll::Ready(None) => return (got, Poll::Ready(Ok(()))),
+            Poll::Pending => return (got, Poll::Pending),
+        }
+    }
+}
+
+fn check(reader: &mut Reader, bytes: &[u8], end: Poll<Result<(), Failure>>) {
+    assert_eq!(drain(reader), (bytes.to_vec(), end));
+}
+
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_reader_tells_more_from_complete_from_failed() {
+    let (object, mut filler) = Object::growing(head(None));
+    let mut reader = object.read_all();
+    check(&mut reader, b"", Poll::Pending);
+    filler.push(Bytes::from("stone")).unwrap();
+    check(&mut reader, b"stone", Poll::Pending);
+    filler.finish().unwrap();
+    check(&mut reader, b"", Poll::Ready(Ok(())));
+
+    let (object, mut filler) = Object::growing(head(None));
+    filler.push(Bytes::from("stone")).unwrap();
+    let mut reader = object.read_all();
+    filler.fail(Failure::TimedOut(std::time::Duration::from_secs(1)));
+    let failed = Poll::Ready(Err(Failure::TimedOut(std::time::Duration::from_secs(1))));
+    check(&mut reader, b"stone", failed);
+}
+
+#[test]
+fn a_dropped_filler_is_a_failure() {
+    let (object, filler) = Object::growing(head(None));
+    let mut reader = object.read_all();
+    drop(filler);
+    check(&mut reader, b"", Poll::Ready(Err(Failure::GivenUp)));
+}
+
+#[test]
+fn less_than_promised_is_a_failure_and_more_is_not_accepted() {
+    let (object, mut filler) = Object::growing(head(Some(4)));
+    filler.push(Bytes::from("sto")).unwrap();
+    let mut reader = object.read_all();
+    let truncated = Failure::Truncated { got: 3, promised: 4 };
+    assert_eq!(filler.finish(), Err(truncated.clone()));
+    check(&mut reader, b"sto", Poll::Ready(Err(truncated)));
+    assert!(object.completed().is_none());
+
+    let (_object, mut filler) = Object::growing(head(Some(4)));
+    assert_eq!(filler.push(Bytes::from("stone")), Err(Failure::Overlong { promised: 4 }));
+}
+
+#[test]
+fn an_end_that_was_counted_on_and_does_not_come_is_a_failure() {
+    let (object, mut filler) = Object::growing(head(None));
+    let mut reader = object.read(2..8);
+    filler.push(Bytes::from("stone")).unwrap();
+    filler.finish().unwrap();
+    check(&mut reader, b"one", Poll::Ready(Err(Failure::Truncated { got: 5, promised: 8 })));
+}
+
+#[test]
+fn a_reader_who_waits_wakes_once_a_chunk_however_often_it_was_polled() {
+    let (object, mut filler) = Object::growing(head(None));
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let mut reader = object.read_all();
+    for _ in 0..10 {
+        assert!(reader.poll_chunk(&Context::from_waker(&waker)).is_pending());
+    }
+    filler.push(Bytes::from("stone")).unwrap();
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_sliding_object_holds_what_its_slowest_reader_has_not_read() {
+    let budget = Budget::new(4 * SLIDING_WINDOW);
+    let (object, mut filler) = Object::growing_within(head(None), budget.reserve(0).unwrap());
+    filler.slide();
+    let mut fast = object.read_all();
+    let mut slow = object.read_all();
+    let block = Bytes::from(vec![7; SLIDING_WINDOW as usize]);
+    let context = Context::from_waker(Waker::noop());
+    assert_eq!(filler.poll_room(&context), Poll::Ready(Ok(())));
+    filler.push(block.clone()).unwrap();
+    assert!(filler.poll_room(&context).is_pending());
+    check(&mut fast, &block, Poll::Pending);
+    assert!(filler.poll_room(&context).is_pending());
+    check(&mut slow, &block, Poll::Pending);
+    assert_eq!(filler.poll_room(&context), Poll::Ready(Ok(())));
+    assert_eq!(budget.used(), 0);
+
+    filler.push(block).unwrap();
+    drop(object);
+    drop(fast);
+    assert!(filler.poll_room(&context).is_pending());
+    drop(slow);
+    assert_eq!(filler.poll_room(&context), Poll::Ready(Err(Abandoned)));
+    drop(filler);
+    assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn memory_that_is_not_there_is_not_accepted() {
+    let budget = Budget::new(200);
+    let (object, mut filler) = Object::growing_within(head(None), budget.reserve(0).unwrap());
+    assert!(filler.reserve(50));
+    assert!(!filler.reserve(150));
+    filler.push(Bytes::from(vec![0; 100])).unwrap();
+    assert_eq!(filler.push(Bytes::from(vec![0; 5])), Err(Failure::OutOfMemory));
+    let reader = object.read_all();
+    drop((object, filler));
+    assert_eq!(budget.used(), 196, "a reader still holds it");
+    drop(reader);
+    assert_eq!(budget.used(), 0);
+}
+
+proptest! {
+    /// However the octets are cut into chunks, and whenever readers come, each sees exactly its range.
+    #[test]
+    fn any_range_is_the_same_range_of_the_whole(
+        chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..12),
+        ranges in prop::collection::vec((0..100u64, 0..100u64, 0..12usize), 1..8),
+    ) {
+        let all = chunks.concat();
+        let total = all.len() as u64;
+        let (object, mut filler) = Object::growing(head(None));
+        let mut readers = Vec::new();
+        for (index, chunk) in chunks.iter().enumerate() {
+            for &(start, length, when) in &ranges {
+                if when == index {
+                    let end = (start + length).min(total).max(start.min(total));
+                    readers.push((start.min(total)..end, object.read(start.min(total)..end), Vec::new()));
+                }
+            }
+            filler.push(Bytes::from(chunk.clone())).unwrap();
+            for (_, reader, got) in &mut readers {
+                got.extend(drain(reader).0);
+            }
+        }
+        filler.finish().unwrap();
+        for (range, reader, got) in &mut readers {
+            let (rest, end) = drain(reader);
+            got.extend(rest);
+            prop_assert_eq!(end, Poll::Ready(Ok(())));
+            prop_assert_eq!(&got[..], &all[range.start as usize..range.end as usize]);
+        }
+        prop_assert_eq!(object.length(), Some(total));
+        prop_assert_eq!(object.completed().unwrap().concat(), all);
+    }
+}
