@@ -2,3 +2,5 @@
 
 pub mod fragment;
 pub mod init;
+mod sample_entry;
+mod writer;
