@@ -1,4 +1,16 @@
-//! behavior
+//! Whose request is it? From host and path to a distribution and one of its behaviors.
+//!
+//! Takes a [`Request`], gives a [`Routed`]. The path is made canonical here, before anyone chooses by it: were a
+//! behavior chosen by one spelling and the origin asked for another, `/public/%2e%2e/paid/film` would be public.
+
+mod path;
+mod table;
+
+pub use path::canonical;
+pub use table::Table;
+
+#[cfg(doc)]
+use crate::passage::{Request, Routed};
 
 /// Proof that this station speaks; made here alone.
 #[derive(Clone, Copy, Debug)]

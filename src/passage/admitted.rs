@@ -12,28 +12,27 @@ pub struct Credentials {
     pub query: Arc<str>,
     /// The key it was made with; only behaviors that trust it get the signature.
     pub key_pair_id: Arc<str>,
+    /// The URLs its policy covers, wildcards and all. None: every URL.
+    pub resource: Option<Arc<str>>,
 }
 
 /// A request that passed all restrictions; only such can be looked up or fetched.
 #[derive(Clone, Debug)]
 pub struct Admitted {
     routed: Routed,
-    path: String,
     query: Option<String>,
     credentials: Option<Credentials>,
 }
 
 impl Admitted {
-    /// Made by `access` alone: `path` is canonical (percent-decoded once where legal, no dot segments), `query` has
-    /// no signing parameters left.
+    /// Made by `access` alone: `query` has no signing parameters left.
     pub fn new(
         _: access::Witness,
         routed: Routed,
-        path: String,
         query: Option<String>,
         credentials: Option<Credentials>,
     ) -> Self {
-        Self { routed, path, query, credentials }
+        Self { routed, query, credentials }
     }
 
     /// What was asked and under which rules.
@@ -41,9 +40,9 @@ impl Admitted {
         &self.routed
     }
 
-    /// The canonical path: what cache keys and origins see.
+    /// The canonical path: what cache keys and origins see, [`Routed::path`].
     pub fn path(&self) -> &str {
-        &self.path
+        self.routed.path()
     }
 
     /// The viewer's own query, signing parameters removed.

@@ -75,6 +75,16 @@ impl Example {
         Self { facts, behavior, distribution: "default", credentials: None }
     }
 
+    /// `GET url`.
+    pub(crate) fn get_url(url: &str) -> Self {
+        let (scheme, rest) = url.split_once("://").expect("a test's URL is absolute");
+        let (host, target) = rest.split_at(rest.find('/').expect("a test's URL has a path"));
+        let mut example = Self::get(target);
+        example.facts.scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
+        example.facts.host = host.to_owned();
+        example
+    }
+
     pub(crate) fn method(mut self, method: Method) -> Self {
         self.facts.method = method;
         self
@@ -91,17 +101,23 @@ impl Example {
         self
     }
 
+    pub(crate) fn request(self) -> Request {
+        Request::new(viewer::Witness::in_tests(), self.facts)
+    }
+
+    /// Routed; the path counts as canonical.
     pub(crate) fn routed(self) -> Routed {
         let behavior = Arc::new(self.behavior);
         let distribution =
             Distribution { id: self.distribution.to_owned(), behaviors: vec![Arc::clone(&behavior)] };
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
-        Routed::new(behavior::Witness::in_tests(), request, Arc::new(distribution), behavior)
+        let path = request.path().to_owned();
+        Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)
     }
 
     pub(crate) fn admitted(self) -> Admitted {
-        let (path, query) = (self.facts.path.clone(), self.facts.query.clone());
+        let query = self.facts.query.clone();
         let credentials = self.credentials.clone();
-        Admitted::new(access::Witness::in_tests(), self.routed(), path, query, credentials)
+        Admitted::new(access::Witness::in_tests(), self.routed(), query, credentials)
     }
 }

@@ -14,8 +14,10 @@ pub(crate) mod example;
 mod fetch;
 mod object;
 mod outcome;
+mod refusal;
 mod request;
 mod routed;
+mod unrouted;
 
 pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
@@ -23,5 +25,7 @@ pub use budget::{Budget, Reservation};
 pub use fetch::{Failure, FetchPlan, Fetched, FetchedBody, Lifetime};
 pub use object::{Abandoned, Filler, Head, Object, Reader};
 pub use outcome::{Outcome, Served};
+pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use routed::{Behavior, Distribution, Routed};
+pub use unrouted::{PathFault, Unrouted};

@@ -18,6 +18,15 @@ pub struct Distribution {
     pub behaviors: Vec<Arc<Behavior>>,
 }
 
+impl Distribution {
+    /// The first behavior whose pattern matches a canonical path.
+    pub fn behavior(&self, path: &str) -> &Arc<Behavior> {
+        let (default, others) =
+            self.behaviors.split_last().expect("a distribution ends with its default behavior");
+        others.iter().find(|it| it.path_pattern.matches(path)).unwrap_or(default)
+    }
+}
+
 /// A behavior with its policies looked up.
 #[derive(Debug)]
 pub struct Behavior {
@@ -43,24 +52,33 @@ pub struct Behavior {
 #[derive(Clone, Debug)]
 pub struct Routed {
     request: Request,
+    path: String,
     distribution: Arc<Distribution>,
     behavior: Arc<Behavior>,
 }
 
 impl Routed {
-    /// Made by `behavior` alone.
+    /// Made by `behavior` alone, which chose by `path`: the canonical one.
     pub fn new(
         _: behavior::Witness,
         request: Request,
+        path: String,
         distribution: Arc<Distribution>,
         behavior: Arc<Behavior>,
     ) -> Self {
-        Self { request, distribution, behavior }
+        Self { request, path, distribution, behavior }
     }
 
     /// What was asked.
     pub const fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// The canonical path: one spelling for behaviors, signatures, cache keys and origins. It is still a URL path:
+    /// unreserved characters are decoded, other percent-triplets are in upper case, dot segments are gone, and no
+    /// triplet stands for a slash, a backslash, a control character or broken UTF-8.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// For whom.

@@ -1,0 +1,187 @@
+//! Host and path to behavior, compiled from the configuration.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use config::cache::CachePolicy;
+use config::distribution::ResponseHeadersPolicy;
+
+use super::{Witness, canonical};
+use crate::passage::{Behavior, Distribution, Request, Routed, Unrouted};
+
+/// Every distribution with its behaviors. Immutable: a reload builds another and swaps it whole.
+#[derive(Debug)]
+pub struct Table {
+    exact: HashMap<String, Arc<Distribution>>,
+    /// By what follows `*.`.
+    wildcard: HashMap<String, Arc<Distribution>>,
+    default: Arc<Distribution>,
+}
+
+impl Table {
+    /// Compiles distributions with the policies they name.
+    ///
+    /// # Panics
+    /// When a policy is not there or no distribution is the default, which `config` has made sure of.
+    pub fn new(
+        distributions: &[config::distribution::Distribution],
+        cache_policies: &[CachePolicy],
+        response_headers_policies: &[ResponseHeadersPolicy],
+    ) -> Self {
+        let policies = Policies {
+            cache: by_name(cache_policies, |it| &it.name),
+            response_headers: by_name(response_headers_policies, |it| &it.name),
+        };
+        let (mut exact, mut wildcard, mut default) = (HashMap::new(), HashMap::new(), None);
+        for meant in distributions {
+            let distribution = Arc::new(Distribution {
+                id: meant.id.clone(),
+                behaviors: meant.behaviors.iter().map(|it| policies.behavior(it)).collect(),
+            });
+            for alias in &meant.aliases {
+                match alias.strip_prefix("*.") {
+                    Some(parent) => wildcard.insert(parent.to_owned(), Arc::clone(&distribution)),
+                    None => exact.insert(alias.clone(), Arc::clone(&distribution)),
+                };
+            }
+            if meant.default {
+                default = Some(distribution);
+            }
+        }
+        Self { exact, wildcard, default: default.expect("the configuration names one default distribution") }
+    }
+
+    /// Finds the distribution by host and the behavior by canonical path.
+    ///
+    /// # Errors
+    /// [`Unrouted`] when the path has no canonical form.
+    pub fn route(&self, request: Request) -> Result<Routed, Unrouted> {
+        let path = match canonical(request.path()) {
+            Ok(it) => it,
+            Err(fault) => return Err(Unrouted::new(Witness(()), request, fault)),
+        };
+        let distribution = Arc::clone(self.distribution(request.host_name()));
+        let behavior = Arc::clone(distribution.behavior(&path));
+        Ok(Routed::new(Witness(()), request, path, distribution, behavior))
+    }
+
+    /// The distribution of a host name in lower case: the one that names it, else the one with the longest matching
+    /// `*.` alias, else the default. A `*` stands for any number of labels, as in CloudFront.
+    pub fn distribution(&self, host_name: &str) -> &Arc<Distribution> {
+        let parents = host_name.match_indices('.').filter_map(|(dot, _)| host_name.get(dot + 1..));
+        self.exact
+            .get(host_name)
+            .or_else(|| parents.into_iter().find_map(|it| self.wildcard.get(it)))
+            .unwrap_or(&self.default)
+    }
+}
+
+fn by_name<T: Clone>(policies: &[T], name: impl Fn(&T) -> &str) -> HashMap<String, Arc<T>> {
+    policies.iter().map(|it| (name(it).to_owned(), Arc::new(it.clone()))).collect()
+}
+
+/// The policies that behaviors name, each made once.
+struct Policies {
+    cache: HashMap<String, Arc<CachePolicy>>,
+    response_headers: HashMap<String, Arc<ResponseHeadersPolicy>>,
+}
+
+impl Policies {
+    fn behavior(&self, meant: &config::distribution::Behavior) -> Arc<Behavior> {
+        let known = "the configuration resolved the names of policies";
+        Arc::new(Behavior {
+            path_pattern: meant.path_pattern.clone(),
+            target_origin: meant.target_origin.clone(),
+            trusted_key_groups: meant.trusted_key_groups.clone(),
+            cache_policy: Arc::clone(self.cache.get(&meant.cache_policy).expect(known)),
+            response_headers_policy: Arc::clone(
+                self.response_headers.get(&meant.response_headers_policy).expect(known),
+            ),
+            rewrite_manifests: meant.rewrite_manifests,
+            viewer_protocol_policy: meant.viewer_protocol_policy,
+            compress: meant.compress,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passage::example::Example;
+
+    /// Each distribution has two behaviors, `/live/*` and `*`, whose origins are named after it.
+    fn table(aliases: &[&[&str]]) -> Table {
+        let like = Example::get("/").behavior;
+        let behavior = |pattern: &str, origin: String| config::distribution::Behavior {
+            path_pattern: pattern.parse().unwrap(),
+            target_origin: origin,
+            trusted_key_groups: Vec::new(),
+            cache_policy: like.cache_policy.name.clone(),
+            response_headers_policy: like.response_headers_policy.name.clone(),
+            rewrite_manifests: like.rewrite_manifests,
+            viewer_protocol_policy: like.viewer_protocol_policy,
+            compress: like.compress,
+        };
+        let distribution = |(at, aliases): (usize, &&[&str])| config::distribution::Distribution {
+            id: aliases[0].to_owned(),
+            aliases: aliases.iter().map(|&it| it.to_owned()).collect(),
+            default: at == 0,
+            behaviors: vec![
+                behavior("/live/*", format!("{} live", aliases[0])),
+                behavior("*", format!("{} rest", aliases[0])),
+            ],
+        };
+        Table::new(
+            &aliases.iter().enumerate().map(distribution).collect::<Vec<_>>(),
+            &[CachePolicy::clone(&like.cache_policy)],
+            &[ResponseHeadersPolicy::clone(&like.response_headers_policy)],
+        )
+    }
+
+    fn check(url: &str, expected: &str) {
+        let table = table(&[
+            &["first.example"],
+            &["a.example.com", "b.example.com"],
+            &["*.example.com"],
+            &["*.b.example.com"],
+        ]);
+        let routed = table.route(Example::get_url(url).request()).unwrap();
+        assert_eq!(routed.behavior().target_origin, expected, "{url}");
+    }
+
+    #[test]
+    fn an_exact_alias_wins_over_a_wildcard_and_a_longer_wildcard_over_a_shorter() {
+        check("http://a.example.com/x", "a.example.com rest");
+        check("http://b.example.com:8080/x", "a.example.com rest");
+        check("http://c.example.com/x", "*.example.com rest");
+        check("http://c.d.example.com/x", "*.example.com rest");
+        check("http://c.b.example.com/x", "*.b.example.com rest");
+    }
+
+    #[test]
+    fn unknown_hosts_and_bare_addresses_go_to_the_default_distribution() {
+        check("http://example.com/x", "first.example rest");
+        check("http://badexample.com/x", "first.example rest");
+        check("http://192.0.2.1:8080/x", "first.example rest");
+        check("http://[::1]:8080/x", "first.example rest");
+        check("http:///x", "first.example rest");
+    }
+
+    #[test]
+    fn the_first_behavior_whose_pattern_matches_the_canonical_path_is_chosen() {
+        check("http://first.example/live/a", "first.example live");
+        check("http://first.example/%6Cive/a", "first.example live");
+        check("http://first.example/x/%2e%2e/live/a", "first.example live");
+        check("http://first.example/live/../a", "first.example rest");
+        check("http://first.example//live/a", "first.example rest");
+    }
+
+    #[test]
+    fn a_path_without_canonical_form_is_routed_nowhere() {
+        let unrouted = table(&[&["first.example"]])
+            .route(Example::get_url("http://first.example/live%2Fa").request())
+            .unwrap_err();
+        assert_eq!(unrouted.fault(), crate::passage::PathFault::Separator);
+        assert_eq!(unrouted.request().path(), "/live%2Fa");
+    }
+}
