@@ -15,3 +15,5 @@ pub mod origin;
 pub mod ledger;
 
 pub mod observe;
+
+pub mod control;

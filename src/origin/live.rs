@@ -44,7 +44,7 @@ impl Live {
                 found(content_type, chunks, etag.as_deref(), lifetime)
             }
             Answer::NotFound { remember } => missing(remember),
-            Answer::Bad(reason) => plain(StatusCode::BAD_REQUEST, &reason),
+            Answer::Bad(reason) => plain(StatusCode::BAD_REQUEST, reason),
             Answer::Unavailable => plain(StatusCode::SERVICE_UNAVAILABLE, "it did not come in time"),
         }
     }

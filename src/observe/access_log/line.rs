@@ -197,45 +197,48 @@ fn timestamp(time: SystemTime) -> jiff::Timestamp {
     jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::MAX)
 }
 
+/// A record of an ordinary hit, for tests.
+#[cfg(test)]
+pub(crate) fn example_record() -> Record {
+    Record {
+        id: crate::passage::RequestId::new(7),
+        received: UNIX_EPOCH + Duration::from_millis(1_767_323_045_500),
+        client: "192.0.2.1".parse().unwrap(),
+        client_port: 4711,
+        scheme: crate::passage::Scheme::Https,
+        method: http::Method::GET,
+        version: Version::HTTP_2,
+        host: "media.example".into(),
+        path: "/vod/a%20b.m4s".into(),
+        query: Some("x=1&y=[2]".into()),
+        referer: None,
+        user_agent: Some("Mozilla/5.0 (X11)".into()),
+        forwarded_for: None,
+        tls: Some(("TLSv1.3", "TLS_AES_128_GCM_SHA256")),
+        received_bytes: 300,
+        status: http::StatusCode::PARTIAL_CONTENT,
+        content_type: Some("video/mp4".into()),
+        content_length: Some(100),
+        range: Some((0, 99)),
+        sent_bytes: 420,
+        first_byte: Duration::from_millis(2),
+        total: Duration::from_millis(1500),
+        complete: true,
+        outcome: crate::passage::Outcome {
+            served: crate::passage::Served::Hit,
+            reason: None,
+            distribution: "media".into(),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::{Method, StatusCode};
-
     use super::*;
-    use crate::passage::{Outcome, RequestId, Scheme, Served};
-
-    fn record() -> Record {
-        Record {
-            id: RequestId::new(7),
-            received: UNIX_EPOCH + Duration::from_millis(1_767_323_045_500),
-            client: "192.0.2.1".parse().unwrap(),
-            client_port: 4711,
-            scheme: Scheme::Https,
-            method: Method::GET,
-            version: Version::HTTP_2,
-            host: "media.example".into(),
-            path: "/vod/a%20b.m4s".into(),
-            query: Some("x=1&y=[2]".into()),
-            referer: None,
-            user_agent: Some("Mozilla/5.0 (X11)".into()),
-            forwarded_for: None,
-            tls: Some(("TLSv1.3", "TLS_AES_128_GCM_SHA256")),
-            received_bytes: 300,
-            status: StatusCode::PARTIAL_CONTENT,
-            content_type: Some("video/mp4".into()),
-            content_length: Some(100),
-            range: Some((0, 99)),
-            sent_bytes: 420,
-            first_byte: Duration::from_millis(2),
-            total: Duration::from_millis(1500),
-            complete: true,
-            outcome: Outcome { served: Served::Hit, reason: None, distribution: "media".into() },
-        }
-    }
 
     #[test]
     fn a_w3c_line_has_a_field_for_each_name_of_its_head() {
-        let line = line(&record(), AccessLogFormat::W3c);
+        let line = line(&example_record(), AccessLogFormat::W3c);
         assert_eq!(
             line,
             "2026-01-02\t03:04:07\tlevada\t420\t192.0.2.1\tGET\tmedia\t/vod/a%2520b.m4s\t206\t-\t\
@@ -249,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_json_line_is_one_object_on_one_line() {
-        let text = line(&record(), AccessLogFormat::Json);
+        let text = line(&example_record(), AccessLogFormat::Json);
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["result"], "Hit");
         assert_eq!(value["time"], "2026-01-02T03:04:05.5Z");
@@ -259,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_hit_cut_short_by_the_viewer_is_an_error() {
-        let text = line(&Record { complete: false, ..record() }, AccessLogFormat::Json);
+        let text = line(&Record { complete: false, ..example_record() }, AccessLogFormat::Json);
         assert!(text.contains(r#""result":"Error""#), "{text}");
     }
 }

@@ -2,6 +2,9 @@
 
 mod line;
 
+#[cfg(test)]
+pub(crate) use line::example_record;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,0 +1,90 @@
+//! What operators see and change while it runs, on an address of its own.
+//!
+//! `/healthz`, `/readyz` and `/metrics` are for machines and carry no secret; everything below `/api/` needs the
+//! bearer token. `Host` and `Origin` are checked on every request, so that no page of a stranger can reach this
+//! address through an operator's browser.
+
+mod api;
+mod guard;
+mod token;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::{Html, IntoResponse};
+use axum::routing::{get, post};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use packager::live::Broadcast;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use api::{IngestApp, StreamKey};
+pub use token::Token;
+
+/// The page loads nothing from elsewhere and is framed by nobody.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// What the control address is made of; handed over by `serve`.
+pub struct Control {
+    /// Who may ask.
+    pub token: Token,
+    /// Host names it answers to beside loopback.
+    pub hosts: Vec<String>,
+    /// What it shows and does.
+    pub server: Box<dyn Server>,
+}
+
+/// The running server, as the control address needs it.
+pub trait Server: Send + Sync {
+    /// The broadcasts there are.
+    fn broadcasts(&self) -> Vec<Broadcast>;
+    /// How many viewers a broadcast has had in the last moments.
+    fn viewers(&self, broadcast: &str) -> u64;
+    /// A link to watch a broadcast, signed when it has to be; none when the server cannot sign.
+    fn watch_link(&self, broadcast: &str) -> Option<String>;
+    /// What to tell encoders, from the configuration in force.
+    fn apps(&self) -> Vec<IngestApp>;
+    /// All metrics, as OpenMetrics text.
+    fn metrics(&self) -> String;
+    /// Whether viewers and publishers are taken.
+    fn is_ready(&self) -> bool;
+    /// Loads the configuration again and says what changed.
+    ///
+    /// # Errors
+    /// Why nothing changed.
+    fn reload(&self) -> Result<String, String>;
+}
+
+/// Answers on `socket` until `stop`.
+///
+/// # Errors
+/// What the system says of the socket.
+pub async fn serve(control: Control, socket: TcpListener, stop: CancellationToken) -> io::Result<()> {
+    let control = Arc::new(control);
+    let api = Router::new()
+        .route("/broadcasts", get(api::broadcasts))
+        .route("/ingest", get(api::ingest))
+        .route("/reload", post(api::reload))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::bearer));
+    let router = Router::new()
+        .route("/", get(page))
+        .route("/control.css", get(|| asset("text/css; charset=utf-8", include_str!("control.css"))))
+        .route("/control.js", get(|| asset("text/javascript; charset=utf-8", include_str!("control.js"))))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(api::ready))
+        .route("/metrics", get(api::metrics))
+        .nest("/api", api)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::same_site))
+        .with_state(control);
+    axum::serve(socket, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn page() -> impl IntoResponse {
+    ([(CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-store")], Html(include_str!("control.html")))
+}
+
+async fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], text)
+}
