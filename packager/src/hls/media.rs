@@ -1,1 +1,231 @@
-//! The media playlist (RFC 8216bis 4.4.3 to 4.4.5).
+//! The media playlist (RFC 8216bis 4.4.3 to 4.4.5): its head, and the lines a segment is made of.
+//!
+//! Lines are written one by one, so that a live broadcast renders a segment once and joins what it has, while a
+//! stored asset writes all of them in a row.
+
+use std::fmt::{self, Write};
+use std::time::{Duration, SystemTime};
+
+use crate::media::date_time;
+
+/// What stands above the first segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// In seconds: no segment's duration rounds to more.
+    pub target_duration: u32,
+    /// The number of the first segment listed.
+    pub media_sequence: u64,
+    /// How many discontinuities lie before the first segment listed.
+    pub discontinuity_sequence: u64,
+    /// What kind of playlist it is.
+    pub kind: Kind,
+}
+
+/// What kind of playlist it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// All segments of a stored asset, each of which begins with a key frame.
+    Vod,
+    /// A sliding window with parts and blocking reloads.
+    LowLatency {
+        /// No part is longer.
+        part_target: Duration,
+    },
+}
+
+/// Whether decoding may begin at a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Independence {
+    /// It begins with a key frame.
+    Independent,
+    /// It needs parts before it.
+    Dependent,
+}
+
+/// Lines of a media playlist, in the order they are asked for.
+///
+/// ```text
+/// head ─▶ ( discontinuity? map? program_date_time? part* segment )* ─▶ part* ─▶ preload_hint | end
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lines(String);
+
+impl Lines {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self(String::new())
+    }
+
+    /// None yet, with room for `bytes`.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self(String::with_capacity(bytes))
+    }
+
+    /// What stands above the first segment.
+    pub fn head(&mut self, head: &Head) {
+        // 6 is what EXT-X-MAP outside I-frame playlists needs; nothing here needs more.
+        self.line(format_args!("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{}", head.target_duration));
+        match head.kind {
+            Kind::Vod => self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS")),
+            Kind::LowLatency { part_target } => {
+                let hold_back = Seconds(Duration::from_secs(u64::from(head.target_duration) * 3));
+                let part_hold_back = Seconds(part_target * 3);
+                self.line(format_args!(
+                    "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={part_hold_back},HOLD-BACK={hold_back}\n\
+                     #EXT-X-PART-INF:PART-TARGET={}",
+                    Seconds(part_target)
+                ));
+            }
+        }
+        self.line(format_args!("#EXT-X-MEDIA-SEQUENCE:{}", head.media_sequence));
+        if head.kind != Kind::Vod {
+            self.line(format_args!("#EXT-X-DISCONTINUITY-SEQUENCE:{}", head.discontinuity_sequence));
+        }
+    }
+
+    /// What follows has another timeline or other configurations than what came before.
+    pub fn discontinuity(&mut self) {
+        self.line(format_args!("#EXT-X-DISCONTINUITY"));
+    }
+
+    /// What follows is decoded with the init segment at `uri`.
+    pub fn map(&mut self, uri: impl fmt::Display) {
+        self.line(format_args!("#EXT-X-MAP:URI=\"{uri}\""));
+    }
+
+    /// The wall clock at the first moment of the next segment.
+    pub fn program_date_time(&mut self, at: SystemTime) {
+        self.line(format_args!("#EXT-X-PROGRAM-DATE-TIME:{}", date_time(at)));
+    }
+
+    /// A part of the segment whose line follows the parts.
+    pub fn part(&mut self, duration: Duration, uri: impl fmt::Display, independence: Independence) {
+        let independent = if independence == Independence::Independent { ",INDEPENDENT=YES" } else { "" };
+        self.line(format_args!("#EXT-X-PART:DURATION={},URI=\"{uri}\"{independent}", Seconds(duration)));
+    }
+
+    /// A segment.
+    pub fn segment(&mut self, duration: Duration, uri: impl fmt::Display) {
+        self.line(format_args!("#EXTINF:{},\n{uri}", Seconds(duration)));
+    }
+
+    /// A stretch of time for which there is no media; players do not ask for its URI.
+    pub fn gap(&mut self, duration: Duration, uri: impl fmt::Display) {
+        self.line(format_args!("#EXT-X-GAP"));
+        self.segment(duration, uri);
+    }
+
+    /// The name that the next part will have.
+    pub fn preload_hint(&mut self, uri: impl fmt::Display) {
+        self.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{uri}\""));
+    }
+
+    /// Nothing will change any more.
+    pub fn end(&mut self) {
+        self.line(format_args!("#EXT-X-ENDLIST"));
+    }
+
+    /// Lines that were written before.
+    pub fn append(&mut self, written: &Self) {
+        self.0.push_str(&written.0);
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text itself.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+
+    fn line(&mut self, line: fmt::Arguments<'_>) {
+        writeln!(self.0, "{line}").expect("a String takes all that is written to it");
+    }
+}
+
+/// Seconds with five decimals at most and no trailing zeros: finer than a tick of any timescale in use, so sums stay
+/// within a frame over a day.
+#[derive(Clone, Copy)]
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = (self.0.as_nanos() + 5_000) / 10_000;
+        let (whole, mut fraction, mut digits) = (units / 100_000, units % 100_000, 5);
+        while digits > 1 && fraction % 10 == 0 {
+            (fraction, digits) = (fraction / 10, digits - 1);
+        }
+        write!(f, "{whole}.{fraction:0digits$}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(it: u64) -> Duration {
+        Duration::from_millis(it)
+    }
+
+    #[test]
+    fn a_low_latency_playlist_is_written_line_by_line() {
+        let mut lines = Lines::new();
+        lines.head(&Head {
+            target_duration: 4,
+            media_sequence: 268,
+            discontinuity_sequence: 1,
+            kind: Kind::LowLatency { part_target: ms(500) },
+        });
+        lines.discontinuity();
+        lines.map("5.mp4");
+        lines.program_date_time(SystemTime::UNIX_EPOCH + ms(1_770_112_800_000));
+        lines.part(ms(500), "5-268.0.m4s", Independence::Independent);
+        lines.part(ms(433), "5-268.1.m4s", Independence::Dependent);
+        lines.segment(ms(4_000), "5-268.m4s");
+        lines.gap(ms(2_000), "5-269.m4s");
+        lines.preload_hint("5-270.0.m4s");
+        assert_eq!(
+            lines.as_str(),
+            "#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-TARGETDURATION:4
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5,HOLD-BACK=12.0
+#EXT-X-PART-INF:PART-TARGET=0.5
+#EXT-X-MEDIA-SEQUENCE:268
+#EXT-X-DISCONTINUITY-SEQUENCE:1
+#EXT-X-DISCONTINUITY
+#EXT-X-MAP:URI=\"5.mp4\"
+#EXT-X-PROGRAM-DATE-TIME:2026-02-03T10:00:00.000Z
+#EXT-X-PART:DURATION=0.5,URI=\"5-268.0.m4s\",INDEPENDENT=YES
+#EXT-X-PART:DURATION=0.433,URI=\"5-268.1.m4s\"
+#EXTINF:4.0,
+5-268.m4s
+#EXT-X-GAP
+#EXTINF:2.0,
+5-269.m4s
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"5-270.0.m4s\"
+"
+        );
+    }
+
+    #[test]
+    fn an_independent_reader_reads_a_stored_playlist() {
+        let mut lines = Lines::new();
+        lines.head(&Head {
+            target_duration: 6,
+            media_sequence: 1,
+            discontinuity_sequence: 0,
+            kind: Kind::Vod,
+        });
+        lines.map("init.mp4");
+        lines.segment(Duration::from_nanos(5_999_999_999), "1.m4s");
+        lines.segment(Duration::from_nanos(33_366_667), "2.m4s");
+        lines.end();
+        let read = m3u8_rs::parse_media_playlist_res(lines.as_str().as_bytes()).unwrap();
+        assert_eq!((read.target_duration, read.media_sequence, read.end_list), (6, 1, true));
+        assert_eq!(read.segments.iter().map(|it| it.duration).collect::<Vec<_>>(), [6.0, 0.033_37]);
+        assert_eq!(read.segments[0].map.as_ref().unwrap().uri, "init.mp4");
+    }
+}
