@@ -17,3 +17,7 @@ pub mod ledger;
 pub mod observe;
 
 pub mod control;
+
+pub mod hook;
+
+pub mod page;

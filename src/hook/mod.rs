@@ -1,0 +1,158 @@
+//! Who may publish and play over RTMP: stream keys of a file, everyone, or whom a webhook lets in.
+
+mod keys;
+mod webhook;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use config::ingest::{App, OnConflict, Publish};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use ingest::admission::{Admission, Admitted, PlayAsk, PublishAsk, Reason, Refusal};
+use packager::live;
+use packager::media::{AppName, BroadcastName};
+
+pub use keys::{Keys, UnusableKeys};
+use webhook::Webhook;
+
+/// Checks the signature of a stream name (cloudfront.md 1.13): name, query, trusted key groups, client, now.
+pub type SignedNames = dyn Fn(&str, &str, &[String], IpAddr, SystemTime) -> bool + Send + Sync;
+
+/// Decides for RTMP connections by the configuration in force.
+pub struct Gate {
+    apps: ArcSwap<HashMap<String, Entry>>,
+    signed: Arc<SignedNames>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    app: AppName,
+    publishers: Publishers,
+    on_conflict: live::OnConflict,
+    play_key_groups: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Publishers {
+    Anyone,
+    Keys(Arc<Keys>),
+    Webhook(Arc<Webhook>),
+}
+
+impl Gate {
+    /// Compiles the applications, reading their key files.
+    ///
+    /// # Errors
+    /// [`UnusableKeys`] when a file of stream keys cannot be used.
+    pub fn new(apps: &[App], signed: Arc<SignedNames>) -> Result<Self, UnusableKeys> {
+        Ok(Self { apps: ArcSwap::from_pointee(compile(apps)?), signed })
+    }
+
+    /// Swaps the applications in, reading their key files again; who publishes already goes on.
+    ///
+    /// # Errors
+    /// [`UnusableKeys`]; what was in force stays so.
+    pub fn reload(&self, apps: &[App]) -> Result<(), UnusableKeys> {
+        self.apps.store(Arc::new(compile(apps)?));
+        Ok(())
+    }
+
+    /// Keys and names of an application whose publishers hold keys of a file, for the control page.
+    pub fn keys(&self, app: &str) -> Vec<(String, String)> {
+        match self.apps.load().get(app).map(|it| it.publishers.clone()) {
+            Some(Publishers::Keys(keys)) => keys.listed(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn compile(apps: &[App]) -> Result<HashMap<String, Entry>, UnusableKeys> {
+    apps.iter()
+        .map(|it| {
+            let app = AppName::new(&it.name).map_err(|why| UnusableKeys::new(Path::new(&it.name), &why))?;
+            let publishers = match &it.publish {
+                Publish::Open => Publishers::Anyone,
+                Publish::KeysFile(file) => Publishers::Keys(Arc::new(Keys::load(file)?)),
+                Publish::Webhook { url, timeout } => {
+                    Publishers::Webhook(Arc::new(Webhook::new(url.clone(), *timeout)))
+                }
+            };
+            let on_conflict = match it.on_conflict {
+                OnConflict::Replace => live::OnConflict::Replace,
+                OnConflict::Refuse => live::OnConflict::Refuse,
+            };
+            let entry = Entry { app, publishers, on_conflict, play_key_groups: it.play_key_groups.clone() };
+            Ok((it.name.clone(), entry))
+        })
+        .collect()
+}
+
+impl Entry {
+    async fn admit(self, ask: PublishAsk) -> Result<Admitted, Refusal> {
+        let name = match self.publishers {
+            Publishers::Anyone => ask.name,
+            Publishers::Keys(keys) => keys
+                .name(&ask.name, ask.query.value("key"))
+                .ok_or_else(|| {
+                    Refusal::new(
+                        Reason::Denied,
+                        "this stream key is not known here; check it in your encoder",
+                    )
+                })?
+                .to_owned(),
+            Publishers::Webhook(hook) => hook.ask(&ask).await?,
+        };
+        let name = BroadcastName::new(self.app, &name).map_err(|why| {
+            Refusal::new(Reason::InvalidName, format!("the stream's name cannot be used: {why}"))
+        })?;
+        Ok(Admitted { name, on_conflict: self.on_conflict })
+    }
+}
+
+impl Admission for Gate {
+    fn has_app(&self, app: &str) -> bool {
+        self.apps.load().contains_key(app)
+    }
+
+    fn admit_publish(&self, ask: PublishAsk) -> BoxFuture<'_, Result<Admitted, Refusal>> {
+        let entry = self.apps.load().get(&ask.app).cloned();
+        async move {
+            match entry {
+                Some(entry) => entry.admit(ask).await,
+                None => Err(unknown_app(&ask.app)),
+            }
+        }
+        .boxed()
+    }
+
+    fn admit_play(&self, ask: PlayAsk) -> BoxFuture<'_, Result<BroadcastName, Refusal>> {
+        std::future::ready(self.judge_play(&ask)).boxed()
+    }
+}
+
+impl Gate {
+    fn judge_play(&self, ask: &PlayAsk) -> Result<BroadcastName, Refusal> {
+        let apps = self.apps.load();
+        let entry = apps.get(&ask.app).ok_or_else(|| unknown_app(&ask.app))?;
+        let name = BroadcastName::new(entry.app.clone(), &ask.name).map_err(|why| {
+            Refusal::new(Reason::InvalidName, format!("the stream's name cannot be used: {why}"))
+        })?;
+        let groups = &entry.play_key_groups;
+        let client = ask.address.ip().to_canonical();
+        if groups.is_empty()
+            || (self.signed)(&ask.name, ask.query.as_str(), groups, client, SystemTime::now())
+        {
+            return Ok(name);
+        }
+        Err(Refusal::new(Reason::Denied, "this stream plays with a signed name, and this one's is not valid"))
+    }
+}
+
+fn unknown_app(app: &str) -> Refusal {
+    Refusal::new(Reason::Denied, format!("there is no application {app:?} here"))
+}
