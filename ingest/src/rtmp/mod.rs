@@ -10,7 +10,11 @@
 //! by the session: [`message::render`] lays it into chunks once for all of them.
 
 pub mod amf;
+pub mod chunk;
 pub mod client;
+mod command;
+pub mod handshake;
+pub mod link;
 pub mod message;
 pub mod name;
 pub mod session;

@@ -1,5 +1,7 @@
 //! What a session tells its connection, and what the connection may answer.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 use crate::rtmp::name::Query;
@@ -63,7 +65,7 @@ pub enum Event {
 }
 
 /// What a peer said of itself when it connected.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Connect {
     /// The application, normalised, without its query.
     pub app: String,
@@ -75,6 +77,17 @@ pub struct Connect {
     pub host: Option<String>,
     /// `flashVer`: how the encoder or player calls itself.
     pub encoder: Option<String>,
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("app", &self.app)
+            .field("query", &self.query)
+            .field("host", &self.host)
+            .field("encoder", &self.encoder)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why an encoder asks to publish: its fourth argument.
@@ -90,7 +103,7 @@ pub enum PublishKind {
 }
 
 /// An encoder's wish to publish.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PublishRequest {
     /// The message stream to answer on.
     pub stream: u32,
@@ -102,6 +115,17 @@ pub struct PublishRequest {
     pub query: Query,
     /// Live, or with a recording.
     pub kind: PublishKind,
+}
+
+impl fmt::Debug for PublishRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PublishRequest")
+            .field("stream", &self.stream)
+            .field("app", &self.app)
+            .field("query", &self.query)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A player's wish for a broadcast.
