@@ -336,7 +336,8 @@ const fn reduced(a: u32, b: u32) -> (u32, u32) {
     while rest != 0 {
         (divisor, rest) = (rest, divisor % rest);
     }
-    if divisor == 0 { (a, b) } else { (a / divisor, b / divisor) }
+    let divisor = if divisor == 0 { 1 } else { divisor };
+    (a / divisor, b / divisor)
 }
 
 fn descriptor(xml: &mut Writer<Vec<u8>>, element: &str, scheme: &str, value: &str) -> io::Result<()> {
