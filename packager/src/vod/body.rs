@@ -1,0 +1,151 @@
+//! The bytes of one segment before they are read: boxes written here, then ranges of the stored file.
+
+use std::ops::Range;
+use std::vec;
+
+use bytes::Bytes;
+
+/// A read takes this much at most: enough that a disk or an object store is asked seldom, little enough that what
+/// is held for a slow viewer stays small.
+const LONGEST_READ: u64 = 512 * 1024;
+
+/// Bytes between two wanted ranges that are read and thrown away: cheaper than to ask again. In an interleaved file
+/// it is the sound between two pictures.
+const WIDEST_GAP: u64 = 64 * 1024;
+
+/// A segment: its length is known before a byte of media is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Body {
+    /// What comes first.
+    pub head: Bytes,
+    /// What follows: ranges of the stored file, in the order they are sent.
+    pub extents: Vec<Range<u64>>,
+}
+
+impl Body {
+    /// Octets in all.
+    pub fn length(&self) -> u64 {
+        self.extents.iter().map(|it| it.end - it.start).fold(self.head.len() as u64, u64::saturating_add)
+    }
+
+    /// How the extents are read.
+    pub fn reads(self) -> Reads {
+        let mut extents = self.extents.into_iter();
+        Reads { pending: extents.next(), extents }
+    }
+}
+
+/// One read, and what of it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// What to ask the source for.
+    pub range: Range<u64>,
+    /// Where in it the bytes are that are sent, in order.
+    pub kept: Vec<Range<usize>>,
+}
+
+/// The reads of a [`Body`], in order.
+#[derive(Clone, Debug)]
+pub struct Reads {
+    pending: Option<Range<u64>>,
+    extents: vec::IntoIter<Range<u64>>,
+}
+
+impl Iterator for Reads {
+    type Item = Read;
+
+    fn next(&mut self) -> Option<Read> {
+        let start = self.pending.as_ref()?.start;
+        let mut read = Read { range: start..start, kept: Vec::new() };
+        while let Some(extent) = self.pending.take() {
+            // What comes next may lie before, or too far away: then it waits for its own read.
+            let near = extent.start >= read.range.end && extent.start - read.range.end <= WIDEST_GAP;
+            let room = start.saturating_add(LONGEST_READ);
+            if !near || extent.start >= room {
+                self.pending = Some(extent);
+                break;
+            }
+            let end = extent.end.min(room);
+            read.kept.push((extent.start - start) as usize..(end - start) as usize);
+            read.range.end = end;
+            if end < extent.end {
+                self.pending = Some(end..extent.end);
+                break;
+            }
+            self.pending = self.extents.next();
+        }
+        Some(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const K: u64 = 1024;
+
+    fn check(extents: &[(u64, u64)], expected: &[(u64, u64, &[(usize, usize)])]) {
+        let extents = extents.iter().map(|&(start, end)| start..end).collect();
+        let reads = Body { head: Bytes::new(), extents }.reads();
+        let plain = |read: Read| {
+            let kept: Vec<_> = read.kept.into_iter().map(|it| (it.start, it.end)).collect();
+            (read.range.start, read.range.end, kept)
+        };
+        let expected: Vec<_> =
+            expected.iter().map(|&(start, end, kept)| (start, end, kept.to_vec())).collect();
+        assert_eq!(reads.map(plain).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn ranges_with_a_small_gap_are_one_read() {
+        check(&[(10, 20), (30, 40)], &[(10, 40, &[(0, 10), (20, 30)])]);
+    }
+
+    #[test]
+    fn ranges_far_apart_or_out_of_order_are_read_apart() {
+        check(&[(0, 10), (100 * K, 101 * K)], &[(0, 10, &[(0, 10)]), (100 * K, 101 * K, &[(0, 1024)])]);
+        check(&[(50, 60), (0, 10)], &[(50, 60, &[(0, 10)]), (0, 10, &[(0, 10)])]);
+    }
+
+    #[test]
+    fn a_long_range_is_read_in_pieces() {
+        check(
+            &[(0, 600 * K), (610 * K, 611 * K)],
+            &[
+                (0, 512 * K, &[(0, 512 * 1024)]),
+                (512 * K, 611 * K, &[(0, 88 * 1024), (98 * 1024, 99 * 1024)]),
+            ],
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_reads_keep_is_the_extents(
+            extents in prop::collection::vec((0_u64..1 << 22, 1_u64..1 << 20), 0..40),
+        ) {
+            let extents: Vec<_> = extents.into_iter().map(|(start, length)| start..start + length).collect();
+            let body = Body { head: Bytes::new(), extents: extents.clone() };
+            let length = body.length();
+            let mut sent = Vec::new();
+            for read in body.reads() {
+                prop_assert!(read.range.end - read.range.start <= LONGEST_READ);
+                for kept in read.kept {
+                    sent.push(read.range.start + kept.start as u64..read.range.start + kept.end as u64);
+                }
+            }
+            prop_assert_eq!(sent.iter().map(|it| it.end - it.start).sum::<u64>(), length);
+            let mut sent = sent.into_iter().peekable();
+            for mut extent in extents {
+                while extent.start < extent.end {
+                    let piece = sent.next().unwrap();
+                    prop_assert_eq!(piece.start, extent.start);
+                    prop_assert!(piece.end <= extent.end);
+                    extent.start = piece.end;
+                }
+            }
+            prop_assert_eq!(sent.next(), None);
+        }
+    }
+}

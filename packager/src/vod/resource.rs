@@ -1,0 +1,162 @@
+//! What can be asked of a stored title, by path.
+
+use std::fmt;
+
+use crate::media::TrackKind;
+
+/// Names the bytes of a title: a hash of every file's header and length and of every setting that changes what is
+/// made of them. As sixteen hexadecimal digits it stands in the URI of everything that may be kept for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(pub(super) u64);
+
+impl Tag {
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'f'));
+        (text.len() == 16 && digits).then(|| u64::from_str_radix(text, 16).ok().map(Self))?
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Names a track within a title: `v0`, `v1`, `a0`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrackName {
+    /// Video or audio.
+    pub kind: TrackKind,
+    /// Which of its kind.
+    pub index: usize,
+}
+
+impl TrackName {
+    fn parse(text: &str) -> Option<Self> {
+        let kind = match text.as_bytes().first()? {
+            b'v' => TrackKind::Video,
+            b'a' => TrackKind::Audio,
+            _ => return None,
+        };
+        Some(Self { kind, index: number(text.get(1..)?)? })
+    }
+}
+
+impl fmt::Display for TrackName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = match self.kind {
+            TrackKind::Video => 'v',
+            TrackKind::Audio => 'a',
+        };
+        write!(f, "{letter}{}", self.index)
+    }
+}
+
+/// What is asked of a title.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Resource {
+    /// `index.m3u8`: the multivariant playlist.
+    Multivariant,
+    /// `manifest.mpd`.
+    Mpd,
+    /// `{tag}/{track}/…`: bytes that never change under that name.
+    Tagged(Tag, TrackName, Item),
+}
+
+/// What is asked of a track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// `index.m3u8`: its media playlist.
+    Playlist,
+    /// `init.mp4`.
+    Init,
+    /// `{n}.m4s`, counted from 0.
+    Segment(usize),
+}
+
+impl Resource {
+    /// Splits a path into that of the title and what is asked of it; nothing when it is no such path.
+    pub fn split(path: &str) -> Option<(&str, Self)> {
+        let (rest, last) = path.rsplit_once('/')?;
+        let tagged = |item| {
+            let (rest, track) = rest.rsplit_once('/')?;
+            let (title, tag) = rest.rsplit_once('/')?;
+            Some((title, Self::Tagged(Tag::parse(tag)?, TrackName::parse(track)?, item)))
+        };
+        match last {
+            "index.m3u8" => tagged(Item::Playlist).or(Some((rest, Self::Multivariant))),
+            "manifest.mpd" => Some((rest, Self::Mpd)),
+            "init.mp4" => tagged(Item::Init),
+            _ => tagged(Item::Segment(number(last.strip_suffix(".m4s")?)?)),
+        }
+    }
+}
+
+/// A decimal number written in the one way it is written: no sign, no leading zero. Two names for one thing would
+/// be two entries in every cache.
+fn number(text: &str) -> Option<usize> {
+    let plain = text.bytes().all(|it| it.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TAG: &str = "00c0ffee00c0ffee";
+
+    fn check(path: &str, expected: Option<(&str, Resource)>) {
+        assert_eq!(Resource::split(path), expected, "{path}");
+    }
+
+    fn tagged(kind: TrackKind, index: usize, item: Item) -> Resource {
+        Resource::Tagged(Tag(0x00c0_ffee_00c0_ffee), TrackName { kind, index }, item)
+    }
+
+    #[test]
+    fn a_path_names_a_title_and_what_is_asked_of_it() {
+        check("/a/film.mp4/index.m3u8", Some(("/a/film.mp4", Resource::Multivariant)));
+        check("/film.mp4/manifest.mpd", Some(("/film.mp4", Resource::Mpd)));
+        check(
+            &format!("/f.mp4/{TAG}/v0/index.m3u8"),
+            Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::Playlist))),
+        );
+        check(
+            &format!("/f.mp4/{TAG}/a1/init.mp4"),
+            Some(("/f.mp4", tagged(TrackKind::Audio, 1, Item::Init))),
+        );
+        check(
+            &format!("/f.mp4/{TAG}/v12/345.m4s"),
+            Some(("/f.mp4", tagged(TrackKind::Video, 12, Item::Segment(345)))),
+        );
+    }
+
+    #[test]
+    fn what_is_written_otherwise_is_no_name() {
+        for name in [
+            "v0/01.m4s",
+            "v0/+1.m4s",
+            "v0/-1.m4s",
+            "v0/1.mp4",
+            "v00/1.m4s",
+            "x0/1.m4s",
+            "v/1.m4s",
+            "v0/.m4s",
+            "v0/99999999999999999999.m4s",
+        ] {
+            check(&format!("/f.mp4/{TAG}/{name}"), None);
+        }
+        check("/f.mp4/00C0FFEE00C0FFEE/v0/0.m4s", None);
+        check("/f.mp4/c0ffee/v0/0.m4s", None);
+        check("/f.mp4/é/v0/0.m4s", None);
+        check("/f.mp4", None);
+        check("", None);
+    }
+
+    #[test]
+    fn names_print_as_they_are_read() {
+        let name = TrackName { kind: TrackKind::Audio, index: 3 };
+        assert_eq!(TrackName::parse(&name.to_string()), Some(name));
+        assert_eq!(Tag::parse(TAG).map(|it| it.to_string()).as_deref(), Some(TAG));
+    }
+}
