@@ -79,7 +79,7 @@ pub struct AdaptationSet {
     pub language: [u8; 3],
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
-    /// Where the segments are.
+    /// Where the segments are, of every representation that does not say otherwise.
     pub segments: Segments,
     /// At least one.
     pub representations: Vec<Representation>,
@@ -122,6 +122,8 @@ pub struct Representation {
     pub config: CodecConfig,
     /// Of video, when known.
     pub frame_rate: Option<FrameRate>,
+    /// Where its segments are, when not where its set's are: cut at the same moments, but counted in other ticks.
+    pub segments: Option<Segments>,
 }
 
 /// Pictures per second as a fraction, such as 30000/1001.
@@ -284,7 +286,7 @@ impl Representation {
         match &self.config {
             CodecConfig::Avc(config) => {
                 let (across, down) = config.sample_aspect.unwrap_or((1, 1));
-                element
+                let element = element
                     .with_attributes([
                         ("width", &*config.width.to_string()),
                         ("height", &config.height.to_string()),
@@ -292,18 +294,26 @@ impl Representation {
                     ])
                     .with_attributes(
                         self.frame_rate.map(FrameRate::text).iter().map(|it| ("frameRate", &**it)),
-                    )
-                    .write_empty()?;
+                    );
+                match &self.segments {
+                    Some(segments) => element.write_inner_content(|xml| segments.write(xml))?,
+                    None => element.write_empty()?,
+                };
             }
             CodecConfig::Aac(config) => {
-                element
-                    .with_attribute(("audioSamplingRate", &*config.sample_rate.to_string()))
-                    .write_inner_content(|xml| {
+                // What is heard: spectral band replication doubles the core's rate.
+                let doubled = if matches!(config.object_type, 5 | 29) { 2 } else { 1 };
+                let rate = config.sample_rate.saturating_mul(doubled);
+                element.with_attribute(("audioSamplingRate", &*rate.to_string())).write_inner_content(
+                    |xml| {
                         let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
                         // The value is a ChannelConfiguration of ISO 23003-3, where 7 means eight channels.
-                        let layout = if config.channels == 8 { 7 } else { config.channels };
-                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout.to_string())
-                    })?;
+                        let channels = config.output_channels();
+                        let layout = if channels == 8 { 7 } else { channels };
+                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout.to_string())?;
+                        self.segments.iter().try_for_each(|it| it.write(xml))
+                    },
+                )?;
             }
         }
         Ok(())
@@ -315,6 +325,13 @@ impl FrameRate {
     pub fn of_duration(duration: u32, timescale: Timescale) -> Option<Self> {
         let (pictures, seconds) = reduced(timescale.hertz(), duration);
         (seconds != 0).then_some(Self { pictures, seconds })
+    }
+
+    /// The nearest rate in thousandths; nothing for what is no rate.
+    pub fn rounded(per_second: f64) -> Option<Self> {
+        let thousandths = (per_second * 1_000.0).round();
+        let (pictures, seconds) = reduced(thousandths as u32, 1_000);
+        (thousandths.is_finite() && pictures != 0).then_some(Self { pictures, seconds })
     }
 
     /// As a number.
@@ -377,6 +394,7 @@ mod tests {
                 colour: None,
             }),
             frame_rate: FrameRate::of_duration(3_003, Timescale::VIDEO),
+            segments: None,
         }
     }
 
@@ -392,6 +410,7 @@ mod tests {
                 frame_length: 1_024,
             }),
             frame_rate: None,
+            segments: None,
         }
     }
 
