@@ -1,6 +1,23 @@
 //! ISO base media files: a bounded reader, a writer, fragments and init segments.
+//!
+//! ```text
+//! locate (which bytes are the moov?) ─▶ reader (boxes) ─▶ movie ─▶ tracks with a sample table each
+//! init, fragment ◀─ writer
+//! ```
 
+pub mod demux;
+mod description;
+mod edits;
+mod error;
+mod esds;
 pub mod fragment;
 pub mod init;
+pub mod locate;
+pub mod movie;
+pub mod reader;
 mod sample_entry;
+pub mod table;
 mod writer;
+
+pub use edits::Placement;
+pub use error::Error;
