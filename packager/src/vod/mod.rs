@@ -1,7 +1,6 @@
 //! From a stored movie to segments: the index of an asset and the plan of its segments.
 
 mod body;
-mod plan;
 mod resource;
 mod set;
 
