@@ -10,6 +10,8 @@ pub mod behavior;
 
 pub mod access;
 
+pub mod cache;
+
 pub mod origin;
 
 pub mod ledger;

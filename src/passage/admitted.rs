@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use config::cache::Selection;
+
 use super::Routed;
 use crate::access;
 
@@ -48,6 +50,26 @@ impl Admitted {
     /// The viewer's own query, signing parameters removed.
     pub fn query(&self) -> Option<&str> {
         self.query.as_deref()
+    }
+
+    /// The parameters of [`query`](Self::query) that the cache policy selects, in the viewer's order; empty when it
+    /// selects none. They are in the cache key, and nothing else of the query goes to an origin: what is not in the
+    /// key must not change an answer that others get.
+    pub fn keyed_query(&self) -> String {
+        let selection = &self.routed.behavior().cache_policy.query;
+        let keyed = |parameter: &&str| {
+            let name = parameter.split_once('=').map_or(*parameter, |(name, _)| name);
+            match selection {
+                Selection::None => false,
+                Selection::All => true,
+                Selection::Only(names) => names.iter().any(|it| it == name),
+                Selection::AllExcept(names) => names.iter().all(|it| it != name),
+            }
+        };
+        // Only `&` separates, order and case matter (cloudfront.md 3.1).
+        let kept: Vec<_> =
+            self.query().unwrap_or("").split('&').filter(|it| !it.is_empty()).filter(keyed).collect();
+        kept.join("&")
     }
 
     /// What manifests hand on.

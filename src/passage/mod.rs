@@ -23,7 +23,7 @@ pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use fetch::{Failure, FetchPlan, Fetched, FetchedBody, Lifetime};
-pub use object::{Abandoned, Filler, Head, Object, Reader};
+pub use object::{Abandoned, Filler, Head, Object, Reader, body_cost};
 pub use outcome::{Outcome, Served};
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};

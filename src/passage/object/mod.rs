@@ -26,7 +26,7 @@ use http::{HeaderMap, StatusCode};
 pub use self::filler::{Abandoned, Filler};
 pub use self::reader::Reader;
 
-use self::state::{Retention, Shared};
+use self::state::{CHUNK_COST, Retention, Shared};
 use super::{Lifetime, Reservation};
 
 /// What a head and an entry of the store cost beside the texts in them.
@@ -54,6 +54,11 @@ impl Head {
     }
 }
 
+/// Bytes of memory that so many octets in so many chunks take.
+pub const fn body_cost(octets: u64, chunks: u64) -> u64 {
+    octets.saturating_add(chunks.saturating_mul(CHUNK_COST))
+}
+
 /// A head and a list of chunks that may still grow, with those who wait for more.
 #[derive(Debug)]
 pub struct Object {
@@ -63,12 +68,19 @@ pub struct Object {
 impl Object {
     /// An object that is all here.
     pub fn whole(head: Head, chunks: Vec<Bytes>) -> Arc<Self> {
+        Self::fill_whole(head, chunks, None)
+    }
+
+    /// An object that is all here, within a reservation that covers [`body_cost`] of it.
+    pub fn whole_within(head: Head, chunks: Vec<Bytes>, reservation: Reservation) -> Arc<Self> {
+        Self::fill_whole(head, chunks, Some(reservation))
+    }
+
+    fn fill_whole(head: Head, chunks: Vec<Bytes>, reservation: Option<Reservation>) -> Arc<Self> {
         let length = chunks.iter().map(|it| it.len() as u64).sum();
-        let (object, mut filler) = Self::growing(Head { length: Some(length), ..head });
+        let (object, mut filler) = Self::grow(Head { length: Some(length), ..head }, reservation);
         for chunk in chunks {
-            filler
-                .push(chunk)
-                .expect("without a budget, and below the length counted above, all is accepted");
+            filler.push(chunk).expect("the length was counted above, and the reservation covers it");
         }
         filler.finish().expect("the length was counted above");
         object

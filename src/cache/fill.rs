@@ -1,0 +1,291 @@
+//! One fetch, from asking the origin to the last octet in the store.
+//!
+//! A fill is a task of its own and owns all it needs, so it goes on when the viewer who caused it leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::cache::CachePolicy;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::timeout;
+
+use super::flights::{Landed, Landing, Ticket};
+use super::freshness::{self, Facts, Freshness, Keep, Why};
+use super::key::Key;
+use super::memory::Stored;
+use super::recent::Fate;
+use super::{Inside, clock};
+use crate::passage::{Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Object, body_cost};
+
+/// Larger answers are not kept whole: a few of them would drive out a thousand others.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What is reserved before the next chunk is read when nobody said how long the body is; the chunk size of most origins.
+const STEP: u64 = 64 * 1024;
+
+/// How long an origin that names no deadline may take for its head.
+const LONGEST_FETCH: Duration = Duration::from_secs(60);
+
+/// What the fetch may take beyond the deadline it named: it is to answer by itself, this is for one that hangs.
+const DEADLINE_GRACE: Duration = Duration::from_secs(1);
+
+/// How long the body of an answer may stand still.
+const STALL: Duration = Duration::from_secs(30);
+
+type Body = BoxStream<'static, Result<Bytes, Failure>>;
+
+/// A fetch and what becomes of its answer.
+pub(super) struct Fill {
+    pub(super) inside: Arc<Inside>,
+    pub(super) policy: Arc<CachePolicy>,
+    /// Where the answer is kept; none: nowhere.
+    pub(super) key: Option<Key>,
+    pub(super) audience: Audience,
+    /// Its place among all fills.
+    pub(super) _permit: OwnedSemaphorePermit,
+}
+
+impl Fill {
+    pub(super) async fn run(mut self, plan: FetchPlan) {
+        let began = clock::now();
+        let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
+        match timeout(deadline, plan.run()).await.unwrap_or(Err(Failure::TimedOut(deadline))) {
+            Ok(fetched) => self.land(fetched, clock::now().saturating_duration_since(began)).await,
+            Err(failure) => {
+                if let Some(key) = self.key.take() {
+                    self.inside.recent.put(key, Fate::Failed(failure.clone()), clock::now());
+                }
+                self.fail(failure);
+            }
+        }
+    }
+
+    /// Tells all who wait that there is no answer.
+    fn fail(self, failure: Failure) {
+        self.inside.stats.failed_fills.add_one();
+        self.audience.fail(failure);
+    }
+
+    /// Takes the head of an answer and decides what it is good for.
+    async fn land(mut self, fetched: Fetched, waited: Duration) {
+        let Fetched { status, headers, length, body, lifetime } = fetched;
+        let facts = Facts { status, headers: &headers, lifetime, now: clock::wall(), waited };
+        let keep = match &self.key {
+            Some(_) => freshness::judge(facts, &self.policy),
+            None => Keep::No(Why::Policy),
+        };
+        let freshness = Freshness {
+            received: clock::now(),
+            initial_age: freshness::initial_age(facts),
+            lifetime: if let Keep::For(lifetime) = keep { lifetime } else { Duration::ZERO },
+        };
+        self.remember(keep, length);
+        let head = Head { status, headers, length, lifetime };
+        match body {
+            FetchedBody::Whole(chunks) => self.land_whole(head, chunks, keep, freshness),
+            FetchedBody::Growing(body) => self.land_growing(head, body, keep, freshness).await,
+        }
+    }
+
+    /// What the next requests for the key need to know: not to wait for one another, or that they may again.
+    fn remember(&mut self, keep: Keep, length: Option<u64>) {
+        let Some(key) = &self.key else { return };
+        if matches!(keep, Keep::No(_)) || length.is_some_and(|it| it > LARGEST) {
+            self.inside.recent.put(key.clone(), Fate::Alone, clock::now());
+        } else if self.audience.is_one() {
+            self.inside.recent.forget(key);
+        }
+    }
+
+    /// An answer that is all here.
+    fn land_whole(mut self, head: Head, chunks: Vec<Bytes>, keep: Keep, freshness: Freshness) {
+        let length = chunks.iter().map(|it| it.len() as u64).sum();
+        let head_cost = self.head_cost(&head);
+        let cost = head_cost + body_cost(length, chunks.len() as u64);
+        let Some(mut reservation) = self.inside.memory.reserve(cost, clock::now()) else {
+            self.inside.stats.out_of_memory.add_one();
+            return self.fail(Failure::OutOfMemory);
+        };
+        reservation.spend(head_cost);
+        let object = Object::whole_within(head, chunks, reservation);
+        let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
+        if kept && let Some(key) = self.key.take() {
+            self.inside.memory.offer(key, Stored { object: Arc::clone(&object), freshness, cost });
+        }
+        let shared = !matches!(keep, Keep::No(_));
+        self.audience.land(Landed { object, freshness, kept }, if shared { Reach::All } else { Reach::One });
+    }
+
+    /// An answer whose body is still to come.
+    async fn land_growing(mut self, head: Head, body: Body, keep: Keep, freshness: Freshness) {
+        let head_cost = self.head_cost(&head);
+        let hold = !matches!(keep, Keep::No(_)) && head.length.is_none_or(|it| it <= LARGEST);
+        let held = hold
+            .then(|| head_cost + head.length.map_or(STEP, |it| body_cost(it, 1)))
+            .and_then(|cost| self.inside.memory.reserve(cost, clock::now()));
+        if hold && held.is_none() {
+            self.inside.stats.out_of_memory.add_one();
+        }
+        let hold = held.is_some();
+        // What is not held passes through, a window of it at a time.
+        let Some(mut reservation) =
+            held.or_else(|| self.inside.memory.reserve(head_cost + STEP, clock::now()))
+        else {
+            self.inside.stats.out_of_memory.add_one();
+            return self.fail(Failure::OutOfMemory);
+        };
+        reservation.spend(head_cost);
+        let (object, mut filler) = Object::growing_within(head, reservation);
+        if !hold {
+            filler.slide();
+        }
+        let kept = hold && matches!(keep, Keep::For(_));
+        let reach = if hold { Reach::All } else { Reach::One };
+        self.audience.land(Landed { object: Arc::clone(&object), freshness, kept }, reach);
+        let whole = self.pump(filler, body, hold.then_some(object)).await;
+        if kept && let (Some(object), Some(key)) = (whole, self.key.take()) {
+            let octets = object.completed().unwrap_or_default();
+            let cost = head_cost + body_cost(object.length().unwrap_or(0), octets.len() as u64);
+            self.inside.memory.offer(key, Stored { object, freshness, cost });
+        }
+    }
+
+    /// Moves the body into the object; gives the object when it is complete and nothing of it was let go.
+    ///
+    /// `object` is none when it passes through: whoever reads it then is all who want it, and the fill ends with them.
+    async fn pump(
+        &mut self,
+        mut filler: Filler,
+        mut body: Body,
+        object: Option<Arc<Object>>,
+    ) -> Option<Arc<Object>> {
+        let promised = object.as_ref().and_then(|it| it.head().length);
+        let mut object = object;
+        let mut got = 0;
+        let failure = loop {
+            if filler.room().await.is_err() {
+                self.inside.stats.abandoned_fills.add_one();
+                return None;
+            }
+            let step = promised.map_or(STEP, |it| STEP.min(it.saturating_sub(got)));
+            if !self.cover(&mut filler, step, &mut object) {
+                break Failure::OutOfMemory;
+            }
+            let chunk = match timeout(STALL, body.next()).await {
+                Err(_) => break Failure::TimedOut(STALL),
+                Ok(Some(Err(failure))) => break failure,
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(None) => match filler.finish() {
+                    Ok(()) => return object,
+                    Err(_) => {
+                        self.inside.stats.failed_fills.add_one();
+                        return None;
+                    }
+                },
+            };
+            got += chunk.len() as u64;
+            if got > LARGEST && object.is_some() {
+                self.pass_on(&mut filler, &mut object);
+            }
+            if !self.cover(&mut filler, chunk.len() as u64, &mut object) {
+                break Failure::OutOfMemory;
+            }
+            if let Err(failure) = filler.push(chunk) {
+                break failure;
+            }
+        };
+        self.inside.stats.failed_fills.add_one();
+        filler.fail(failure);
+        None
+    }
+
+    /// Reserves memory for what is read next. When there is none the object is no longer held whole, which gives back
+    /// what its readers have read.
+    fn cover(&mut self, filler: &mut Filler, bytes: u64, object: &mut Option<Arc<Object>>) -> bool {
+        let inside = Arc::clone(&self.inside);
+        let mut covered =
+            || inside.memory.make_room(bytes, clock::now(), || filler.reserve(bytes).then_some(())).is_some();
+        if covered() {
+            return true;
+        }
+        self.inside.stats.out_of_memory.add_one();
+        if object.is_none() {
+            return false;
+        }
+        self.pass_on(filler, object);
+        filler.reserve(bytes)
+    }
+
+    /// Stops holding the object: those who read it go on, nobody joins them, and nothing is kept.
+    fn pass_on(&mut self, filler: &mut Filler, object: &mut Option<Arc<Object>>) {
+        self.audience.dismiss();
+        filler.slide();
+        *object = None;
+    }
+
+    fn head_cost(&self, head: &Head) -> u64 {
+        // The key is held by the store and by the table of fetches.
+        head.cost() + self.key.as_ref().map_or(0, |it| 2 * it.cost())
+    }
+}
+
+/// Who may have an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// All who wait for it or come while it grows.
+    All,
+    /// Who began the fetch.
+    One,
+}
+
+/// Those who wait for a fetch.
+#[derive(Debug)]
+pub(super) struct Audience {
+    /// Who began it, until told.
+    leader: Option<oneshot::Sender<Result<Landed, Failure>>>,
+    /// All others; none: there can be none, or no more.
+    followers: Option<Ticket>,
+}
+
+impl Audience {
+    pub(super) fn new(followers: Option<Ticket>) -> (Self, oneshot::Receiver<Result<Landed, Failure>>) {
+        let (leader, landing) = oneshot::channel();
+        (Self { leader: Some(leader), followers }, landing)
+    }
+
+    const fn is_one(&self) -> bool {
+        self.followers.is_none()
+    }
+
+    fn land(&mut self, landed: Landed, reach: Reach) {
+        match (reach, &self.followers) {
+            (Reach::All, Some(ticket)) => ticket.land(Landing::Shared(landed.clone())),
+            (Reach::One, Some(ticket)) => {
+                ticket.land(Landing::Alone);
+                self.dismiss();
+            }
+            (_, None) => {}
+        }
+        if let Some(leader) = self.leader.take() {
+            // Who began it may have left; what may be shared is filled all the same.
+            let _ = leader.send(Ok(landed));
+        }
+    }
+
+    fn fail(mut self, failure: Failure) {
+        if let Some(ticket) = &self.followers {
+            ticket.land(Landing::Failed(failure.clone()));
+        }
+        if let Some(leader) = self.leader.take() {
+            let _ = leader.send(Err(failure));
+        }
+    }
+
+    /// Nobody may join any more.
+    fn dismiss(&mut self) {
+        self.followers = None;
+    }
+}

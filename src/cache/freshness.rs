@@ -1,0 +1,328 @@
+//! How long an answer is kept, and how old it is.
+//!
+//! CloudFront's rules (cloudfront.md 3.5, 3.7), under two of our own: an origin of ours says by a [`Lifetime`] what
+//! no header can say, and that overrides the rules for errors; and an answer with `Set-Cookie` is never kept.
+//! One departure from RFC 9111 is CloudFront's: a policy with a minimum keeps what `no-store` or `private` forbids for
+//! that minimum. Rules about `Authorization` have no place here, since an origin sees that header only when it is in
+//! the key.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use config::cache::CachePolicy;
+use http::header::{AGE, DATE, EXPIRES, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderName, StatusCode};
+
+use super::directives::Directives;
+use crate::passage::Lifetime;
+
+/// Larger ages are this one (RFC 9111 1.2.2).
+const OLDEST: u64 = 1 << 31;
+
+/// Whether an answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// So long.
+    For(Duration),
+    /// Only given to all who wait for it now.
+    WhileFilling,
+    /// Not, and everybody fetches it alone.
+    No(Why),
+}
+
+/// Why an answer is not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// The behavior's policy keeps nothing.
+    Policy,
+    /// The origin forbids it.
+    Origin,
+    /// Answers of that status are not kept, or not without an explicit lifetime.
+    Status,
+    /// It is stale as it comes.
+    Stale,
+    /// It sets a cookie.
+    SetCookie,
+    /// It varies on everything.
+    Vary,
+}
+
+/// An answer's facts, as far as they decide how long it is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts<'a> {
+    pub(super) status: StatusCode,
+    pub(super) headers: &'a HeaderMap,
+    /// What an origin of ours says.
+    pub(super) lifetime: Option<Lifetime>,
+    /// When it came.
+    pub(super) now: SystemTime,
+    /// How long after it was asked for.
+    pub(super) waited: Duration,
+}
+
+/// Judges an answer under a policy.
+pub(super) fn judge(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
+    if policy.max_ttl.is_zero() {
+        return Keep::No(Why::Policy);
+    }
+    let is_error = facts.status.is_client_error() || facts.status.is_server_error();
+    let keep = match facts.lifetime {
+        Some(Lifetime::Uncacheable) => return Keep::No(Why::Origin),
+        Some(Lifetime::For(lifetime)) if is_error => Keep::For(lifetime),
+        Some(Lifetime::For(lifetime)) => Keep::For(within(policy, lifetime)),
+        Some(Lifetime::Immutable) => Keep::For(policy.max_ttl),
+        None if is_error => error(facts, policy),
+        None => success(facts, policy),
+    };
+    match keep {
+        // Zero by an origin of ours means "as it is now": those who wait for it may share it.
+        Keep::For(Duration::ZERO) if facts.lifetime.is_some() => Keep::WhileFilling,
+        Keep::For(lifetime) if lifetime <= initial_age(facts) => Keep::No(Why::Stale),
+        keep => keep,
+    }
+}
+
+/// cloudfront.md 3.5.
+fn success(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
+    if matches!(facts.status, StatusCode::PARTIAL_CONTENT | StatusCode::NOT_MODIFIED)
+        || facts.status.is_informational()
+    {
+        return Keep::No(Why::Status);
+    }
+    if let Some(why) = forbidden(facts.headers) {
+        return Keep::No(why);
+    }
+    let directives = Directives::of(facts.headers);
+    if directives.forbid_reuse() {
+        return if policy.min_ttl.is_zero() { Keep::No(Why::Origin) } else { Keep::For(policy.min_ttl) };
+    }
+    match explicit(facts, directives) {
+        Some(lifetime) => Keep::For(within(policy, lifetime)),
+        None => Keep::For(within(policy, policy.default_ttl)),
+    }
+}
+
+/// cloudfront.md 3.7.
+fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
+    if let Some(why) = forbidden(facts.headers) {
+        return Keep::No(why);
+    }
+    let directives = Directives::of(facts.headers);
+    let explicit = explicit(facts, directives).map(|it| it.min(policy.max_ttl));
+    match facts.status.as_u16() {
+        404 | 410 | 414 | 501 if directives.forbid_reuse() => Keep::No(Why::Origin),
+        404 | 410 | 414 | 500..=504 => Keep::For(explicit.unwrap_or_default().max(policy.error_ttl)),
+        400 | 403 | 405 | 412 | 415 if directives.max_age.or(directives.s_maxage).is_some() => {
+            Keep::For(explicit.unwrap_or_default().max(policy.error_ttl))
+        }
+        _ => Keep::No(Why::Status),
+    }
+}
+
+fn forbidden(headers: &HeaderMap) -> Option<Why> {
+    if headers.contains_key(SET_COOKIE) {
+        return Some(Why::SetCookie);
+    }
+    let everything = headers.get_all(VARY).iter().any(|it| it.as_bytes().contains(&b'*'));
+    everything.then_some(Why::Vary)
+}
+
+/// What the headers say: `s-maxage`, else `max-age`, else `Expires`; a date that cannot be read has passed.
+fn explicit(facts: Facts<'_>, directives: Directives) -> Option<Duration> {
+    directives.s_maxage.or(directives.max_age).or_else(|| {
+        facts.headers.contains_key(EXPIRES).then(|| {
+            let from = date(facts.headers, DATE).unwrap_or(facts.now);
+            let until = date(facts.headers, EXPIRES).unwrap_or(SystemTime::UNIX_EPOCH);
+            until.duration_since(from).unwrap_or_default()
+        })
+    })
+}
+
+fn within(policy: &CachePolicy, lifetime: Duration) -> Duration {
+    lifetime.max(policy.min_ttl).min(policy.max_ttl)
+}
+
+/// How old an answer already was when it came (RFC 9111 4.2.3).
+pub(super) fn initial_age(facts: Facts<'_>) -> Duration {
+    let apparent =
+        date(facts.headers, DATE).and_then(|it| facts.now.duration_since(it).ok()).unwrap_or_default();
+    // Only what an upstream cache says counts the waiting too; an origin may take its time to make something new.
+    let corrected = age(facts.headers).map(|it| it.saturating_add(facts.waited)).unwrap_or_default();
+    apparent.max(corrected)
+}
+
+/// The first member of the first line; what cannot be read is not there.
+fn age(headers: &HeaderMap) -> Option<Duration> {
+    let first = headers.get(AGE)?.to_str().ok()?.split(',').next()?.trim();
+    if first.is_empty() || !first.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    Some(Duration::from_secs(first.parse().unwrap_or(OLDEST).min(OLDEST)))
+}
+
+/// A date in a field that is there once.
+fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+    let mut values = headers.get_all(name).iter();
+    let (first, None) = (values.next()?, values.next()) else { return None };
+    httpdate::parse_http_date(first.to_str().ok()?).ok()
+}
+
+/// Since when an answer is held, and how long it is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Freshness {
+    pub(super) received: Instant,
+    pub(super) initial_age: Duration,
+    pub(super) lifetime: Duration,
+}
+
+impl Freshness {
+    /// How old it is.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        self.initial_age + now.saturating_duration_since(self.received)
+    }
+
+    /// How long it is still good; none when stale.
+    pub(super) fn ttl(&self, now: Instant) -> Option<Duration> {
+        self.lifetime.checked_sub(self.age(now)).filter(|it| !it.is_zero())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+    use crate::passage::example::Example;
+
+    const NOON: &str = "Sun, 15 Jun 2025 12:00:00 GMT";
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let field = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        lines.iter().map(field).collect()
+    }
+
+    fn facts(headers: &HeaderMap, status: u16, lifetime: Option<Lifetime>) -> Facts<'_> {
+        let status = StatusCode::from_u16(status).unwrap();
+        let now = httpdate::parse_http_date(NOON).unwrap();
+        Facts { status, headers, lifetime, now, waited: Duration::from_secs(2) }
+    }
+
+    /// Under lifetimes of `ttl` (least, default, most) and ten seconds for errors.
+    fn judged(
+        ttl: [u64; 3],
+        status: u16,
+        lines: &[(&'static str, &'static str)],
+        it: Option<Lifetime>,
+    ) -> Keep {
+        let asked = Example::get("/a")
+            .policy(|policy| {
+                [policy.min_ttl, policy.default_ttl, policy.max_ttl] = ttl.map(Duration::from_secs);
+            })
+            .admitted();
+        judge(facts(&headers(lines), status, it), &asked.routed().behavior().cache_policy)
+    }
+
+    fn check(ttl: [u64; 3], status: u16, lines: &[(&'static str, &'static str)], expected: Keep) {
+        assert_eq!(judged(ttl, status, lines, None), expected, "{status} {lines:?}");
+    }
+
+    const fn seconds(it: u64) -> Keep {
+        Keep::For(Duration::from_secs(it))
+    }
+
+    #[test]
+    fn lifetimes_stay_between_least_and_most() {
+        let usual = [0, 86_400, 31_536_000];
+        check(usual, 200, &[("cache-control", "max-age=60")], seconds(60));
+        check(usual, 200, &[("cache-control", "max-age=60, s-maxage=90")], seconds(90));
+        check(usual, 200, &[("cache-control", "max-age=99999999")], seconds(31_536_000));
+        check(usual, 200, &[], seconds(86_400));
+        check(usual, 302, &[], seconds(86_400));
+        check([30, 60, 90], 200, &[("cache-control", "max-age=1")], seconds(30));
+        check([30, 60, 90], 200, &[("cache-control", "max-age=100")], seconds(90));
+        check([0, 0, 90], 200, &[], Keep::No(Why::Stale));
+        check([0, 0, 0], 200, &[("cache-control", "max-age=60")], Keep::No(Why::Policy));
+    }
+
+    #[test]
+    fn expires_counts_only_without_max_age() {
+        let usual = [0, 86_400, 31_536_000];
+        let later = ("expires", "Sun, 15 Jun 2025 12:01:00 GMT");
+        check(usual, 200, &[("date", NOON), later], seconds(60));
+        check(usual, 200, &[later], seconds(60));
+        check(usual, 200, &[later, ("cache-control", "max-age=5")], seconds(5));
+        check(usual, 200, &[later, ("cache-control", "max-age=x")], Keep::No(Why::Stale));
+        check(usual, 200, &[("expires", "0")], Keep::No(Why::Stale));
+        check(usual, 200, &[later, later], Keep::No(Why::Stale));
+    }
+
+    #[test]
+    fn what_may_not_be_kept_is_kept_for_the_least_time() {
+        for line in ["no-store", "no-cache", "private", "max-age=60, no-store"] {
+            check([0, 60, 90], 200, &[("cache-control", line)], Keep::No(Why::Origin));
+            check([5, 60, 90], 200, &[("cache-control", line)], seconds(5));
+        }
+        check([5, 60, 90], 200, &[("set-cookie", "a=b")], Keep::No(Why::SetCookie));
+        check([5, 60, 90], 200, &[("vary", "accept, *")], Keep::No(Why::Vary));
+        check([5, 60, 90], 206, &[], Keep::No(Why::Status));
+        check([5, 60, 90], 304, &[], Keep::No(Why::Status));
+    }
+
+    #[test]
+    fn errors_have_a_lifetime_of_their_own() {
+        let usual = [0, 86_400, 100];
+        for status in [404, 410, 414, 500, 501, 502, 503, 504] {
+            check(usual, status, &[], seconds(10));
+            check(usual, status, &[("cache-control", "max-age=1")], seconds(10));
+            check(usual, status, &[("cache-control", "max-age=60")], seconds(60));
+            check(usual, status, &[("cache-control", "max-age=600")], seconds(100));
+        }
+        for status in [400, 403, 405, 412, 415] {
+            check(usual, status, &[], Keep::No(Why::Status));
+            check(usual, status, &[("cache-control", "max-age=60")], seconds(60));
+        }
+        check(usual, 404, &[("cache-control", "no-store")], Keep::No(Why::Origin));
+        check(usual, 503, &[("cache-control", "no-store")], seconds(10));
+        check(usual, 416, &[("cache-control", "max-age=60")], Keep::No(Why::Status));
+    }
+
+    #[test]
+    fn our_own_origins_say_what_headers_cannot() {
+        let check = |status, lifetime, expected| {
+            assert_eq!(judged([0, 0, 31_536_000], status, &[], Some(lifetime)), expected);
+        };
+        check(200, Lifetime::Immutable, seconds(31_536_000));
+        check(200, Lifetime::For(Duration::from_secs(1)), seconds(1));
+        check(404, Lifetime::For(Duration::from_millis(250)), Keep::For(Duration::from_millis(250)));
+        check(503, Lifetime::For(Duration::ZERO), Keep::WhileFilling);
+        check(200, Lifetime::Uncacheable, Keep::No(Why::Origin));
+        let brief = Some(Lifetime::For(Duration::from_millis(250)));
+        assert_eq!(judged([1, 2, 3], 200, &[], brief), seconds(1));
+        assert_eq!(judged([1, 2, 3], 404, &[], brief), Keep::For(Duration::from_millis(250)));
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_its_date_or_its_age_says() {
+        let check = |lines: &[(&'static str, &'static str)], expected| {
+            assert_eq!(
+                initial_age(facts(&headers(lines), 200, None)),
+                Duration::from_secs(expected),
+                "{lines:?}"
+            );
+        };
+        check(&[], 0);
+        check(&[("age", "7")], 9);
+        check(&[("age", "7"), ("age", "100")], 9);
+        check(&[("age", "7, 100")], 9);
+        check(&[("age", "-7")], 0);
+        check(&[("age", "7.5")], 0);
+        check(&[("age", "99999999999999999999999")], OLDEST + 2);
+        check(&[("date", "Sun, 15 Jun 2025 11:59:00 GMT"), ("age", "7")], 60);
+        check(&[("date", "Sun, 15 Jun 2025 12:59:00 GMT")], 0);
+    }
+
+    #[test]
+    fn what_is_too_old_as_it_comes_is_not_kept() {
+        let lines = [("cache-control", "max-age=60"), ("age", "60")];
+        check([0, 60, 90], 200, &lines, Keep::No(Why::Stale));
+    }
+}

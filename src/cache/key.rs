@@ -1,0 +1,114 @@
+//! Which requests may share an answer.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use http::header::HOST;
+
+use crate::passage::Admitted;
+
+/// What two requests have in common that may share an answer (cloudfront.md 3.1).
+///
+/// Distribution, canonical path, and what the cache policy selects of query and headers. Not the method: HEAD shares
+/// what GET brought. Not the content coding: our origins give one representation, and its compressed forms are kept
+/// beside it. The whole text is compared, so two keys that hash alike are still two.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key(Arc<str>);
+
+impl Key {
+    pub(super) fn of(asked: &Admitted) -> Self {
+        let routed = asked.routed();
+        let (id, path, query) = (&routed.distribution().id, asked.path(), asked.keyed_query());
+        let mut text = String::with_capacity(id.len() + path.len() + query.len() + 16);
+        // Lengths first: no part can be written so that it reads as the next one.
+        for part in [id.as_str(), path, query.as_str()] {
+            let _ = write!(text, "{}:{part}", part.len());
+        }
+        for name in &routed.behavior().cache_policy.headers {
+            // HTTP/2 has `:authority` where HTTP/1 has Host; the request knows both as its host.
+            if name.as_str() == HOST.as_str() {
+                let host = routed.request().host();
+                let _ = write!(text, "\n{name}:{}:{host}", host.len());
+                continue;
+            }
+            for value in routed.request().headers().get_all(name.as_str()) {
+                // Escaped, since a value may hold octets that are no text.
+                let value = value.as_bytes().escape_ascii().to_string();
+                let _ = write!(text, "\n{name}:{}:{value}", value.len());
+            }
+        }
+        Self(text.into())
+    }
+
+    /// Bytes of memory it takes.
+    pub(super) fn cost(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::cache::Selection;
+    use http::Method;
+
+    use super::*;
+    use crate::passage::example::Example;
+
+    fn key(example: Example) -> Key {
+        Key::of(&example.admitted())
+    }
+
+    fn keyed(target: &str, query: Selection) -> Key {
+        key(Example::get(target).policy(|it| it.query = query))
+    }
+
+    #[test]
+    fn head_shares_with_get() {
+        assert_eq!(key(Example::get("/a")), key(Example::get("/a").method(Method::HEAD)));
+    }
+
+    #[test]
+    fn a_distribution_and_a_path_are_always_in_it() {
+        let mut other = Example::get("/a");
+        other.distribution = "other";
+        assert_ne!(key(Example::get("/a")), key(other));
+        assert_ne!(key(Example::get("/a")), key(Example::get("/A")));
+    }
+
+    #[test]
+    fn only_selected_parameters_are_in_it() {
+        let only = || Selection::Only(vec!["_HLS_msn".to_owned()]);
+        assert_eq!(keyed("/a?session=1&_HLS_msn=4", only()), keyed("/a?_HLS_msn=4&CMCD=x", only()));
+        assert_ne!(keyed("/a?_HLS_msn=4", only()), keyed("/a?_HLS_msn=5", only()));
+        assert_ne!(keyed("/a?_hls_msn=4", only()), keyed("/a?_HLS_msn=4", only()));
+        assert_eq!(keyed("/a?b=1", Selection::None), keyed("/a", Selection::None));
+        let except = || Selection::AllExcept(vec!["CMCD".to_owned()]);
+        assert_eq!(keyed("/a?b=1&CMCD=x", except()), keyed("/a?b=1", except()));
+    }
+
+    #[test]
+    fn the_order_of_parameters_counts() {
+        assert_ne!(keyed("/a?b=1&c=2", Selection::All), keyed("/a?c=2&b=1", Selection::All));
+    }
+
+    #[test]
+    fn a_header_that_is_absent_is_not_an_empty_one() {
+        let with = |it: Example| key(it.policy(|it| it.headers = vec!["origin".to_owned()]));
+        assert_ne!(with(Example::get("/a")), with(Example::get("/a").header("origin", "")));
+        assert_ne!(
+            with(Example::get("/a").header("origin", "https://a.example")),
+            with(Example::get("/a").header("origin", "https://b.example"))
+        );
+        assert_eq!(key(Example::get("/a")), key(Example::get("/a").header("origin", "https://a.example")));
+    }
+
+    #[test]
+    fn no_text_can_be_written_to_look_like_another_part() {
+        assert_ne!(keyed("/a?1:b", Selection::All), keyed("/a1:b", Selection::All));
+        let twice = |it: Example| key(it.policy(|it| it.headers = vec!["x".to_owned()]));
+        assert_ne!(
+            twice(Example::get("/a").header("x", "1").header("x", "2")),
+            twice(Example::get("/a").header("x", "1\\nx:1:2"))
+        );
+    }
+}

@@ -1,0 +1,241 @@
+//! The cache: have we got it, fresh enough? If not, one fetch for all who wait.
+//!
+//! ```text
+//! Admitted ─▶ key ─▶ memory ──fresh──▶ Answer
+//!                      │ no                ▲
+//!                      ▼                   │ the object, while it grows
+//!                   flights ──first──▶ fill ──complete──▶ memory
+//!                      └──────follow───────┘
+//! ```
+//! It is handed a way to fetch and never knows from where. It keeps whole answers in memory; it has no disk, no slices,
+//! no invalidation and never gives what is stale. An aborted viewer never aborts a fill, a failed fill is never stored,
+//! and no request waits on a lock for another.
+
+mod clock;
+mod directives;
+mod fill;
+mod flights;
+mod freshness;
+mod key;
+mod memory;
+mod recent;
+mod stats;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::cache::CachePolicy;
+use tokio::sync::{Semaphore, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::fill::{Audience, Fill};
+use self::flights::{Flight, Flights, Join, Landed, Landing, Ticket};
+use self::key::Key;
+use self::memory::{Memory, Stored};
+use self::recent::{Fate, Recent};
+pub use self::stats::{Counter, Stats};
+use self::verdict::{Approach, Decision};
+use crate::passage::{Admitted, Answer, Failure, FetchPlan, Forward, Verdict};
+
+/// How long a follower waits for a fetch that names no deadline; then it goes alone.
+const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
+
+/// Fetches under way at once; a viewer who leaves does not end his, so connection limits do not bound them.
+const MOST_FILLS: usize = 32_768;
+
+/// The edge cache. Clones are the same cache.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    inside: Arc<Inside>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the cache's tasks share.
+#[derive(Debug)]
+struct Inside {
+    memory: Memory,
+    flights: Arc<Flights>,
+    recent: Recent,
+    stats: Arc<Stats>,
+    permits: Arc<Semaphore>,
+}
+
+impl Cache {
+    /// An empty cache that takes at most `memory` bytes.
+    pub fn new(memory: u64) -> Self {
+        let stats = Arc::new(Stats::default());
+        let inside = Inside {
+            memory: Memory::new(memory, Arc::clone(&stats)),
+            flights: Flights::new(),
+            recent: Recent::new(),
+            stats,
+            permits: Arc::new(Semaphore::new(MOST_FILLS)),
+        };
+        Self { inside: Arc::new(inside), tasks: TaskTracker::new(), stop: CancellationToken::new() }
+    }
+
+    /// The answer to a request: from the store, from a fetch that is under way, or by `plan`.
+    ///
+    /// Waits for the head only; the body may still grow.
+    pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
+        let policy = &asked.routed().behavior().cache_policy;
+        if let Approach::Pass(forward) = verdict::approach(asked.routed().request().method(), policy) {
+            return self.fetch(policy, None, None, forward, plan).await;
+        }
+        let key = Key::of(asked);
+        let now = clock::now();
+        let stored = self.inside.memory.get(&key);
+        let forward = match verdict::decide(stored.as_ref().map(|it| &it.freshness), now) {
+            Decision::Hit { ttl } => {
+                let stored = stored.expect("a hit is a stored answer");
+                return self.hit(stored, ttl);
+            }
+            Decision::Fetch(forward) => forward,
+        };
+        match self.inside.recent.get(&key, now) {
+            Some(Fate::Alone) => return self.fetch(policy, Some(key), None, forward, plan).await,
+            Some(Fate::Failed(failure)) => return self.miss(Err(failure), forward, Company::Follower),
+            None => {}
+        }
+        let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
+        let again = || {
+            let stored = self.inside.memory.get(&key)?;
+            let ttl = stored.freshness.ttl(now)?;
+            Some((stored, ttl))
+        };
+        match self.inside.flights.join(&key, patience, now, again) {
+            Join::Stored((stored, ttl)) => self.hit(stored, ttl),
+            Join::Lead(ticket) => self.fetch(policy, Some(key), Some(ticket), forward, plan).await,
+            Join::Follow(flight) => match follow(flight).await {
+                Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
+                Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
+                Landing::Alone | Landing::Waiting => self.fetch(policy, Some(key), None, forward, plan).await,
+            },
+        }
+    }
+
+    /// What the cache has done since it began.
+    pub fn stats(&self) -> &Stats {
+        &self.inside.stats
+    }
+
+    /// Bytes of memory in use: held, filling, and let go but still read.
+    pub fn memory_used(&self) -> u64 {
+        self.inside.memory.budget().used()
+    }
+
+    /// Bytes of memory there are.
+    pub fn memory_limit(&self) -> u64 {
+        self.inside.memory.budget().limit()
+    }
+
+    /// Fetches under way.
+    pub fn fills_under_way(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Ends all fetches and waits until they have; their readers see them fail.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Begins a fetch and waits for its head.
+    async fn fetch(
+        &self,
+        policy: &Arc<CachePolicy>,
+        key: Option<Key>,
+        followers: Option<Ticket>,
+        forward: Forward,
+        plan: FetchPlan,
+    ) -> Answer {
+        let landed = match self.begin(policy, key, followers, plan) {
+            // A task that ended without a word was stopped.
+            Ok(landing) => landing.await.unwrap_or(Err(Failure::GivenUp)),
+            Err(failure) => Err(failure),
+        };
+        self.miss(landed, forward, Company::Leader)
+    }
+
+    fn begin(
+        &self,
+        policy: &Arc<CachePolicy>,
+        key: Option<Key>,
+        followers: Option<Ticket>,
+        plan: FetchPlan,
+    ) -> Result<oneshot::Receiver<Result<Landed, Failure>>, Failure> {
+        let inside = &self.inside;
+        let Ok(permit) = Arc::clone(&inside.permits).try_acquire_owned() else {
+            inside.stats.busy.add_one();
+            return Err(Failure::Busy);
+        };
+        if self.stop.is_cancelled() {
+            return Err(Failure::GivenUp);
+        }
+        inside.stats.fills.add_one();
+        let (audience, landing) = Audience::new(followers);
+        let fill =
+            Fill { inside: Arc::clone(inside), policy: Arc::clone(policy), key, audience, _permit: permit };
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan)));
+        Ok(landing)
+    }
+
+    fn hit(&self, stored: Stored, ttl: Duration) -> Answer {
+        self.inside.stats.hits.add_one();
+        Answer {
+            age: stored.freshness.age(clock::now()),
+            object: Ok(stored.object),
+            verdict: Verdict::Hit { ttl },
+        }
+    }
+
+    fn miss(&self, landed: Result<Landed, Failure>, forward: Forward, company: Company) -> Answer {
+        let collapsed = company == Company::Follower;
+        self.inside.stats.misses.add_one();
+        if collapsed {
+            self.inside.stats.collapsed.add_one();
+        }
+        let verdict = |status, stored| Verdict::Miss { forward, status, collapsed, stored };
+        match landed {
+            Ok(landed) => Answer {
+                verdict: verdict(Some(landed.object.head().status), landed.kept),
+                age: landed.freshness.age(clock::now()),
+                object: Ok(landed.object),
+            },
+            Err(failure) => {
+                Answer { verdict: verdict(None, false), age: Duration::ZERO, object: Err(failure) }
+            }
+        }
+    }
+}
+
+/// Whether a request began the fetch that answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    Leader,
+    Follower,
+}
+
+/// Waits for the head of a fetch; [`Landing::Waiting`] when that took too long.
+async fn follow(mut flight: Flight) -> Landing {
+    let patience = flight.patience;
+    let landing = async {
+        match flight.landing.wait_for(|it| !matches!(it, Landing::Waiting)).await {
+            Ok(landing) => landing.clone(),
+            // Its task was stopped before a head came.
+            Err(_) => Landing::Failed(Failure::GivenUp),
+        }
+    };
+    match patience {
+        Some(patience) => timeout(patience, landing).await.unwrap_or(Landing::Waiting),
+        None => landing.await,
+    }
+}

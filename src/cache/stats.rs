@@ -1,0 +1,41 @@
+//! The cache's books, for `observe` to read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// What it is now.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the cache has done since it began.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Requests answered from the store.
+    pub hits: Counter,
+    /// Requests answered by a fetch.
+    pub misses: Counter,
+    /// Misses that joined the fetch of another request.
+    pub collapsed: Counter,
+    /// Fetches begun.
+    pub fills: Counter,
+    /// Fetches that brought no answer, or not all of it.
+    pub failed_fills: Counter,
+    /// Fetches that nobody waited for any more and that nobody could have used.
+    pub abandoned_fills: Counter,
+    /// Answers that the store let go for want of room.
+    pub evictions: Counter,
+    /// Answers that were not kept, or not given at all, for want of memory.
+    pub out_of_memory: Counter,
+    /// Requests turned away because too many fetches were under way.
+    pub busy: Counter,
+}

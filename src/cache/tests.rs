@@ -1,0 +1,460 @@
+//! Requests, an origin and a clock that stands still unless told.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::future::join_all;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, advance, sleep};
+
+use super::*;
+use crate::passage::example::Example;
+use crate::passage::{Fetched, FetchedBody, Lifetime, Object, Reader};
+
+const MIB: u64 = 1024 * 1024;
+
+/// An origin that counts how often it is asked.
+#[derive(Clone, Default)]
+struct Origin(Arc<AtomicUsize>);
+
+impl Origin {
+    fn fetches(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Answers after `delay`.
+    fn after(
+        &self,
+        delay: Duration,
+        answer: impl FnOnce() -> Result<Fetched, Failure> + Send + 'static,
+    ) -> FetchPlan {
+        let asked = self.clone();
+        FetchPlan::new(move || {
+            Box::pin(async move {
+                asked.0.fetch_add(1, Ordering::Relaxed);
+                sleep(delay).await;
+                answer()
+            })
+        })
+    }
+
+    fn at_once(&self, answer: impl FnOnce() -> Result<Fetched, Failure> + Send + 'static) -> FetchPlan {
+        self.after(Duration::ZERO, answer)
+    }
+}
+
+fn fetched(status: StatusCode, lifetime: Lifetime, body: FetchedBody) -> Result<Fetched, Failure> {
+    Ok(Fetched { status, headers: HeaderMap::new(), length: None, body, lifetime: Some(lifetime) })
+}
+
+fn whole(text: &'static str, lifetime: Lifetime) -> Result<Fetched, Failure> {
+    fetched(StatusCode::OK, lifetime, FetchedBody::Whole(vec![Bytes::from_static(text.as_bytes())]))
+}
+
+/// A body that comes through the sender's hands.
+fn growing() -> (mpsc::Sender<Result<Bytes, Failure>>, FetchedBody) {
+    let (sender, receiver) = mpsc::channel(4);
+    let body = futures_util::stream::unfold(receiver, |mut it| async move { Some((it.recv().await?, it)) });
+    (sender, FetchedBody::Growing(body.boxed()))
+}
+
+const fn seconds(it: u64) -> Lifetime {
+    Lifetime::For(Duration::from_secs(it))
+}
+
+async fn read(reader: Reader) -> Result<Bytes, Failure> {
+    reader.collect().await.map(|it| it.to_bytes())
+}
+
+async fn body(answer: &Answer) -> Result<Bytes, Failure> {
+    match &answer.object {
+        Ok(object) => read(object.read_all()).await,
+        Err(failure) => Err(failure.clone()),
+    }
+}
+
+fn ask(target: &str) -> Admitted {
+    Example::get(target).admitted()
+}
+
+const fn missed(forward: Forward, collapsed: bool, stored: bool) -> Verdict {
+    Verdict::Miss { forward, status: Some(StatusCode::OK), collapsed, stored }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_requests_for_one_cold_key_are_one_fetch() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let answers = join_all((0..1000).map(|_| {
+        cache.get(&asked, origin.after(Duration::from_secs(3), || whole("stone", Lifetime::Immutable)))
+    }))
+    .await;
+    assert_eq!(origin.fetches(), 1);
+    for answer in &answers {
+        assert_eq!(body(answer).await.unwrap(), "stone");
+        assert_eq!(answer.age, Duration::ZERO);
+    }
+    assert_eq!(answers[0].verdict, missed(Forward::UriMiss, false, true));
+    assert_eq!(answers[999].verdict, missed(Forward::UriMiss, true, true));
+    assert_eq!((cache.stats().misses.count(), cache.stats().collapsed.count()), (1000, 999));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_in_the_middle_of_a_fill_gets_every_octet() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let (sender, coming) = growing();
+    let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
+    let first = cache.get(&asked, plan).await;
+    sender.send(Ok(Bytes::from("lev"))).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    let second = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+    assert_eq!(second.verdict, missed(Forward::UriMiss, true, true));
+    assert_eq!(second.age, Duration::from_secs(1));
+    let tail = read(second.object.as_ref().unwrap().read(4..6));
+    let readers = tokio::spawn(async move { (body(&first).await, body(&second).await) });
+    sender.send(Ok(Bytes::from("ada"))).await.unwrap();
+    drop(sender);
+    assert_eq!(readers.await.unwrap(), (Ok(Bytes::from("levada")), Ok(Bytes::from("levada"))));
+    assert_eq!(tail.await.unwrap(), "da");
+    sleep(Duration::from_secs(1)).await;
+    let third = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+    assert!(matches!(third.verdict, Verdict::Hit { .. }));
+    assert_eq!(third.object.unwrap().length(), Some(6));
+    assert_eq!(origin.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_who_leaves_does_not_end_the_fill() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let plan = origin.after(Duration::from_secs(3), || whole("stone", Lifetime::Immutable));
+    let left = timeout(Duration::from_secs(1), cache.get(&asked, plan)).await;
+    assert!(left.is_err());
+    sleep(Duration::from_secs(3)).await;
+    let answer = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+    assert!(matches!(answer.verdict, Verdict::Hit { .. }));
+    assert_eq!(origin.fetches(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_fails_all_who_wait_and_is_not_repeated_at_once() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let failure = || Failure::Unreadable("no such disk".to_owned());
+    let plan = || origin.after(Duration::from_secs(1), move || Err(failure()));
+    let (first, second) = tokio::join!(cache.get(&asked, plan()), cache.get(&asked, plan()));
+    assert_eq!((first.object.unwrap_err(), second.object.unwrap_err()), (failure(), failure()));
+    assert_eq!(cache.get(&asked, plan()).await.object.unwrap_err(), failure());
+    assert_eq!(origin.fetches(), 1);
+    advance(Duration::from_millis(500)).await;
+    let answer = cache.get(&asked, origin.at_once(|| whole("stone", Lifetime::Immutable))).await;
+    assert_eq!(body(&answer).await.unwrap(), "stone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_breaks_off_is_seen_to_break_off_and_is_not_kept() {
+    for end in [Some(Failure::Unreadable("no such disk".to_owned())), None] {
+        let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+        let (sender, coming) = growing();
+        let plan = origin.at_once(|| {
+            fetched(StatusCode::OK, Lifetime::Immutable, coming).map(|it| Fetched { length: Some(6), ..it })
+        });
+        let answer = cache.get(&asked, plan).await;
+        sender.send(Ok(Bytes::from("lev"))).await.unwrap();
+        let expected = end.clone().unwrap_or(Failure::Truncated { got: 3, promised: 6 });
+        if let Some(failure) = end {
+            sender.send(Err(failure)).await.unwrap();
+        }
+        drop(sender);
+        assert_eq!(body(&answer).await, Err(expected));
+        let next = cache.get(&asked, origin.at_once(|| whole("stone", Lifetime::Immutable))).await;
+        assert_eq!(next.verdict, missed(Forward::UriMiss, false, true));
+        assert_eq!(cache.stats().failed_fills.count(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_stands_still_is_given_up() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let hangs = || FetchPlan::new(|| Box::pin(pending()));
+    let began = Instant::now();
+    let answer = cache.get(&ask("/a"), hangs().with_deadline(Duration::from_secs(5))).await;
+    assert_eq!(answer.object.unwrap_err(), Failure::TimedOut(Duration::from_secs(6)));
+    assert_eq!(began.elapsed(), Duration::from_secs(6));
+
+    let (_sender, coming) = growing();
+    let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
+    let answer = cache.get(&ask("/b"), plan).await;
+    assert_eq!(body(&answer).await, Err(Failure::TimedOut(Duration::from_secs(30))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_wait_as_long_as_the_fetch_may_take() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let blocked = || {
+        origin
+            .after(Duration::from_secs(18), || whole("playlist", seconds(1)))
+            .with_deadline(Duration::from_secs(20))
+    };
+    let (first, second) = tokio::join!(cache.get(&asked, blocked()), cache.get(&asked, blocked()));
+    assert_eq!(
+        (body(&first).await.unwrap(), body(&second).await.unwrap()),
+        ("playlist".into(), "playlist".into())
+    );
+    assert_eq!(origin.fetches(), 1);
+
+    // Without a deadline a follower goes alone after a while.
+    let unlimited = || origin.after(Duration::from_secs(18), || whole("segment", seconds(60)));
+    let asked = ask("/b");
+    let (_, second) = tokio::join!(cache.get(&asked, unlimited()), cache.get(&asked, unlimited()));
+    assert_eq!(body(&second).await.unwrap(), "segment");
+    assert_eq!(origin.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_may_not_be_shared_are_fetched_by_each_and_not_in_turn() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let plan = || origin.after(Duration::from_millis(300), || whole("private", Lifetime::Uncacheable));
+    let began = Instant::now();
+    let answers = join_all((0..20).map(|_| cache.get(&asked, plan()))).await;
+    // The first shows that it cannot be shared; all others then go at once.
+    assert_eq!(began.elapsed(), Duration::from_millis(600));
+    assert_eq!(origin.fetches(), 20);
+    assert!(answers.iter().all(|it| it.verdict == missed(Forward::UriMiss, false, false)));
+
+    let began = Instant::now();
+    join_all((0..20).map(|_| cache.get(&asked, plan()))).await;
+    assert_eq!(began.elapsed(), Duration::from_millis(300));
+
+    // An answer that may be kept ends that at once.
+    cache.get(&asked, origin.at_once(|| whole("public", Lifetime::Immutable))).await;
+    let answer = cache.get(&asked, plan()).await;
+    assert!(matches!(answer.verdict, Verdict::Hit { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_for_this_moment_goes_to_all_who_wait_and_to_nobody_else() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let plan = || {
+        origin.after(Duration::from_secs(1), || {
+            fetched(StatusCode::SERVICE_UNAVAILABLE, seconds(0), FetchedBody::Whole(Vec::new()))
+        })
+    };
+    join_all((0..20).map(|_| cache.get(&asked, plan()))).await;
+    assert_eq!(origin.fetches(), 1);
+    cache.get(&asked, plan()).await;
+    assert_eq!(origin.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_given_until_it_is_stale() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let plan = || origin.at_once(|| whole("stone", seconds(3600)));
+    cache.get(&asked, plan()).await;
+    advance(Duration::from_secs(3599)).await;
+    let answer = cache.get(&asked, plan()).await;
+    assert_eq!(answer.verdict, Verdict::Hit { ttl: Duration::from_secs(1) });
+    assert_eq!(answer.age, Duration::from_secs(3599));
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(cache.get(&asked, plan()).await.verdict, missed(Forward::Stale, false, true));
+    assert_eq!(origin.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn head_shares_what_get_brought_and_brings_it_too() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let head = |target| Example::get(target).method(Method::HEAD).admitted();
+    let plan = || origin.at_once(|| whole("stone", Lifetime::Immutable));
+    cache.get(&ask("/a"), plan()).await;
+    assert!(matches!(cache.get(&head("/a"), plan()).await.verdict, Verdict::Hit { .. }));
+    cache.get(&head("/b"), plan()).await;
+    let answer = cache.get(&ask("/b"), plan()).await;
+    assert!(matches!(answer.verdict, Verdict::Hit { .. }));
+    assert_eq!(body(&answer).await.unwrap(), "stone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_without_lifetimes_and_other_methods_go_by() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let check = async |asked: &Admitted, forward| {
+        let plan = || origin.after(Duration::from_secs(1), || whole("stone", Lifetime::Immutable));
+        let (first, second) = tokio::join!(cache.get(asked, plan()), cache.get(asked, plan()));
+        assert_eq!(first.verdict, missed(forward, false, false));
+        assert_eq!(second.verdict, missed(forward, false, false));
+    };
+    check(&Example::get("/a").policy(|it| it.max_ttl = Duration::ZERO).admitted(), Forward::Bypass).await;
+    check(&Example::get("/a").method(Method::POST).admitted(), Forward::Method).await;
+    assert_eq!(origin.fetches(), 4);
+}
+
+/// A body of so many chunks of 64 KiB, and how many of them were asked for.
+fn large(chunks: u64) -> (Arc<AtomicU64>, FetchedBody) {
+    let taken = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&taken);
+    let body = futures_util::stream::iter(0..chunks).map(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Bytes::from(vec![0; 65_536]))
+    });
+    (taken, FetchedBody::Growing(body.boxed()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_too_large_passes_in_step_with_its_reader() {
+    let (cache, origin) = (Cache::new(64 * MIB), Origin::default());
+    for length in [Some(1000 * 65_536), None] {
+        let (taken, coming) = large(1000);
+        let plan = origin.at_once(move || {
+            fetched(StatusCode::OK, Lifetime::Immutable, coming).map(|it| Fetched { length, ..it })
+        });
+        let answer = cache.get(&ask("/a"), plan).await;
+        let mut reader = answer.object.as_ref().unwrap().read_all();
+        drop(answer);
+        let first = reader.frame().await.unwrap().unwrap().into_data().unwrap();
+        sleep(Duration::from_secs(1)).await;
+        assert!(taken.load(Ordering::Relaxed) < 300, "{} chunks", taken.load(Ordering::Relaxed));
+        assert!(cache.memory_used() < 18 * MIB);
+        assert_eq!(read(reader).await.unwrap().len() + first.len(), 1000 * 65_536);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(cache.memory_used(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_body_that_nobody_reads_any_more_is_not_fetched_on() {
+    let (cache, origin) = (Cache::new(64 * MIB), Origin::default());
+    let (taken, coming) = large(1000);
+    let plan = origin.at_once(move || {
+        fetched(StatusCode::OK, Lifetime::Immutable, coming)
+            .map(|it| Fetched { length: Some(1000 * 65_536), ..it })
+    });
+    drop(cache.get(&ask("/a"), plan).await);
+    sleep(Duration::from_secs(1)).await;
+    assert!(taken.load(Ordering::Relaxed) < 20);
+    assert_eq!((cache.fills_under_way(), cache.stats().abandoned_fills.count()), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stored_answers_make_room_for_new_ones() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    for number in 0..100 {
+        let plan = origin.at_once(|| {
+            fetched(StatusCode::OK, Lifetime::Immutable, FetchedBody::Whole(vec![vec![7; 65_536].into()]))
+        });
+        let answer = cache.get(&ask(&format!("/{number}")), plan).await;
+        assert_eq!(body(&answer).await.unwrap().len(), 65_536);
+        assert!(cache.memory_used() <= MIB);
+    }
+    assert_eq!(cache.stats().out_of_memory.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_an_answer_is_refused_and_comes_again_when_there_is_some() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let plan = |size: usize| {
+        origin.at_once(move || {
+            fetched(StatusCode::OK, Lifetime::Immutable, FetchedBody::Whole(vec![vec![7; size].into()]))
+        })
+    };
+    let first = cache.get(&ask("/a"), plan(900_000)).await;
+    let reader = first.object.as_ref().unwrap().read_all();
+    drop(first);
+    let refused = cache.get(&ask("/b"), plan(500_000)).await;
+    assert_eq!(refused.object.unwrap_err(), Failure::OutOfMemory);
+    drop(reader);
+    assert!(cache.get(&ask("/b"), plan(500_000)).await.object.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_what_is_under_way() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let (_sender, coming) = growing();
+    let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
+    let answer = cache.get(&asked, plan).await;
+    let waiting = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get(&ask("/b"), FetchPlan::new(|| Box::pin(pending()))).await }
+    });
+    tokio::task::yield_now().await;
+    cache.close().await;
+    assert_eq!(body(&answer).await, Err(Failure::GivenUp));
+    assert_eq!(waiting.await.unwrap().object.unwrap_err(), Failure::GivenUp);
+    let late = cache.get(&ask("/c"), origin.at_once(|| whole("stone", Lifetime::Immutable))).await;
+    assert_eq!(late.object.unwrap_err(), Failure::GivenUp);
+}
+
+/// One step of a day in the life of the cache.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A request for one of a few keys, whose answer has so many chunks of so many KiB, told its length or not.
+    Ask { key: u8, chunks: u8, kib: u8, told: bool, lifetime: Option<u8> },
+    /// Reads one chunk of an answer that is held.
+    Read(u8),
+    /// Drops an answer that is held.
+    Leave(u8),
+    /// Lets time pass.
+    Wait(u8),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..12u8, 0..20u8, 1..60u8, any::<bool>(), prop::option::of(0..60u8))
+            .prop_map(|(key, chunks, kib, told, lifetime)| Step::Ask { key, chunks, kib, told, lifetime }),
+        4 => any::<u8>().prop_map(Step::Read),
+        2 => any::<u8>().prop_map(Step::Leave),
+        1 => (0..30u8).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever is asked, read and left: the memory is never exceeded, all of it comes back, and who reads to the end
+    /// without a failure has read it all.
+    #[test]
+    fn the_memory_is_never_exceeded(steps in prop::collection::vec(step(), 1..60)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let cache = Cache::new(2 * MIB);
+            let mut held: Vec<Reader> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Ask { key, chunks, kib, told, lifetime } => {
+                        let size = usize::from(kib) * 1024;
+                        let plan = FetchPlan::new(move || Box::pin(async move {
+                            let lifetime = lifetime.map_or(Lifetime::Uncacheable, |it| seconds(it.into()));
+                            let body = futures_util::stream::iter(0..chunks).then(move |_| async move {
+                                sleep(Duration::from_millis(100)).await;
+                                Ok(Bytes::from(vec![0; size]))
+                            });
+                            let length = told.then_some(u64::from(chunks) * size as u64);
+                            fetched(StatusCode::OK, lifetime, FetchedBody::Growing(body.boxed()))
+                                .map(|it| Fetched { length, ..it })
+                        }));
+                        if let Ok(object) = cache.get(&ask(&format!("/{key}")), plan).await.object {
+                            held.push(Object::read_all(&object));
+                        }
+                    }
+                    Step::Read(which) if !held.is_empty() => {
+                        let index = usize::from(which) % held.len();
+                        let _ = timeout(Duration::from_secs(1), held[index].frame()).await;
+                    }
+                    Step::Leave(which) if !held.is_empty() => {
+                        let index = usize::from(which) % held.len();
+                        held.swap_remove(index);
+                    }
+                    Step::Wait(tenths) => sleep(Duration::from_millis(u64::from(tenths) * 100)).await,
+                    Step::Read(_) | Step::Leave(_) => {}
+                }
+                prop_assert!(cache.memory_used() <= cache.memory_limit());
+            }
+            drop(held);
+            cache.close().await;
+            let inside = Arc::try_unwrap(cache.inside).expect("nobody else has it");
+            inside.memory.clear();
+            prop_assert_eq!(inside.memory.budget().used(), 0);
+            Ok(())
+        })?;
+    }
+}

@@ -1,0 +1,80 @@
+//! What is done for a request.
+
+use std::time::{Duration, Instant};
+
+use config::cache::CachePolicy;
+use http::Method;
+
+use super::freshness::Freshness;
+use crate::passage::Forward;
+
+/// Whether a request has to do with the cache at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Approach {
+    /// It is looked up, and may share a fetch.
+    Share,
+    /// It goes to the origin by itself and leaves nothing behind.
+    Pass(Forward),
+}
+
+/// Judges method and policy. A policy without any lifetime neither keeps nor collapses (cloudfront.md 3.5).
+pub(super) fn approach(method: &Method, policy: &CachePolicy) -> Approach {
+    if !matches!(*method, Method::GET | Method::HEAD) {
+        Approach::Pass(Forward::Method)
+    } else if policy.max_ttl.is_zero() {
+        Approach::Pass(Forward::Bypass)
+    } else {
+        Approach::Share
+    }
+}
+
+/// What a stored answer is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It is given, fresh for `ttl` more.
+    Hit { ttl: Duration },
+    /// The origin is asked. A viewer's `Cache-Control` never is the reason (cloudfront.md 3.4).
+    Fetch(Forward),
+}
+
+/// Judges what is stored under a key, if anything.
+pub(super) fn decide(stored: Option<&Freshness>, now: Instant) -> Decision {
+    match stored.map(|it| it.ttl(now)) {
+        None => Decision::Fetch(Forward::UriMiss),
+        Some(None) => Decision::Fetch(Forward::Stale),
+        Some(Some(ttl)) => Decision::Hit { ttl },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passage::example::Example;
+
+    #[test]
+    fn only_get_and_head_under_a_policy_that_keeps_have_to_do_with_the_cache() {
+        let check = |method: Method, max_ttl: u64, expected| {
+            let asked = Example::get("/a").policy(|it| it.max_ttl = Duration::from_secs(max_ttl)).admitted();
+            assert_eq!(approach(&method, &asked.routed().behavior().cache_policy), expected);
+        };
+        check(Method::GET, 1, Approach::Share);
+        check(Method::HEAD, 1, Approach::Share);
+        check(Method::GET, 0, Approach::Pass(Forward::Bypass));
+        check(Method::POST, 1, Approach::Pass(Forward::Method));
+    }
+
+    #[test]
+    fn an_answer_is_a_hit_until_its_lifetime_is_over() {
+        let received = Instant::now();
+        let freshness =
+            Freshness { received, initial_age: Duration::from_secs(4), lifetime: Duration::from_secs(10) };
+        let check = |seconds, expected| {
+            assert_eq!(decide(Some(&freshness), received + Duration::from_secs(seconds)), expected);
+        };
+        check(0, Decision::Hit { ttl: Duration::from_secs(6) });
+        check(5, Decision::Hit { ttl: Duration::from_secs(1) });
+        check(6, Decision::Fetch(Forward::Stale));
+        check(31_536_000, Decision::Fetch(Forward::Stale));
+        assert_eq!(decide(None, received), Decision::Fetch(Forward::UriMiss));
+    }
+}
