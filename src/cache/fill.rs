@@ -12,11 +12,11 @@ use futures_util::stream::BoxStream;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
-use super::flights::{Landed, Landing, Ticket};
+use super::collapse::{Landed, Landing, Ticket};
 use super::freshness::{self, Facts, Freshness, Keep, Why};
 use super::key::Key;
-use super::memory::Stored;
 use super::recent::Fate;
+use super::store::Stored;
 use super::{Inside, clock};
 use crate::passage::{Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Object, body_cost};
 
@@ -105,7 +105,7 @@ impl Fill {
         let length = chunks.iter().map(|it| it.len() as u64).sum();
         let head_cost = self.head_cost(&head);
         let cost = head_cost + body_cost(length, chunks.len() as u64);
-        let Some(mut reservation) = self.inside.memory.reserve(cost, clock::now()) else {
+        let Some(mut reservation) = self.inside.store.reserve(cost, clock::now()) else {
             self.inside.stats.out_of_memory.add_one();
             return self.fail(Failure::OutOfMemory);
         };
@@ -113,7 +113,7 @@ impl Fill {
         let object = Object::whole_within(head, chunks, reservation);
         let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
         if kept && let Some(key) = self.key.take() {
-            self.inside.memory.offer(key, Stored { object: Arc::clone(&object), freshness, cost });
+            self.inside.store.offer(key, Stored { object: Arc::clone(&object), freshness, cost });
         }
         let shared = !matches!(keep, Keep::No(_));
         self.audience.land(Landed { object, freshness, kept }, if shared { Reach::All } else { Reach::One });
@@ -125,14 +125,14 @@ impl Fill {
         let hold = !matches!(keep, Keep::No(_)) && head.length.is_none_or(|it| it <= LARGEST);
         let held = hold
             .then(|| head_cost + head.length.map_or(STEP, |it| body_cost(it, 1)))
-            .and_then(|cost| self.inside.memory.reserve(cost, clock::now()));
+            .and_then(|cost| self.inside.store.reserve(cost, clock::now()));
         if hold && held.is_none() {
             self.inside.stats.out_of_memory.add_one();
         }
         let hold = held.is_some();
         // What is not held passes through, a window of it at a time.
         let Some(mut reservation) =
-            held.or_else(|| self.inside.memory.reserve(head_cost + STEP, clock::now()))
+            held.or_else(|| self.inside.store.reserve(head_cost + STEP, clock::now()))
         else {
             self.inside.stats.out_of_memory.add_one();
             return self.fail(Failure::OutOfMemory);
@@ -149,7 +149,7 @@ impl Fill {
         if kept && let (Some(object), Some(key)) = (whole, self.key.take()) {
             let octets = object.completed().unwrap_or_default();
             let cost = head_cost + body_cost(object.length().unwrap_or(0), octets.len() as u64);
-            self.inside.memory.offer(key, Stored { object, freshness, cost });
+            self.inside.store.offer(key, Stored { object, freshness, cost });
         }
     }
 
@@ -207,7 +207,7 @@ impl Fill {
     fn cover(&mut self, filler: &mut Filler, bytes: u64, object: &mut Option<Arc<Object>>) -> bool {
         let inside = Arc::clone(&self.inside);
         let mut covered =
-            || inside.memory.make_room(bytes, clock::now(), || filler.reserve(bytes).then_some(())).is_some();
+            || inside.store.make_room(bytes, clock::now(), || filler.reserve(bytes).then_some(())).is_some();
         if covered() {
             return true;
         }

@@ -1,10 +1,10 @@
 //! The cache: have we got it, fresh enough? If not, one fetch for all who wait.
 //!
 //! ```text
-//! Admitted ─▶ key ─▶ memory ──fresh──▶ Answer
+//! Admitted ─▶ key ─▶ store ──fresh──▶ Answer
 //!                      │ no                ▲
 //!                      ▼                   │ the object, while it grows
-//!                   flights ──first──▶ fill ──complete──▶ memory
+//!                   flights ──first──▶ fill ──complete──▶ store
 //!                      └──────follow───────┘
 //! ```
 //! It is handed a way to fetch and never knows from where. It keeps whole answers in memory; it has no disk, no slices,
@@ -12,14 +12,16 @@
 //! and no request waits on a lock for another.
 
 mod clock;
+mod collapse;
 mod directives;
 mod fill;
-mod flights;
+
 mod freshness;
 mod key;
-mod memory;
+
 mod recent;
 mod stats;
+mod store;
 mod verdict;
 
 #[cfg(test)]
@@ -34,12 +36,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::fill::{Audience, Fill};
-use self::flights::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::key::Key;
-use self::memory::{Memory, Stored};
 use self::recent::{Fate, Recent};
 pub use self::stats::{Counter, Stats};
+use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
 use crate::passage::{Admitted, Answer, Failure, FetchPlan, Forward, Verdict};
 
@@ -60,7 +62,7 @@ pub struct Cache {
 /// What the cache's tasks share.
 #[derive(Debug)]
 struct Inside {
-    memory: Memory,
+    store: Store,
     flights: Arc<Flights>,
     recent: Recent,
     stats: Arc<Stats>,
@@ -72,7 +74,7 @@ impl Cache {
     pub fn new(memory: u64) -> Self {
         let stats = Arc::new(Stats::default());
         let inside = Inside {
-            memory: Memory::new(memory, Arc::clone(&stats)),
+            store: Store::new(memory, Arc::clone(&stats)),
             flights: Flights::new(),
             recent: Recent::new(),
             stats,
@@ -91,7 +93,7 @@ impl Cache {
         }
         let key = Key::of(asked);
         let now = clock::now();
-        let stored = self.inside.memory.get(&key);
+        let stored = self.inside.store.get(&key);
         let forward = match verdict::decide(stored.as_ref().map(|it| &it.freshness), now) {
             Decision::Hit { ttl } => {
                 let stored = stored.expect("a hit is a stored answer");
@@ -106,7 +108,7 @@ impl Cache {
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
         let again = || {
-            let stored = self.inside.memory.get(&key)?;
+            let stored = self.inside.store.get(&key)?;
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
@@ -128,12 +130,12 @@ impl Cache {
 
     /// Bytes of memory in use: held, filling, and let go but still read.
     pub fn memory_used(&self) -> u64 {
-        self.inside.memory.budget().used()
+        self.inside.store.budget().used()
     }
 
     /// Bytes of memory there are.
     pub fn memory_limit(&self) -> u64 {
-        self.inside.memory.budget().limit()
+        self.inside.store.budget().limit()
     }
 
     /// Fetches under way.

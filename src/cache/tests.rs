@@ -452,8 +452,8 @@ proptest! {
             drop(held);
             cache.close().await;
             let inside = Arc::try_unwrap(cache.inside).expect("nobody else has it");
-            inside.memory.clear();
-            prop_assert_eq!(inside.memory.budget().used(), 0);
+            inside.store.clear();
+            prop_assert_eq!(inside.store.budget().used(), 0);
             Ok(())
         })?;
     }

@@ -88,7 +88,7 @@ fn missing(remember: Duration) -> Fetched {
     }
 }
 
-/// An answer in a sentence, kept for nobody.
+/// An answer in a sentence, for those who wait now and for nobody later.
 fn plain(status: StatusCode, sentence: &str) -> Fetched {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
@@ -98,7 +98,7 @@ fn plain(status: StatusCode, sentence: &str) -> Fetched {
         headers,
         length: Some(body.len() as u64),
         body: FetchedBody::Whole(vec![body]),
-        lifetime: Some(Lifetime::Uncacheable),
+        lifetime: Some(Lifetime::For(Duration::ZERO)),
     }
 }
 

@@ -46,7 +46,7 @@ pub enum Failure {
 pub enum Lifetime {
     /// Never kept, not even for those who wait for the same.
     Uncacheable,
-    /// Kept so long, whatever the policy says of errors.
+    /// Kept so long, whatever the policy says of errors. Zero: all who wait for it now share it, and then it is gone.
     For(Duration),
     /// Its name is never used for other bytes.
     Immutable,

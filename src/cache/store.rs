@@ -47,12 +47,12 @@ impl Slot {
 }
 
 /// Complete answers by key.
-pub(super) struct Memory {
+pub(super) struct Store {
     index: Index<Key, Arc<Slot>>,
     budget: Arc<Budget>,
 }
 
-impl Memory {
+impl Store {
     pub(super) fn new(bytes: u64, stats: Arc<Stats>) -> Self {
         let index = Index::builder()
             .max_capacity(bytes - bytes / SPARE)
@@ -130,9 +130,9 @@ impl Memory {
     }
 }
 
-impl fmt::Debug for Memory {
+impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Memory").field("entries", &self.index.entry_count()).finish_non_exhaustive()
+        f.debug_struct("Store").field("entries", &self.index.entry_count()).finish_non_exhaustive()
     }
 }
 
