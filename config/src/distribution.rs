@@ -1,9 +1,19 @@
-//! Host names, behaviors and what they add to responses.
+//! Host names and behaviors.
 
+use std::collections::BTreeSet;
+
+pub use crate::response::{Cors, ResponseHeadersPolicy};
+
+use crate::cache::CachePolicy;
+use crate::names::{Names, unique};
+use crate::origin::{Origin, OriginKind};
+use crate::section::Section;
+use crate::setting::Default::{Absent, Required, Value};
+use crate::setting::{Kind, Setting};
 use crate::units::PathPattern;
 
 /// A set of behaviors under host names.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Distribution {
     /// A name for logs and metrics; the first alias, or `default`.
     pub id: String,
@@ -16,7 +26,7 @@ pub struct Distribution {
 }
 
 /// What is done for the paths of one pattern.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Behavior {
     /// `*` for the default behavior.
     pub path_pattern: PathPattern,
@@ -58,30 +68,266 @@ pub enum ViewerProtocolPolicy {
     HttpsOnly,
 }
 
-/// What a behavior adds to responses (cloudfront.md 3.15).
-#[derive(Clone, Debug)]
-pub struct ResponseHeadersPolicy {
-    /// What behaviors name, such as `Levada-Media` or `Managed-SimpleCORS`.
-    pub name: String,
-    /// Cross-origin rules, if any.
-    pub cors: Option<Cors>,
-    /// Fields added to every response, over the origin's.
-    pub custom_headers: Vec<(String, String)>,
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "id",
+        Kind::Name,
+        Absent("the first alias, or `default`"),
+        "Set it to keep the name in logs, metrics and cache keys when aliases change.",
+    )
+    .example("tv"),
+    Setting::new(
+        "aliases",
+        Kind::Hosts,
+        Value("", "a single distribution needs none"),
+        "Set it to the host names it answers; `*.example.com` is every host below.",
+    )
+    .example("tv.example.com"),
+    Setting::new(
+        "default",
+        Kind::Flag,
+        Absent("true for the only distribution, else false"),
+        "Set it on the one that answers unknown hosts and bare addresses.",
+    )
+    .example("true"),
+    Setting::new(
+        "default_behavior",
+        Kind::Table(BEHAVIOR),
+        Required,
+        "What is done for paths that no other behavior's pattern matches.",
+    )
+    .example("{ target_origin = \"films\" }"),
+    Setting::new(
+        "behavior",
+        Kind::Tables(PATTERN_AND_BEHAVIOR, &[]),
+        Absent("only the default behavior"),
+        "One for each pattern; the first that matches wins.",
+    ),
+];
+
+const PATTERN: Setting = Setting::new(
+    "path_pattern",
+    Kind::Pattern,
+    Required,
+    "`*` is any run of characters, slashes too, `?` is exactly one; case counts, a leading slash means nothing.",
+)
+.example("/live/*");
+
+const TARGET_ORIGIN: Setting =
+    Setting::new("target_origin", Kind::Text, Required, "The id of the origin that answers.")
+        .example("films");
+
+const TRUSTED_KEY_GROUPS: Setting = Setting::new(
+    "trusted_key_groups",
+    Kind::Texts,
+    Value("", "public"),
+    "Set it to the key groups whose signed URLs and cookies are demanded.",
+)
+.example("viewers");
+
+const CACHE_POLICY: Setting = Setting::new(
+    "cache_policy",
+    Kind::Text,
+    Absent("`Levada-Live` for a `live` origin, else `Levada-Media`"),
+    "Set it to another built-in policy or one of your own.",
+)
+.example("Managed-CachingOptimized");
+
+const RESPONSE_HEADERS_POLICY: Setting = Setting::new(
+    "response_headers_policy",
+    Kind::Text,
+    Value(
+        "Levada-Media",
+        "players on any page may read the answers; without it a 403 looks like a CORS error to them",
+    ),
+    "Set it to another built-in policy or one of your own; cookies need one that names the player's origin.",
+)
+.example("Managed-SimpleCORS");
+
+const REWRITE_MANIFESTS: Setting = Setting::new(
+    "rewrite_manifests",
+    Kind::Word(&["true", "false", "define"]),
+    Absent("true where trusted_key_groups are set, else false"),
+    "Set it to false where players carry the signature on themselves, to define for players that know EXT-X-DEFINE.",
+)
+.example("define");
+
+const VIEWER_PROTOCOL_POLICY: Setting = Setting::new(
+    "viewer_protocol_policy",
+    Kind::Word(&["allow-all", "redirect-to-https", "https-only"]),
+    Value("allow-all", "works before there is a certificate"),
+    "Set it once viewers come by https.",
+)
+.example("https-only");
+
+const COMPRESS: Setting = Setting::new(
+    "compress",
+    Kind::Flag,
+    Value("true", "manifests shrink to a tenth; media is never compressed"),
+    "Set it to false to spare the time it takes.",
+)
+.example("false");
+
+const BEHAVIOR: &[Setting] = &[
+    TARGET_ORIGIN,
+    TRUSTED_KEY_GROUPS,
+    CACHE_POLICY,
+    RESPONSE_HEADERS_POLICY,
+    REWRITE_MANIFESTS,
+    VIEWER_PROTOCOL_POLICY,
+    COMPRESS,
+];
+
+const PATTERN_AND_BEHAVIOR: &[Setting] = &[
+    PATTERN,
+    TARGET_ORIGIN,
+    TRUSTED_KEY_GROUPS,
+    CACHE_POLICY,
+    RESPONSE_HEADERS_POLICY,
+    REWRITE_MANIFESTS,
+    VIEWER_PROTOCOL_POLICY,
+    COMPRESS,
+];
+
+/// What behaviors may name.
+pub(crate) struct Known<'a> {
+    pub(crate) origins: &'a [Origin],
+    pub(crate) key_groups: &'a Names<'a>,
+    pub(crate) cache_policies: &'a [CachePolicy],
+    pub(crate) response_headers_policies: &'a Names<'a>,
+    /// Whether a request can come by https: there is a TLS listener, or a proxy that may say so.
+    pub(crate) https: bool,
 }
 
-/// Cross-origin rules.
-#[derive(Clone, Debug)]
-pub struct Cors {
-    /// `*`, exact origins, or `https://*.example.com`.
-    pub allow_origins: Vec<String>,
-    /// Methods for preflights.
-    pub allow_methods: Vec<String>,
-    /// Request headers for preflights; `*` is all.
-    pub allow_headers: Vec<String>,
-    /// Response headers scripts may read.
-    pub expose_headers: Vec<String>,
-    /// Whether cookies may be sent. The answer then names the asking origin, never `*`.
-    pub allow_credentials: bool,
-    /// Seconds a preflight may be remembered.
-    pub max_age: u32,
+impl Distribution {
+    pub(crate) fn read_all(root: &Section<'_>, known: &Known<'_>) -> Vec<Self> {
+        let sections = root.tables("distribution");
+        unique(&sections, "id");
+        let mut all: Vec<_> = sections.iter().map(|it| Self::read(it, known)).collect();
+        report_shared_aliases(&sections, &all);
+
+        let several = "exactly one distribution answers unknown hosts";
+        match (all.as_mut_slice(), sections.as_slice()) {
+            ([], _) => root.report("distribution", "there is no distribution", "add one as [[distribution]]"),
+            ([only], [section]) => match section.optional_flag("default") {
+                Some(false) => section.report("default", several, "write true, or leave it out"),
+                _ => only.default = true,
+            },
+            (all, sections) => {
+                let mut defaults = all.iter().zip(sections).filter(|(it, _)| it.default);
+                if defaults.next().is_none() {
+                    root.report("distribution", several, "write `default = true` in one of them");
+                }
+                for (_, section) in defaults {
+                    section.report("default", several, "leave it out of all but one");
+                }
+            }
+        }
+        all
+    }
+
+    fn read(section: &Section<'_>, known: &Known<'_>) -> Self {
+        let aliases = section.texts("aliases");
+        let id = section
+            .optional_text("id")
+            .or_else(|| aliases.first().cloned())
+            .unwrap_or_else(|| "default".into());
+        let mut behaviors: Vec<_> = section
+            .tables("behavior")
+            .iter()
+            .map(|it| Behavior::read(it, it.pattern("path_pattern"), known))
+            .collect();
+        if section.require("default_behavior") {
+            behaviors.push(Behavior::read(&section.table("default_behavior"), None, known));
+        }
+        Self { id, aliases, default: section.flag("default"), behaviors }
+    }
+}
+
+fn report_shared_aliases(sections: &[Section<'_>], all: &[Distribution]) {
+    let mut seen = BTreeSet::new();
+    for (section, distribution) in sections.iter().zip(all) {
+        for alias in distribution.aliases.iter().filter(|it| !seen.insert(it.as_str())) {
+            section.report(
+                "aliases",
+                format!("{alias:?} is there twice"),
+                "one distribution may own a host name",
+            );
+        }
+    }
+}
+
+impl Behavior {
+    fn read(section: &Section<'_>, path_pattern: Option<PathPattern>, known: &Known<'_>) -> Self {
+        let target_origin = section.text("target_origin");
+        let origin = known.origins.iter().find(|it| it.id == target_origin);
+        if section.has("target_origin") {
+            let ids = Names::new("origin", "[[origin]]", known.origins.iter().map(|it| it.id.as_str()));
+            ids.check(section, "target_origin", &[&target_origin]);
+        }
+
+        let trusted_key_groups = section.texts("trusted_key_groups");
+        known.key_groups.check(section, "trusted_key_groups", &trusted_key_groups);
+
+        let live = origin.is_some_and(|it| matches!(it.kind, OriginKind::Live { .. }));
+        let usual = if live { "Levada-Live" } else { "Levada-Media" };
+        let cache_policy = section.optional_text("cache_policy").unwrap_or_else(|| usual.to_owned());
+        let policies = Names::new(
+            "cache policy",
+            "[[cache_policy]]",
+            known.cache_policies.iter().map(|it| it.name.as_str()),
+        );
+        policies.check(section, "cache_policy", &[&cache_policy]);
+        if live && let Some(policy) = known.cache_policies.iter().find(|it| it.name == cache_policy) {
+            report_live_without_query(section, policy);
+        }
+
+        let response_headers_policy = section.text("response_headers_policy");
+        known.response_headers_policies.check(
+            section,
+            "response_headers_policy",
+            &[&response_headers_policy],
+        );
+
+        let rewrite_manifests = match section.word("rewrite_manifests") {
+            Some("define") => RewriteManifests::Define,
+            Some("false") => RewriteManifests::No,
+            None if trusted_key_groups.is_empty() => RewriteManifests::No,
+            _ => RewriteManifests::Append,
+        };
+        let viewer_protocol_policy = match section.word("viewer_protocol_policy") {
+            Some("redirect-to-https") => ViewerProtocolPolicy::RedirectToHttps,
+            Some("https-only") => ViewerProtocolPolicy::HttpsOnly,
+            _ => ViewerProtocolPolicy::AllowAll,
+        };
+        if viewer_protocol_policy != ViewerProtocolPolicy::AllowAll && !known.https {
+            section.report(
+                "viewer_protocol_policy",
+                "no request can come by https",
+                "add [listen.https], or the TLS proxy in front to listen.trusted_proxies",
+            );
+        }
+        Self {
+            path_pattern: path_pattern.unwrap_or_else(PathPattern::everything),
+            target_origin,
+            trusted_key_groups,
+            cache_policy,
+            response_headers_policy,
+            rewrite_manifests,
+            viewer_protocol_policy,
+            compress: section.flag("compress"),
+        }
+    }
+}
+
+/// Without these names in its key the cache would answer a wait for the next part with the last playlist.
+fn report_live_without_query(section: &Section<'_>, policy: &CachePolicy) {
+    let missing: Vec<_> = CachePolicy::LIVE_QUERY.into_iter().filter(|it| !policy.query.has(it)).collect();
+    if !missing.is_empty() {
+        section.report(
+            "cache_policy",
+            format!("{:?} leaves {} out of the key of a live origin", policy.name, missing.join(", ")),
+            "write \"Levada-Live\", or add them to its query_strings",
+        );
+    }
 }

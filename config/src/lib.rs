@@ -1,6 +1,6 @@
 //! What the operator meant.
 //!
-//! A [`Document`](document) is the file as written; a [`Config`] is what it means: defaults applied, names resolved,
+//! A document is the file as written; a [`Config`] is what it means: defaults applied, names resolved,
 //! patterns compiled, nothing optional that has a default. Only `Config` leaves the crate. Loading reports every
 //! [`Problem`](problem::Problem) of a file at once.
 
@@ -13,12 +13,32 @@ pub mod listen;
 pub mod observe;
 pub mod origin;
 pub mod packaging;
+pub mod problem;
+pub mod stream_keys;
 pub mod units;
+
+mod document;
+mod load;
+mod names;
+mod nearest;
+mod overrides;
+mod reference;
+mod reload;
+mod resolve;
+mod response;
+mod section;
+mod setting;
+mod value;
 
 use std::path::PathBuf;
 
+pub use load::{load, load_stream_keys};
+pub use reference::reference;
+pub use resolve::{Sources, resolve};
+pub use section::Found;
+
 /// Everything a server is built from; taken apart in `serve`, each station receives its own section.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// Where epochs, sequence numbers and the control token are kept. Absolute.
     pub state_dir: PathBuf,
@@ -47,3 +67,6 @@ pub struct Config {
     /// Logs.
     pub observe: observe::Observe,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::section::Section;
+use crate::setting::Default::{Absent, Required, Value};
+use crate::setting::{Kind, Setting, Stands, between};
 use crate::units::{ByteSize, IpNetwork};
 
 /// Where viewers and publishers come in.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Listen {
     /// RTMP; `0.0.0.0` and `[::]` listen dual-stack. None: no RTMP.
     pub rtmp: Option<SocketAddr>,
@@ -36,7 +39,7 @@ pub struct Listen {
 }
 
 /// The TLS listener.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Https {
     /// Where it listens.
     pub address: SocketAddr,
@@ -44,4 +47,171 @@ pub struct Https {
     pub certificate: PathBuf,
     /// PEM private key. Read again at reload.
     pub private_key: PathBuf,
+}
+
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "rtmp",
+        Kind::Address,
+        Value("127.0.0.1:1935", "until you say otherwise only programs on this machine can publish"),
+        "Set it to 0.0.0.0:1935 when encoders on other machines publish.",
+    )
+    .example("0.0.0.0:1935")
+    .needs_restart(),
+    Setting::new(
+        "http",
+        Kind::Address,
+        Value("0.0.0.0:8080", "needs no privileges, and viewers are meant to come"),
+        "Set it to 0.0.0.0:80 when nothing stands in front, or to off when all viewers come by https.",
+    )
+    .example("0.0.0.0:80")
+    .needs_restart(),
+    Setting::new(
+        "control",
+        Kind::Address,
+        Value("127.0.0.1:9090", "the control page can do everything, and has no TLS"),
+        "Set it when the port is taken, or to off when nobody operates this server by HTTP.",
+    )
+    .example("127.0.0.1:9191")
+    .needs_restart(),
+    Setting::new(
+        "https",
+        Kind::Table(HTTPS),
+        Absent("no TLS listener"),
+        "Set it when viewers come by https without a proxy in front.",
+    )
+    .needs_restart(),
+    Setting::new(
+        "max_connections",
+        Kind::Count(between("1", "1000000", "each may take a file descriptor and some tens of KiB")),
+        Value("20000", "5,000 viewers with a few connections each, in a few hundred MiB"),
+        "Set it to what this machine's memory and file descriptors can bear.",
+    )
+    .example("100")
+    .needs_restart(),
+    Setting::new(
+        "max_connections_per_client",
+        Kind::Count(between("1", "1000000", "one viewer needs one")),
+        Value("200", "a large household or a school behind one address"),
+        "Set it higher when many viewers share an address, unless you can list it in trusted_clients.",
+    )
+    .example("50")
+    .needs_restart(),
+    Setting::new(
+        "header_timeout",
+        Kind::Duration(between(
+            "1s",
+            "5m",
+            "a phone on a bad network needs a second, and nobody needs more than minutes",
+        )),
+        Value("10s", "stops slow-header attacks and no real viewer"),
+        "Set it when viewers come over links with extreme delay.",
+    )
+    .example("20s")
+    .needs_restart(),
+    Setting::new(
+        "keep_alive",
+        Kind::Duration(between("1s", "1h", "shorter closes between two segments, longer only holds memory")),
+        Value("65s", "longer than any segment, and than the 60 s that common load balancers keep"),
+        "Set it above the idle time of the load balancer in front.",
+    )
+    .example("2m")
+    .needs_restart(),
+    Setting::new(
+        "send_timeout",
+        Kind::Duration(between("1s", "1h", "a paused player may stop reading for seconds")),
+        Value("30s", "a viewer who takes nothing for so long has gone"),
+        "Set it higher for downloaders that pause.",
+    )
+    .example("90s")
+    .needs_restart(),
+    Setting::new(
+        "max_header",
+        Kind::Size(between(
+            "8 KiB",
+            "256 KiB",
+            "signed URLs and cookies take about 2 KiB, and each connection may use it whole",
+        )),
+        Value("32 KiB", "CloudFront's limit"),
+        "Set it when viewers bring very many cookies.",
+    )
+    .example("64 KiB")
+    .needs_restart(),
+    Setting::new(
+        "trusted_proxies",
+        Kind::Networks,
+        Value("", "forwarded headers of strangers are lies"),
+        "Set it to the addresses of the proxy in front, so that viewers' own addresses and scheme count.",
+    )
+    .example("10.0.0.0/8")
+    .needs_restart(),
+    Setting::new(
+        "trusted_clients",
+        Kind::Networks,
+        Value("", "only loopback is exempt"),
+        "Set it for monitors and for networks where very many viewers share an address.",
+    )
+    .example("192.0.2.0/24")
+    .needs_restart(),
+    Setting::new(
+        "drain",
+        Kind::Duration(between("0s", "1h", "service managers kill what takes longer")),
+        Value("30s", "segments in flight are delivered; systemd would wait for 90 s"),
+        "Set it to what your service manager grants.",
+    )
+    .example("5s")
+    .needs_restart(),
+];
+
+const HTTPS: &[Setting] = &[
+    Setting::new(
+        "address",
+        Kind::Address,
+        Value("0.0.0.0:8443", "needs no privileges"),
+        "Set it to 0.0.0.0:443 when nothing stands in front.",
+    )
+    .example("0.0.0.0:443")
+    .needs_restart(),
+    Setting::new(
+        "certificate",
+        Kind::Path(Stands::File),
+        Required,
+        "The PEM chain, leaf first; it is read again at reload.",
+    )
+    .example("tls/fullchain.pem"),
+    Setting::new(
+        "private_key",
+        Kind::Path(Stands::File),
+        Required,
+        "The PEM private key of the certificate; it is read again at reload.",
+    )
+    .example("tls/privkey.pem"),
+];
+
+impl Listen {
+    pub(crate) fn read(section: &Section<'_>) -> Self {
+        Self {
+            rtmp: section.address("rtmp"),
+            http: section.address("http"),
+            https: section.has("https").then(|| Https::read(&section.table("https"))).flatten(),
+            max_connections: section.count("max_connections"),
+            max_connections_per_client: section.count("max_connections_per_client"),
+            header_timeout: section.duration("header_timeout"),
+            keep_alive: section.duration("keep_alive"),
+            send_timeout: section.duration("send_timeout"),
+            max_header: section.size("max_header"),
+            trusted_proxies: section.networks("trusted_proxies"),
+            trusted_clients: section.networks("trusted_clients"),
+            drain: section.duration("drain"),
+        }
+    }
+}
+
+impl Https {
+    /// None when its address is `off`.
+    fn read(section: &Section<'_>) -> Option<Self> {
+        let address = section.address("address");
+        let (certificate, private_key) = (section.path("certificate"), section.path("private_key"));
+        Some(Self { address: address?, certificate, private_key })
+    }
 }

@@ -2,8 +2,13 @@
 
 use std::path::PathBuf;
 
+use crate::names::unique;
+use crate::section::Section;
+use crate::setting::Default::{Absent, Required};
+use crate::setting::{Kind, Setting, Stands};
+
 /// An origin by id.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Origin {
     /// What behaviors name.
     pub id: String,
@@ -12,7 +17,7 @@ pub struct Origin {
 }
 
 /// What an origin is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum OriginKind {
     /// The broadcasts of this server.
     Live {
@@ -26,4 +31,59 @@ pub enum OriginKind {
         /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
         strip_prefix: Option<String>,
     },
+}
+
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new("id", Kind::Name, Required, "What behaviors name in target_origin.").example("films"),
+    Setting::new(
+        "kind",
+        Kind::Word(&["live", "vod"]),
+        Required,
+        "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for.",
+    )
+    .example("vod"),
+    Setting::new(
+        "root",
+        Kind::Path(Stands::Directory),
+        Absent("needed for `vod`, meaningless for `live`"),
+        "The directory of the files.",
+    )
+    .example("media"),
+    Setting::new(
+        "strip_prefix",
+        Kind::Text,
+        Absent("for `vod` the behavior's pattern up to its first wildcard, for `live` nothing"),
+        "Set it when viewers' paths begin with something that the files' paths, or the broadcasts' names, do not.",
+    )
+    .example("/library"),
+];
+
+impl Origin {
+    pub(crate) fn read_all(root: &Section<'_>) -> Vec<Self> {
+        let sections = root.tables("origin");
+        unique(&sections, "id");
+        sections.iter().map(Self::read).collect()
+    }
+
+    fn read(section: &Section<'_>) -> Self {
+        Self { id: section.text("id"), kind: OriginKind::read(section) }
+    }
+}
+
+impl OriginKind {
+    fn read(section: &Section<'_>) -> Self {
+        let strip_prefix = section.optional_text("strip_prefix");
+        if strip_prefix.as_ref().is_some_and(|it| !it.is_empty() && !it.starts_with('/')) {
+            section.report("strip_prefix", "paths begin with a slash", "write it in front");
+        }
+        let kind = section.word("kind");
+        if kind == Some("vod") {
+            section.require("root");
+            return Self::Vod { root: section.path("root"), strip_prefix };
+        }
+        if kind == Some("live") && section.has("root") {
+            section.report("root", "broadcasts have no directory", "leave it out, or write `kind = \"vod\"`");
+        }
+        Self::Live { strip_prefix: strip_prefix.unwrap_or_default() }
+    }
 }

@@ -2,8 +2,13 @@
 
 use std::time::Duration;
 
+use crate::section::Section;
+use crate::setting::Default::Value;
+use crate::setting::{Kind, Setting, between};
+use crate::units::duration;
+
 /// How broadcasts are packaged; section 9 of the design says how each is applied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Packaging {
     /// Target length of a segment; segments end at key frames.
     pub segment: Duration,
@@ -15,4 +20,87 @@ pub struct Packaging {
     pub grace: Duration,
     /// Most broadcasts at once.
     pub max_broadcasts: u32,
+}
+
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::new(
+        "segment",
+        Kind::Duration(between(
+            "1s",
+            "10s",
+            "players buffer three, and the target duration of a playlist is at most 10 s",
+        )),
+        Value("2s", "the key-frame interval that OBS and the large services recommend"),
+        "Set it to your encoders' key-frame interval, or a multiple of it.",
+    )
+    .example("4s")
+    .needs_restart(),
+    Setting::new(
+        "part",
+        Kind::Duration(between(
+            "100ms",
+            "2s",
+            "each part is a request of every viewer, and players stay three parts behind",
+        )),
+        Value("333ms", "about a second behind, at three playlist requests a second"),
+        "Set it higher when requests cost more than delay.",
+    )
+    .example("500ms")
+    .needs_restart(),
+    Setting::new(
+        "window",
+        Kind::Duration(between(
+            "6s",
+            "1h",
+            "players need some segments, and an hour at 6 Mbit/s is 2.7 GB of memory",
+        )),
+        Value("60s", "a pause of a minute, in 45 MB at 6 Mbit/s"),
+        "Set it to how far viewers may go back.",
+    )
+    .example("2m")
+    .needs_restart(),
+    Setting::new(
+        "grace",
+        Kind::Duration(between("0s", "1h", "memory is kept as long as an encoder may come back")),
+        Value("60s", "encoders try again for about so long, and players wait about so long"),
+        "Set it to how long a broken encoder may take to come back without ending the broadcast.",
+    )
+    .example("10s")
+    .needs_restart(),
+    Setting::new(
+        "max_broadcasts",
+        Kind::Count(between("1", "100000", "each holds its window in memory")),
+        Value("128", "6 GB of windows at 6 Mbit/s"),
+        "Set it to what this machine's memory can bear.",
+    )
+    .example("10")
+    .needs_restart(),
+];
+
+/// RFC 8216 6.2.2: what a playlist shows is at least three target durations long.
+const SEGMENTS_OF_A_WINDOW: u32 = 3;
+
+impl Packaging {
+    pub(crate) fn read(section: &Section<'_>) -> Self {
+        let it = Self {
+            segment: section.duration("segment"),
+            part: section.duration("part"),
+            window: section.duration("window"),
+            grace: section.duration("grace"),
+            max_broadcasts: section.count("max_broadcasts"),
+        };
+        if it.part > it.segment {
+            let segment = duration::show(it.segment);
+            section.report("part", "parts are longer than segments", format!("write at most {segment:?}"));
+        }
+        if it.window < it.segment * SEGMENTS_OF_A_WINDOW {
+            let least = duration::show(it.segment * SEGMENTS_OF_A_WINDOW);
+            section.report(
+                "window",
+                "a playlist must show at least three segments",
+                format!("write at least {least:?}"),
+            );
+        }
+        it
+    }
 }

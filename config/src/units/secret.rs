@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A text that prints as `***`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Secret(String);
 
 impl Secret {

@@ -1,0 +1,84 @@
+//! The shell of this crate: reads the file and looks at paths.
+
+use std::path::{Path, PathBuf};
+
+use crate::Config;
+use crate::ingest::Publish;
+use crate::problem::{Place, Problem, Problems};
+use crate::resolve::{Sources, resolve};
+use crate::section::Found;
+use crate::stream_keys::StreamKeys;
+
+/// Longer than any configuration a person wrote; a device or a film named by mistake is not read to its end.
+const LONGEST_FILE: u64 = 4 << 20;
+
+/// Loads a configuration: the file over the embedded default, the environment over the file, `sets` over both.
+///
+/// # Errors
+/// Every problem there is, those of files of stream keys included.
+pub fn load(
+    path: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+    sets: &[String],
+) -> Result<Config, Problems> {
+    let here = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("/"));
+    let text = path.map(read).transpose()?;
+    let name = path.map(|it| it.display().to_string());
+    let base =
+        path.and_then(|it| here.join(it).parent().map(Path::to_path_buf)).unwrap_or_else(|| here.clone());
+    let config = resolve(&Sources {
+        file: name.as_deref().zip(text.as_deref()),
+        base: &base,
+        here: &here,
+        environment: environment.collect(),
+        sets,
+        look: &look,
+    })?;
+    let problems: Vec<_> = config.apps.iter().filter_map(|it| keys_problems(&it.publish)).flatten().collect();
+    if problems.is_empty() { Ok(config) } else { Err(Problems::new(problems)) }
+}
+
+/// Reads a file of stream keys.
+///
+/// # Errors
+/// Every problem of it.
+pub fn load_stream_keys(path: &Path) -> Result<StreamKeys, Problems> {
+    StreamKeys::parse(&path.display().to_string(), &read(path)?)
+}
+
+fn keys_problems(publish: &Publish) -> Option<Vec<Problem>> {
+    let Publish::KeysFile(path) = publish else { return None };
+    let problems = load_stream_keys(path).err()?;
+    Some(problems.iter().cloned().collect())
+}
+
+fn read(path: &Path) -> Result<String, Problems> {
+    let problem = |wrong: String, remedy: &str| {
+        let place = Place::File { file: path.display().to_string().into(), line: 0 };
+        Problems::new(vec![Problem { place, key: String::new(), wrong, remedy: remedy.into() }])
+    };
+    match std::fs::metadata(path) {
+        Ok(it) if it.is_file() && it.len() > LONGEST_FILE => {
+            return Err(problem("the file is longer than 4 MiB".into(), "name a configuration file"));
+        }
+        Ok(it) if it.is_file() => {}
+        Ok(_) => return Err(problem("this is no file".into(), "name a configuration file")),
+        Err(why) => {
+            return Err(problem(
+                format!("the file cannot be read: {why}"),
+                "make it readable, or name another",
+            ));
+        }
+    }
+    std::fs::read_to_string(path).map_err(|why| {
+        problem(format!("the file cannot be read: {why}"), "make it readable, or name another")
+    })
+}
+
+fn look(path: &Path) -> Found {
+    match std::fs::metadata(path) {
+        Ok(it) if it.is_dir() => Found::Directory,
+        Ok(_) => Found::File,
+        Err(_) => Found::Nothing,
+    }
+}

@@ -1,0 +1,51 @@
+//! What a reload cannot change.
+
+use crate::Config;
+
+impl Config {
+    /// The options in which `new` differs and that a running server takes only at its next start: sockets that are
+    /// bound, memory that is given out, constants that playlists have announced. A test holds this list against the
+    /// settings that say so.
+    pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
+        macro_rules! differing {
+            ($($key:literal: $it:ident => $value:expr),+ $(,)?) => {
+                [$(($key, { let value = |$it: &Self| $value; value(self) != value(new) })),+]
+            };
+        }
+        let fixed = differing![
+            "state_dir": it => it.state_dir.clone(),
+            "listen.rtmp": it => it.listen.rtmp,
+            "listen.http": it => it.listen.http,
+            "listen.control": it => it.control.address,
+            "listen.https": it => it.listen.https.is_some(),
+            "listen.https.address": it => it.listen.https.as_ref().map(|it| it.address),
+            "listen.max_connections": it => it.listen.max_connections,
+            "listen.max_connections_per_client": it => it.listen.max_connections_per_client,
+            "listen.header_timeout": it => it.listen.header_timeout,
+            "listen.keep_alive": it => it.listen.keep_alive,
+            "listen.send_timeout": it => it.listen.send_timeout,
+            "listen.max_header": it => it.listen.max_header,
+            "listen.trusted_proxies": it => it.listen.trusted_proxies.clone(),
+            "listen.trusted_clients": it => it.listen.trusted_clients.clone(),
+            "listen.drain": it => it.listen.drain,
+            "rtmp.max_connections": it => it.rtmp.max_connections,
+            "rtmp.max_connections_per_client": it => it.rtmp.max_connections_per_client,
+            "rtmp.handshake_timeout": it => it.rtmp.handshake_timeout,
+            "rtmp.silence_timeout": it => it.rtmp.silence_timeout,
+            "rtmp.max_partial": it => it.rtmp.max_partial,
+            "rtmp.replace_interval": it => it.rtmp.replace_interval,
+            "rtmp.ring": it => it.rtmp.ring,
+            "packaging.segment": it => it.packaging.segment,
+            "packaging.part": it => it.packaging.part,
+            "packaging.window": it => it.packaging.window,
+            "packaging.grace": it => it.packaging.grace,
+            "packaging.max_broadcasts": it => it.packaging.max_broadcasts,
+            "cache.memory": it => it.cache.memory,
+            "observe.log": it => it.observe.log.clone(),
+            "observe.access_log": it => it.observe.access_log.is_some(),
+            "observe.access_log.file": it => it.observe.access_log.as_ref().map(|it| it.file.clone()),
+            "observe.access_log.format": it => it.observe.access_log.as_ref().map(|it| it.format),
+        ];
+        fixed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}

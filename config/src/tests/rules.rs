@@ -1,0 +1,228 @@
+//! What sections demand of each other.
+
+use std::time::Duration;
+
+use super::*;
+use crate::distribution::RewriteManifests;
+use crate::ingest::Publish;
+use crate::origin::OriginKind;
+use crate::problem::Place;
+
+/// A live channel under one behavior, with `more` in that behavior's table and `rest` behind.
+fn live_under(more: &str, rest: &str) -> Result<Config, String> {
+    let text = format!(
+        "[[origin]]\nid = \"live\"\nkind = \"live\"\n[[distribution]]\n[distribution.default_behavior]\n\
+         target_origin = \"live\"\n{more}\n{rest}"
+    );
+    resolve_text(&text, &[]).map_err(|it| it.to_string())
+}
+
+/// The keys of the problems of a file.
+fn keys_of(text: &str) -> Vec<String> {
+    match resolve_text(text, &[]) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(|it| it.key.clone()).collect(),
+    }
+}
+
+#[test]
+fn nothing_configured_is_a_whole_server() {
+    let config = resolve_with(None, &[], &[]).unwrap();
+    assert_eq!(config.state_dir, Path::new("/etc/levada/levada-state"));
+    assert!(config.listen.rtmp.unwrap().ip().is_loopback(), "publishing is open, so only this machine may");
+    assert_eq!(config.apps[0].publish, Publish::Open);
+    let patterns: Vec<_> =
+        config.distributions[0].behaviors.iter().map(|it| it.path_pattern.as_str()).collect();
+    assert_eq!(patterns, ["/live/*", "/vod/*", "*"]);
+    assert_eq!(
+        config.origins[1].kind,
+        OriginKind::Vod { root: "/etc/levada/media".into(), strip_prefix: None }
+    );
+}
+
+#[test]
+fn a_file_replaces_whole_lists_of_the_default() {
+    let config = resolve_text("[packaging]\npart = \"500ms\"\n", &[]).unwrap();
+    assert_eq!((config.packaging.part, config.origins.len()), (Duration::from_millis(500), 2));
+    assert_eq!(keys_of("[[origin]]\nid = \"a\"\nkind = \"live\"\n"), ["distribution"]);
+    assert_eq!(
+        keys_of("[[distribution]]\ndefault_behavior = { target_origin = \"films\" }\n"),
+        ["distribution.0.default_behavior.target_origin"]
+    );
+}
+
+#[test]
+fn the_open_app_of_the_default_stays_on_this_machine() {
+    assert_eq!(keys_of("[listen]\nrtmp = \"0.0.0.0:1935\"\n"), ["listen.rtmp"]);
+    let meant = "[listen]\nrtmp = \"0.0.0.0:1935\"\n[[app]]\nname = \"live\"\npublish = \"open\"\n";
+    assert_eq!(keys_of(meant), [""; 0]);
+    assert!(resolve_text("", &["listen.rtmp=0.0.0.0:1935", "app.live.publish=open"]).is_ok());
+}
+
+#[test]
+fn a_live_origin_needs_its_query_parameters_in_the_key() {
+    assert_eq!(live_under("", "").unwrap().distributions[0].behaviors[0].cache_policy, "Levada-Live");
+    assert_eq!(
+        live_under("cache_policy = \"Levada-Media\"", "").unwrap_err(),
+        "levada.toml:7: distribution.0.default_behavior.cache_policy: \"Levada-Media\" leaves _HLS_msn, _HLS_part, \
+         _HLS_skip out of the key of a live origin; write \"Levada-Live\", or add them to its query_strings"
+    );
+    let own = |query: &str| {
+        live_under(
+            "cache_policy = \"Own\"",
+            &format!("[[cache_policy]]\nname = \"Own\"\nquery_strings = {query}"),
+        )
+    };
+    assert!(own("\"all\"").is_ok());
+    assert!(own("[\"_HLS_msn\", \"_HLS_part\", \"_HLS_skip\", \"a\"]").is_ok());
+    assert!(own("{ except = [\"a\"] }").is_ok());
+    assert!(own("[\"_HLS_msn\", \"_HLS_part\"]").unwrap_err().contains("leaves _HLS_skip out"));
+    assert!(own("{ except = [\"_HLS_msn\"] }").unwrap_err().contains("leaves _HLS_msn out"));
+}
+
+#[test]
+fn exactly_one_distribution_is_the_default() {
+    let check = |defaults: &[&str], expected: &[&str]| {
+        let mut text = "[[origin]]\nid = \"live\"\nkind = \"live\"\n".to_owned();
+        for (at, default) in defaults.iter().enumerate() {
+            text += &format!(
+                "[[distribution]]\nid = \"d{at}\"\n{default}\ndefault_behavior = {{ target_origin = \"live\" }}\n"
+            );
+        }
+        assert_eq!(keys_of(&text), expected, "{defaults:?}");
+    };
+    check(&[""], &[]);
+    check(&["default = true", ""], &[]);
+    check(&["default = false"], &["distribution.d0.default"]);
+    check(&["", ""], &["distribution"]);
+    check(&["default = true", "default = true"], &["distribution.d1.default"]);
+    check(&[], &["distribution"]);
+}
+
+#[test]
+fn a_name_is_given_once() {
+    let twice = "[[app]]\nname = \"a\"\npublish = \"open\"\n[[app]]\nname = \"a\"\npublish = \"open\"\n";
+    assert_eq!(keys_of(twice), ["app.a.name"]);
+    let built_in =
+        "[[cache_policy]]\nname = \"Levada-Live\"\n[[response_headers_policy]]\nname = \"Levada-Media\"\n";
+    assert_eq!(
+        keys_of(built_in),
+        ["cache_policy.Levada-Live.name", "response_headers_policy.Levada-Media.name"]
+    );
+    assert_eq!(keys_of("[[app]]\nname = \"watch\"\npublish = \"open\"\n"), ["app.watch.name"]);
+    let aliases = "[[origin]]\nid = \"live\"\nkind = \"live\"\n\
+        [[distribution]]\ndefault = true\naliases = [\"a.b\"]\ndefault_behavior = { target_origin = \"live\" }\n\
+        [[distribution]]\naliases = [\"A.b\"]\ndefault_behavior = { target_origin = \"live\" }\n";
+    assert_eq!(keys_of(aliases), ["distribution.1.aliases"]);
+}
+
+#[test]
+fn an_address_is_given_once_and_zero_is_any_port() {
+    assert_eq!(keys_of("[listen]\nhttp = \"127.0.0.1:1935\"\n"), ["listen.http"]);
+    assert_eq!(
+        keys_of("[listen]\nhttp = \"127.0.0.1:0\"\nrtmp = \"127.0.0.1:0\"\ncontrol = \"[::1]:0\"\n"),
+        [""; 0]
+    );
+}
+
+#[test]
+fn https_is_demanded_only_where_it_can_come() {
+    let demand = "viewer_protocol_policy = \"https-only\"";
+    assert!(live_under(demand, "").unwrap_err().contains("no request can come by https"));
+    assert!(live_under(demand, "[listen]\ntrusted_proxies = [\"10.0.0.1\"]").is_ok());
+    assert!(live_under(demand, "[listen.https]\ncertificate = \"a.pem\"\nprivate_key = \"b.pem\"").is_ok());
+}
+
+#[test]
+fn lifetimes_are_in_order_and_move_what_was_not_written() {
+    let policy = |text: &str| {
+        let config = resolve_text(&format!("[[cache_policy]]\nname = \"Own\"\n{text}"), &[])?;
+        let own = config.cache_policies.into_iter().find(|it| it.name == "Own").unwrap();
+        Ok::<_, Problems>([own.min_ttl, own.default_ttl, own.max_ttl].map(|it| it.as_secs()))
+    };
+    assert_eq!(policy("").unwrap(), [0, 86_400, 31_536_000]);
+    assert_eq!(policy("max_ttl = \"1h\"").unwrap(), [0, 3_600, 3_600]);
+    assert_eq!(policy("min_ttl = \"2d\"").unwrap(), [172_800, 172_800, 31_536_000]);
+    assert_eq!(policy("min_ttl = \"730d\"").unwrap(), [63_072_000, 63_072_000, 63_072_000]);
+    assert!(policy("min_ttl = \"2d\"\nmax_ttl = \"1d\"").is_err());
+    assert!(policy("default_ttl = \"2d\"\nmax_ttl = \"1d\"").is_err());
+}
+
+#[test]
+fn cookies_never_travel_to_every_page() {
+    let policy =
+        |cors: &str| keys_of(&format!("[[response_headers_policy]]\nname = \"Own\"\ncors = {{ {cors} }}\n"));
+    let path = "response_headers_policy.Own.cors";
+    assert_eq!(policy("allow_credentials = true"), [format!("{path}.allow_credentials")]);
+    assert_eq!(policy("allow_credentials = true, allow_origins = [\"https://a.example\"]"), [""; 0]);
+    assert_eq!(policy("allow_origins = [\"https://a.example/\"]"), [format!("{path}.allow_origins")]);
+    assert_eq!(policy("expose_headers = [\"Date, Age\"]"), [format!("{path}.expose_headers")]);
+}
+
+#[test]
+fn a_policy_adds_only_headers_that_are_not_ours() {
+    let policy = |name: &str, value: &str| {
+        keys_of(&format!(
+            "[[response_headers_policy]]\nname = \"Own\"\ncustom_headers = {{ {name:?} = {value:?} }}\n"
+        ))
+    };
+    assert_eq!(policy("X-Frame-Options", "DENY"), [""; 0]);
+    for (name, value) in [("Content-Length", "1"), ("X-Cache", "Hit"), ("a b", "c"), ("X-A", "b\r\nc: d")] {
+        assert_eq!(policy(name, value), ["response_headers_policy.Own.custom_headers"], "{name}");
+    }
+}
+
+#[test]
+fn publishing_is_by_one_way() {
+    let app = |publish: &str| keys_of(&format!("[[app]]\nname = \"live\"\npublish = {publish}\n"));
+    assert_eq!(app("{ keys_file = \"keys.toml\" }"), [""; 0]);
+    assert_eq!(app("{ keys_file = \"missing.toml\" }"), ["app.live.publish.keys_file"]);
+    assert_eq!(app("{ webhook = \"https://a.example/\" }"), [""; 0]);
+    assert_eq!(app("{ webhook = \"a.example\" }"), ["app.live.publish.webhook"]);
+    assert_eq!(app("{ keys_file = \"keys.toml\", webhook = \"https://a.example/\" }"), ["app.live.publish"]);
+    assert_eq!(app("{ }"), ["app.live.publish"]);
+    assert_eq!(app("\"opne\""), ["app.live.publish"]);
+    assert_eq!(app("true"), ["app.live.publish"]);
+}
+
+#[test]
+fn an_origin_has_what_its_kind_needs() {
+    let origin = |text: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"o\"\n{text}\n[[distribution]]\ndefault_behavior = {{ target_origin = \"o\" }}\n"
+        ))
+    };
+    assert_eq!(origin("kind = \"vod\"\nroot = \"media\""), [""; 0]);
+    assert_eq!(origin("kind = \"vod\""), ["origin.o.root"]);
+    assert_eq!(origin("kind = \"vod\"\nroot = \"missing\""), ["origin.o.root"]);
+    assert_eq!(origin("kind = \"vod\"\nroot = \"film.mp4\""), ["origin.o.root"]);
+    assert_eq!(origin("kind = \"live\"\nroot = \"media\""), ["origin.o.root"]);
+    assert_eq!(origin("kind = \"live\"\nstrip_prefix = \"tv\""), ["origin.o.strip_prefix"]);
+}
+
+#[test]
+fn parts_fit_segments_and_segments_fit_the_window() {
+    assert_eq!(keys_of("[packaging]\nsegment = \"1s\"\npart = \"2s\"\n"), ["packaging.part"]);
+    assert_eq!(keys_of("[packaging]\nsegment = \"10s\"\nwindow = \"20s\"\n"), ["packaging.window"]);
+}
+
+#[test]
+fn manifests_of_signed_behaviors_are_rewritten_unless_told_otherwise() {
+    let group = "[[public_key]]\nid = \"K1\"\nfile = \"k.pem\"\n[[key_group]]\nname = \"g\"\nkeys = [\"K1\"]";
+    let check = |more: &str, expected: RewriteManifests| {
+        let config = live_under(more, group).unwrap();
+        assert_eq!(config.distributions[0].behaviors[0].rewrite_manifests, expected, "{more}");
+    };
+    check("", RewriteManifests::No);
+    check("trusted_key_groups = [\"g\"]", RewriteManifests::Append);
+    check("trusted_key_groups = [\"g\"]\nrewrite_manifests = false", RewriteManifests::No);
+    check("trusted_key_groups = [\"g\"]\nrewrite_manifests = true", RewriteManifests::Append);
+    check("trusted_key_groups = [\"g\"]\nrewrite_manifests = \"define\"", RewriteManifests::Define);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_problem() {
+    let problems = crate::load(Some(Path::new("/nowhere/levada.toml")), std::iter::empty(), &[]).unwrap_err();
+    let [problem] = problems.iter().collect::<Vec<_>>()[..] else { panic!("{problems}") };
+    assert_eq!(problem.place, Place::File { file: "/nowhere/levada.toml".into(), line: 0 });
+}
