@@ -15,7 +15,11 @@ use crate::{access, behavior, viewer};
 /// A request to be, with the rules it comes under.
 pub(crate) struct Example {
     pub(crate) facts: Facts,
+    /// None: the path as sent is canonical.
+    pub(crate) canonical_path: Option<String>,
     pub(crate) behavior: Behavior,
+    /// What the distribution has beside `behavior`, which comes first.
+    pub(crate) neighbors: Vec<Behavior>,
     pub(crate) distribution: &'static str,
     pub(crate) credentials: Option<Credentials>,
 }
@@ -72,7 +76,14 @@ impl Example {
             viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
             compress: true,
         };
-        Self { facts, behavior, distribution: "default", credentials: None }
+        Self {
+            facts,
+            canonical_path: None,
+            behavior,
+            neighbors: Vec::new(),
+            distribution: "default",
+            credentials: None,
+        }
     }
 
     /// `GET url`.
@@ -105,13 +116,13 @@ impl Example {
         Request::new(viewer::Witness::in_tests(), self.facts)
     }
 
-    /// Routed; the path counts as canonical.
     pub(crate) fn routed(self) -> Routed {
         let behavior = Arc::new(self.behavior);
-        let distribution =
-            Distribution { id: self.distribution.to_owned(), behaviors: vec![Arc::clone(&behavior)] };
+        let behaviors =
+            std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
+        let distribution = Distribution { id: self.distribution.to_owned(), behaviors: behaviors.collect() };
+        let path = self.canonical_path.unwrap_or_else(|| self.facts.path.clone());
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
-        let path = request.path().to_owned();
         Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)
     }
 
