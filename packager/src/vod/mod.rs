@@ -1,9 +1,26 @@
 //! From a stored movie to segments: the index of an asset and the plan of its segments.
+//!
+//! ```text
+//! Source ─▶ Header ─▶ index (what is shown when, key frames) ─▶ plan (boundaries) ─▶ rendition (segments)
+//!                                                              Asset: manifest, init, Body ─▶ Reads ─▶ Source
+//! ```
+//! An [`Asset`] is made of headers alone; it never sees a byte of media. A segment is a [`Body`]: boxes written here
+//! and ranges of the file, which whoever serves viewers reads and sends on as they come.
 
+mod asset;
 mod body;
+mod header;
+mod index;
+mod manifest;
+mod plan;
+mod reason;
+mod rendition;
 mod resource;
 mod set;
 
+pub use asset::{Asset, TitleSegment};
 pub use body::{Body, Read, Reads};
+pub use header::{Header, HeaderError};
+pub use reason::{Reason, Unplayable};
 pub use resource::{Item, Resource, Tag, TrackName};
 pub use set::{MAX_SET_FILE, Set, SetError};

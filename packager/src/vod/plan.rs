@@ -8,6 +8,24 @@ use std::time::Duration;
 
 use crate::media::Timestamp;
 
+/// What all tracks of a title are cut by.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The first moment of the presentation.
+    pub(super) origin: Timestamp,
+    /// Where segments begin; the first is where everything does.
+    pub(super) boundaries: Vec<Timestamp>,
+    /// How far from a boundary a key frame may stand that is meant by it.
+    pub(super) tolerance: Duration,
+    /// A rest at the end that is shorter is no segment of its own.
+    pub(super) sliver: Duration,
+}
+
+/// What is left at the end and shorter than this joins the segment before it.
+pub(super) fn sliver(target: Duration) -> Duration {
+    (target / 2).min(Duration::from_secs(3))
+}
+
 /// Boundaries at key frames: the first of `keys`, then for each line of a grid of `target` the key nearest to it,
 /// the earlier of two equally near. A line whose nearest key begins a segment already is passed over, so no segment
 /// is empty; what would be left at the end and is short joins the segment before it.
@@ -66,7 +84,7 @@ struct Grid {
 impl Grid {
     fn new(start: Timestamp, end: Timestamp, target: Duration) -> Self {
         let scaled = |it: Duration| Timestamp::from_duration(it, start.timescale());
-        let sliver = scaled((target / 2).min(Duration::from_secs(3)));
+        let sliver = scaled(sliver(target));
         Self {
             start,
             end,

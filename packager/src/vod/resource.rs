@@ -74,6 +74,16 @@ pub enum Item {
     Segment(usize),
 }
 
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Playlist => f.write_str("index.m3u8"),
+            Self::Init => f.write_str("init.mp4"),
+            Self::Segment(n) => write!(f, "{n}.m4s"),
+        }
+    }
+}
+
 impl Resource {
     /// Splits a path into that of the title and what is asked of it; nothing when it is no such path.
     pub fn split(path: &str) -> Option<(&str, Self)> {

@@ -1,0 +1,246 @@
+//! A stored title, understood: everything that can be asked of it but the bytes of its samples.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::index::Index;
+use super::manifest::Tracks;
+use super::plan::{self, Plan};
+use super::rendition::Rendition;
+use super::{Body, Header, Reason, Tag, TrackName, Unplayable};
+use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
+use crate::media::{Timestamp, TrackKind};
+
+/// How long segments should be: what Apple's rules ask of stored titles (7.5), and a balance between requests and
+/// the time a player needs to change its mind.
+const TARGET: Duration = Duration::from_secs(6);
+
+/// Changes whenever other bytes are made of the same file, so that no cache mixes old and new.
+const FORMAT: u64 = 1;
+
+/// Two renditions whose lengths differ by more are not the same film.
+const LENGTHS: Duration = TARGET;
+
+/// A stored title.
+#[derive(Debug)]
+pub struct Asset {
+    tag: Tag,
+    headers: Vec<Header>,
+    left_out: Vec<(usize, LeftOut)>,
+    video: Vec<Rendition>,
+    audio: Vec<Rendition>,
+}
+
+/// A segment of a title, before its media is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TitleSegment {
+    /// Which of the title's files its ranges lie in.
+    pub file: usize,
+    /// Its bytes.
+    pub body: Body,
+}
+
+impl Asset {
+    /// Understands one file, or several that are one title in several qualities. Pictures come from all of them,
+    /// sound from the best of those that have it.
+    ///
+    /// # Errors
+    /// [`Unplayable`] when one of the files is in the way.
+    pub fn new(headers: Vec<Header>) -> Result<Self, Unplayable> {
+        let mut left_out = Vec::new();
+        let mut files = Vec::new();
+        for (file, header) in headers.iter().enumerate() {
+            let refused = |reason: Reason| Unplayable { file, reason };
+            let movie = Movie::parse(&header.moov).map_err(|it| refused(it.into()))?;
+            left_out.extend(movie.left_out.iter().map(|it| (file, *it)));
+            files.push(Indexes::of(movie).map_err(refused)?);
+        }
+        let tag = tag(&headers);
+        let (video, audio) = cut(files)?;
+        Ok(Self { tag, headers, left_out, video, audio })
+    }
+
+    /// Names its bytes.
+    pub const fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// The files it is made of, in their order.
+    pub fn headers(&self) -> &[Header] {
+        &self.headers
+    }
+
+    /// Tracks that are not played, each with its file and the reason.
+    pub fn left_out(&self) -> &[(usize, LeftOut)] {
+        &self.left_out
+    }
+
+    /// About how many bytes of memory it holds.
+    pub fn weight(&self) -> usize {
+        let tracks = self.video.iter().chain(&self.audio).map(Rendition::weight);
+        let headers = self.headers.iter().map(|it| it.moov.bytes.len());
+        tracks.chain(headers).fold(size_of::<Self>(), usize::saturating_add)
+    }
+
+    /// Its multivariant playlist.
+    pub fn multivariant(&self) -> String {
+        self.tracks().multivariant()
+    }
+
+    /// Its MPD.
+    pub fn mpd(&self) -> String {
+        self.tracks().mpd()
+    }
+
+    /// The media playlist of a track; nothing when it has no such track.
+    pub fn media_playlist(&self, track: TrackName) -> Option<String> {
+        Some(self.tracks().media(self.rendition(track)?))
+    }
+
+    /// The init segment of a track; nothing when it has no such track.
+    pub fn init(&self, track: TrackName) -> Option<Bytes> {
+        Some(self.rendition(track)?.init())
+    }
+
+    /// Segment `n` of a track; nothing when there is none.
+    pub fn segment(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
+        let rendition = self.rendition(track)?;
+        Some(TitleSegment { file: rendition.file, body: rendition.body(n)? })
+    }
+
+    fn rendition(&self, name: TrackName) -> Option<&Rendition> {
+        match name.kind {
+            TrackKind::Video => self.video.get(name.index),
+            TrackKind::Audio => self.audio.get(name.index),
+        }
+    }
+
+    fn tracks(&self) -> Tracks<'_> {
+        Tracks { tag: self.tag, video: &self.video, audio: &self.audio }
+    }
+}
+
+/// Over everything that changes bytes. The length of a file stands for its media: an encoder that writes other
+/// pictures of the very same sizes at the very same places has yet to be seen.
+fn tag(headers: &[Header]) -> Tag {
+    let mut hash = Xxh3::new();
+    hash.update(&FORMAT.to_be_bytes());
+    hash.update(&TARGET.as_nanos().to_be_bytes());
+    for header in headers {
+        hash.update(&header.stored.length.to_be_bytes());
+        hash.update(&(header.moov.bytes.len() as u64).to_be_bytes());
+        hash.update(&header.moov.bytes);
+    }
+    Tag(hash.digest())
+}
+
+/// The tracks of one file.
+struct Indexes {
+    video: Option<Index>,
+    audio: Vec<Index>,
+}
+
+impl Indexes {
+    /// The first video track that is meant to be seen, and all sound. A track that cannot be played is in the way
+    /// only when no other of its kind can.
+    fn of(movie: Movie) -> Result<Self, Reason> {
+        let no_track = movie.left_out.first().map(|it| Reason::Movie(it.reason));
+        let (mut video, mut audio): (Vec<StoredTrack>, Vec<_>) =
+            movie.tracks.into_iter().partition(|it| it.track.kind() == TrackKind::Video);
+        for tracks in [&mut video, &mut audio] {
+            tracks.sort_by_key(|it| !it.enabled);
+        }
+        let mut refused = no_track;
+        let mut walk = |track: StoredTrack| Index::walk(track).map_err(|it| refused = Some(it)).ok();
+        let it = Self {
+            video: video.into_iter().find_map(&mut walk),
+            audio: audio.into_iter().filter_map(&mut walk).collect(),
+        };
+        match (it.video.is_none() && it.audio.is_empty(), refused) {
+            (true, reason) => Err(reason.unwrap_or(Reason::NothingShown)),
+            (false, _) => Ok(it),
+        }
+    }
+
+    /// What makes a rendition better than another: its pictures' size.
+    fn pixels(&self) -> u64 {
+        self.video.as_ref().map_or(0, |it| it.pixels())
+    }
+}
+
+/// Plans all tracks together and cuts each.
+fn cut(files: Vec<Indexes>) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
+    let best_of = |wanted: fn(&Indexes) -> bool| {
+        let wanted = files.iter().enumerate().filter(|(_, it)| wanted(it));
+        wanted.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file)
+    };
+    let best = best_of(|it| it.video.is_some());
+    let sound = best_of(|it| !it.audio.is_empty());
+    // Where there are no pictures every file is a quality of sound.
+    let heard = |file: usize| best.is_none() || sound == Some(file);
+
+    let reference = best.and_then(|best| files.get(best)?.video.as_ref());
+    let tracks = files
+        .iter()
+        .enumerate()
+        .flat_map(|(file, it)| it.video.iter().chain(it.audio.iter().filter(move |_| heard(file))));
+    let origin = tracks.map(|it| it.at(it.shown.start)).min();
+    let origin = origin.ok_or(Unplayable { file: 0, reason: Reason::NothingShown })?;
+    let mut plan = Plan {
+        origin,
+        boundaries: Vec::new(),
+        tolerance: reference.map_or(Duration::ZERO, Index::half_a_sample),
+        sliver: plan::sliver(TARGET),
+    };
+    let pictures_end = reference.map(|it| it.at(it.shown.end));
+    if let (Some(best), Some(reference)) = (best, reference) {
+        plan.boundaries =
+            plan::at_keys(&common_keys(&files, best, reference)?, reference.at(reference.shown.end), TARGET);
+    }
+
+    let (mut video, mut audio) = (Vec::new(), Vec::new());
+    for (file, it) in files.into_iter().enumerate() {
+        let refused = |reason: Reason| Unplayable { file, reason };
+        if let Some(index) = it.video {
+            video.push(Rendition::cut(index, file, &plan).map_err(refused)?);
+        }
+        for index in it.audio.into_iter().filter(|_| heard(file)) {
+            // Sound without pictures, or after them, is cut on the grid.
+            let mut plan = plan.clone();
+            let end = index.at(index.shown.end);
+            plan.boundaries.extend(plan::at_grid(pictures_end.unwrap_or(origin), end, TARGET));
+            audio.push(Rendition::cut(index, file, &plan).map_err(refused)?);
+        }
+    }
+    Ok((video, audio))
+}
+
+/// Those key frames of a ladder's best rendition that all others have too. Where one begins is a boundary of its
+/// own, be it a little beside the others'.
+fn common_keys(files: &[Indexes], best: usize, reference: &Index) -> Result<Vec<Timestamp>, Unplayable> {
+    let end = reference.at(reference.shown.end);
+    let mut keys = reference.keys.clone();
+    for (file, it) in files.iter().enumerate().filter(|(file, _)| *file != best) {
+        let refused = |reason: Reason| Unplayable { file, reason };
+        let other = it.video.as_ref().ok_or_else(|| refused(Reason::NoVideo))?;
+        let others_end = other.at(other.shown.end);
+        if end.since(others_end).max(others_end.since(end)).to_duration() > LENGTHS {
+            let seconds = |it: Timestamp| it.to_duration().as_secs();
+            return Err(refused(Reason::OtherLength {
+                seconds: seconds(others_end),
+                expected: seconds(end),
+            }));
+        }
+        let first = keys.iter().take(1).copied();
+        let later = keys.get(1..).unwrap_or_default();
+        let shared =
+            first.chain(plan::common(later, &other.keys, reference.half_a_sample())).collect::<Vec<_>>();
+        if shared.len() == 1 && !later.is_empty() && other.keys.len() > 1 {
+            return Err(refused(Reason::OtherKeyFrames));
+        }
+        keys = shared;
+    }
+    Ok(keys)
+}

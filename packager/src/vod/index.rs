@@ -1,0 +1,204 @@
+//! One track of one file, walked once: what of it is shown, when, and where decoding may begin.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::Reason;
+use crate::dash::FrameRate;
+use crate::isobmff::Placement;
+use crate::isobmff::init::Matrix;
+use crate::isobmff::movie::StoredTrack;
+use crate::isobmff::table::{SampleTable, StoredSample};
+use crate::media::{CodecConfig, Sync, Timestamp, Track, TrackKind};
+
+/// A track is a day at least ten times over before its numbers are doubted (`u64` products stay far from their end).
+const LONGEST: i64 = 10 * 24 * 3_600;
+
+/// Frames kept before the first audible one. Encoders prime with up to 2.6 frames, decoders need one before; more
+/// are the leavings of a cut and only cost time.
+const MAX_PRIMING: u32 = 5;
+
+/// Of several key frames in a fifth of a second the first is enough to cut at: where every picture is one, a list
+/// of all would be as long as the film.
+const KEYS_PER_SECOND: i64 = 5;
+
+/// A track of a file.
+#[derive(Debug)]
+pub(super) struct Index {
+    /// How it is decoded.
+    pub(super) track: Track,
+    /// How its pictures are turned.
+    pub(super) matrix: Matrix,
+    /// Presentation minus composition time, in ticks.
+    pub(super) shift: i64,
+    /// What is sent: what is shown, and what decoding that needs.
+    pub(super) sent: Range<u32>,
+    /// The first moment shown and the first no longer shown, in ticks.
+    pub(super) shown: Range<i64>,
+    /// Presentation times of key frames, ascending and not too near each other; of video only.
+    pub(super) keys: Vec<Timestamp>,
+    /// Of video.
+    pub(super) frame_rate: Option<FrameRate>,
+    samples: SampleTable,
+    /// How long most samples last; what the last one lasts when the file does not say it believably.
+    usual_duration: u32,
+}
+
+/// A sample in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed {
+    /// What the file says of it.
+    pub(super) stored: StoredSample,
+    /// When it is shown, in ticks of the presentation.
+    pub(super) presentation: i64,
+}
+
+impl Placed {
+    /// When it is no longer shown.
+    pub(super) fn end(&self) -> i64 {
+        self.presentation.saturating_add(self.stored.duration.into())
+    }
+}
+
+impl Index {
+    /// Walks `track`.
+    pub(super) fn walk(track: StoredTrack) -> Result<Self, Reason> {
+        let placement = track.placement;
+        let usual_duration = majority(track.samples.samples(0).map(|it| it.duration));
+        let mut index = Self {
+            matrix: track.matrix,
+            shift: placement.shift,
+            sent: 0..track.samples.count(),
+            shown: placement.start..placement.start,
+            keys: Vec::new(),
+            frame_rate: None,
+            samples: track.samples,
+            usual_duration,
+            track: track.track,
+        };
+        index.sent = index.find_sent(&placement)?;
+        index.shown = index.find_shown(&placement)?;
+        if index.track.kind() == TrackKind::Video {
+            index.keys = index.find_keys();
+            index.frame_rate = index.find_frame_rate();
+        }
+        Ok(index)
+    }
+
+    /// The samples from `first` on that are sent.
+    pub(super) fn from(&self, first: u32) -> impl Iterator<Item = Placed> + Clone + '_ {
+        self.placed(first).take(self.sent.end.saturating_sub(first) as usize)
+    }
+
+    /// Ticks of the track for a distance in any scale.
+    pub(super) fn ticks(&self, it: Timestamp) -> i64 {
+        it.rescale(self.track.timescale).ticks()
+    }
+
+    /// A moment of the presentation.
+    pub(super) fn at(&self, ticks: i64) -> Timestamp {
+        Timestamp::new(ticks, self.track.timescale)
+    }
+
+    /// How large its pictures are.
+    pub(super) fn pixels(&self) -> u64 {
+        match &self.track.config {
+            CodecConfig::Avc(config) => u64::from(config.width).saturating_mul(config.height.into()),
+            CodecConfig::Aac(_) => 0,
+        }
+    }
+
+    /// Half as long as most samples last.
+    pub(super) fn half_a_sample(&self) -> Duration {
+        self.at((self.usual_duration / 2).into()).to_duration()
+    }
+
+    fn placed(&self, first: u32) -> impl Iterator<Item = Placed> + Clone + '_ {
+        let last = self.samples.count().saturating_sub(1);
+        self.samples.samples(first).map(move |mut stored| {
+            if stored.index == last && stored.duration / 2 > self.usual_duration {
+                stored.duration = self.usual_duration;
+            }
+            Placed { stored, presentation: stored.composition_time().saturating_add(self.shift) }
+        })
+    }
+
+    /// Decoding begins at the last key frame not after the first moment shown, or with the frames that prime it; it
+    /// ends with the last sample, in decoding order, of which something is shown.
+    fn find_sent(&self, placement: &Placement) -> Result<Range<u32>, Reason> {
+        let begin = placement.start;
+        let first = match self.track.kind() {
+            TrackKind::Video => {
+                let mut keys = self.placed(0).filter(|it| it.stored.sync == Sync::Key);
+                let first = keys.next().ok_or(Reason::NoKeyFrame)?;
+                keys.take_while(|it| it.presentation <= begin).last().unwrap_or(first).stored.index
+            }
+            TrackKind::Audio => {
+                let audible = self.placed(0).find(|it| it.end() > begin).ok_or(Reason::NothingShown)?;
+                audible.stored.index.saturating_sub(MAX_PRIMING)
+            }
+        };
+        let shown = self.placed(first).filter(|it| it.presentation < placement.end && it.end() > begin);
+        let last = shown.last().ok_or(Reason::NothingShown)?;
+        Ok(first..last.stored.index.saturating_add(1))
+    }
+
+    fn find_shown(&self, placement: &Placement) -> Result<Range<i64>, Reason> {
+        let times = || self.from(self.sent.start);
+        let start = times().map(|it| it.presentation).min().unwrap_or(placement.start).max(placement.start);
+        let end = times().map(|it| it.end()).max().unwrap_or(start);
+        if end <= start {
+            return Err(Reason::NothingShown);
+        }
+        if self.at(end).seconds() > LONGEST as f64 || self.at(start).seconds() < -(LONGEST as f64) {
+            return Err(Reason::TooLong);
+        }
+        Ok(start..end)
+    }
+
+    /// Exact where all pictures but the last stay equally long, else the mean to a thousandth.
+    fn find_frame_rate(&self) -> Option<FrameRate> {
+        let hertz = self.track.timescale.hertz();
+        let before_last = self.sent.start..self.sent.end.saturating_sub(1);
+        let (mut pictures, mut ticks, mut even) = (0_u32, 0_u64, true);
+        for it in self.from(self.sent.start).take(before_last.len()) {
+            even &= it.stored.duration == self.usual_duration;
+            pictures = pictures.saturating_add(1);
+            ticks = ticks.saturating_add(it.stored.duration.into());
+        }
+        if even {
+            return FrameRate::of_duration(self.usual_duration, self.track.timescale);
+        }
+        let per_second = f64::from(pictures) * f64::from(hertz) / ticks as f64;
+        FrameRate::rounded(per_second)
+    }
+
+    fn find_keys(&self) -> Vec<Timestamp> {
+        let slot = |it: i64| {
+            let hertz = i64::from(self.track.timescale.hertz());
+            (i128::from(it) * i128::from(KEYS_PER_SECOND)).div_euclid(i128::from(hertz))
+        };
+        let mut keys: Vec<i64> = Vec::new();
+        for key in self.from(self.sent.start).filter(|it| it.stored.sync == Sync::Key) {
+            // A first key frame before the presentation begins it; one that goes back in time begins nothing.
+            let presentation = key.presentation.max(self.shown.start);
+            if keys.last().is_none_or(|last| slot(presentation) > slot(*last)) {
+                keys.push(presentation);
+            }
+        }
+        keys.into_iter().map(|it| self.at(it)).collect()
+    }
+}
+
+/// The value that more than half of all have; of any other crowd, one of them (Boyer and Moore).
+fn majority(values: impl Iterator<Item = u32>) -> u32 {
+    let (mut candidate, mut lead) = (0, 0_u32);
+    for value in values {
+        match (value == candidate, lead) {
+            (true, _) => lead = lead.saturating_add(1),
+            (false, 0) => (candidate, lead) = (value, 1),
+            (false, _) => lead -= 1,
+        }
+    }
+    candidate
+}

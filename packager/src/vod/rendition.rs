@@ -1,0 +1,233 @@
+//! A track cut into segments: when each plays, which samples it holds, how long it is, and its bytes.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+
+use super::index::{Index, Placed};
+use super::plan::Plan;
+use super::{Body, Reason};
+use crate::isobmff::fragment::{self, Entry};
+use crate::isobmff::init::Init;
+use crate::media::{Sync, Timestamp, TrackKind};
+
+/// Twice what an hour without a key frame at 9 pictures a second has; a crafted table has more.
+const MAX_SAMPLES: usize = 65_536;
+
+/// A segment larger than this helps no viewer: ten seconds at 200 Mbit/s.
+const MAX_SEGMENT: u64 = 256 * 1024 * 1024;
+
+/// No picture of any format we serve comes near.
+const MAX_SAMPLE: u32 = 64 * 1024 * 1024;
+
+/// More segments than a ten-day film has at 10 s each; what is beyond has a target of nothing or no end.
+const MAX_SEGMENTS: usize = 100_000;
+
+/// A track of a title, cut.
+#[derive(Debug)]
+pub(super) struct Rendition {
+    /// Which of the title's files it is in.
+    pub(super) file: usize,
+    pub(super) index: Index,
+    pub(super) rate: Rate,
+    /// The presentation's first moment, in ticks of the track.
+    origin: i64,
+    segments: Vec<Segment>,
+}
+
+/// Bits per second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rate {
+    pub(super) peak: u64,
+    pub(super) average: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Segment {
+    /// Its first sample.
+    first: u32,
+    /// Its first moment, in ticks of the presentation.
+    start: i64,
+    /// Octets.
+    length: u64,
+}
+
+impl Rendition {
+    /// Cuts a track. Pictures are cut at the key frames that stand at the plan's boundaries; sound belongs to the
+    /// segment in which it begins to be heard.
+    pub(super) fn cut(index: Index, file: usize, plan: &Plan) -> Result<Self, Reason> {
+        let mut it = Self {
+            file,
+            origin: index.ticks(plan.origin),
+            segments: Vec::new(),
+            rate: Rate { peak: 0, average: 0 },
+            index,
+        };
+        it.segments = it.begin_segments(plan);
+        let rest = it.segments.last().map(|last| it.index.shown.end.saturating_sub(last.start));
+        if it.segments.len() > 1 && rest.is_some_and(|rest| it.index.at(rest).to_duration() < plan.sliver) {
+            it.segments.pop();
+        }
+        if it.segments.len() > MAX_SEGMENTS {
+            return Err(Reason::TooManySegments(it.segments.len()));
+        }
+        for n in 0..it.segments.len() {
+            it.check_size(n)?;
+            let length = it.body(n).map_or(0, |body| body.length());
+            if let Some(segment) = it.segments.get_mut(n) {
+                segment.length = length;
+            }
+        }
+        it.rate = Rate { peak: it.peak(), average: it.average() };
+        Ok(it)
+    }
+
+    /// How many segments there are.
+    pub(super) fn len(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// When segment `n` plays, in ticks from the presentation's first moment.
+    pub(super) fn span(&self, n: usize) -> Option<Range<i64>> {
+        let start = self.segments.get(n)?.start;
+        let end = self.segments.get(n.saturating_add(1)).map_or(self.index.shown.end, |next| next.start);
+        Some(start.saturating_sub(self.origin)..end.saturating_sub(self.origin))
+    }
+
+    /// When each segment plays.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Range<i64>> + '_ {
+        (0..self.len()).filter_map(|n| self.span(n))
+    }
+
+    /// When the last segment ends, from the presentation's first moment.
+    pub(super) fn end(&self) -> Timestamp {
+        self.index.at(self.index.shown.end.saturating_sub(self.origin))
+    }
+
+    /// What is held in memory beside the file's header.
+    pub(super) fn weight(&self) -> usize {
+        self.segments.capacity() * size_of::<Segment>() + self.index.keys.capacity() * size_of::<Timestamp>()
+    }
+
+    /// The init segment. What the file's edit list says is said again, against the title's common origin.
+    pub(super) fn init(&self) -> Bytes {
+        Init {
+            track: &self.index.track,
+            duration: u64::try_from(self.end().ticks()).unwrap_or(0),
+            media_time: u64::try_from(self.offset().saturating_neg()).unwrap_or(0),
+            matrix: self.index.matrix,
+        }
+        .render()
+    }
+
+    /// Segment `n`, as boxes and ranges of its file.
+    pub(super) fn body(&self, n: usize) -> Option<Body> {
+        let samples = self.samples(n)?;
+        let first = samples.clone().next()?;
+        let base = self.index.at(first.stored.dts.saturating_add(self.offset().max(0)));
+        let sequence = u32::try_from(n).ok()?.saturating_add(1);
+        let entries = samples.clone().map(|it| Entry {
+            size: it.stored.size,
+            duration: it.stored.duration,
+            composition_offset: it.stored.composition_offset,
+            sync: it.stored.sync,
+        });
+        let mut head = BytesMut::from(fragment::segment_header());
+        head.extend_from_slice(&fragment::header(sequence, base, entries));
+
+        let mut extents: Vec<Range<u64>> = Vec::new();
+        for it in samples.map(|it| it.stored).filter(|it| it.size > 0) {
+            let end = it.offset.saturating_add(it.size.into());
+            match extents.last_mut() {
+                Some(last) if last.end == it.offset => last.end = end,
+                _ => extents.push(it.offset..end),
+            }
+        }
+        Some(Body { head: head.freeze(), extents })
+    }
+
+    /// Ticks from media time to the time of the presentation. Where it is negative the init segment says so by an
+    /// edit list, because decoding times cannot.
+    fn offset(&self) -> i64 {
+        self.index.shift.saturating_sub(self.origin)
+    }
+
+    fn samples(&self, n: usize) -> Option<impl Iterator<Item = Placed> + Clone + '_> {
+        let first = self.segments.get(n)?.first;
+        let end = self.segments.get(n.saturating_add(1)).map_or(self.index.sent.end, |next| next.first);
+        Some(self.index.from(first).take(end.saturating_sub(first) as usize))
+    }
+
+    fn begin_segments(&self, plan: &Plan) -> Vec<Segment> {
+        let index = &self.index;
+        let video = index.track.kind() == TrackKind::Video;
+        let tolerance = match index.track.kind() {
+            TrackKind::Video => Timestamp::from_duration(plan.tolerance, index.track.timescale).ticks(),
+            TrackKind::Audio => 0,
+        };
+        let mut rest = plan.boundaries.iter().skip(1).map(|it| index.ticks(*it)).peekable();
+        let mut segments = vec![Segment { first: index.sent.start, start: index.shown.start, length: 0 }];
+        for sample in index.from(index.sent.start).skip(1).filter(|it| !video || it.stored.sync == Sync::Key)
+        {
+            let reached = sample.presentation.saturating_add(tolerance);
+            let mut passed = false;
+            // A hole in the track may pass several boundaries: one segment begins behind it, none is empty.
+            while rest.next_if(|boundary| *boundary <= reached).is_some() {
+                passed = true;
+            }
+            if passed && sample.presentation > index.shown.start {
+                segments.push(Segment { first: sample.stored.index, start: sample.presentation, length: 0 });
+            }
+        }
+        segments
+    }
+
+    fn check_size(&self, n: usize) -> Result<(), Reason> {
+        let (mut count, mut bytes) = (0_usize, 0_u64);
+        for Placed { stored: it, .. } in self.samples(n).into_iter().flatten() {
+            if it.size > MAX_SAMPLE {
+                return Err(Reason::LargeSample { number: it.index, size: it.size });
+            }
+            count = count.saturating_add(1);
+            bytes = bytes.saturating_add(it.size.into());
+        }
+        let at = self.span(n).map_or(0.0, |it| self.index.at(it.start).seconds());
+        if count > MAX_SAMPLES || bytes > MAX_SEGMENT {
+            return Err(Reason::LargeSegment { at: at as u64, samples: count, bytes });
+        }
+        Ok(())
+    }
+
+    /// The highest mean over neighbouring segments that last half to one and a half target durations together; of
+    /// single segments where no run is so short (RFC 8216bis 4.4.6.2, as Apple's validator measures).
+    fn peak(&self) -> u64 {
+        let facts: Vec<(f64, f64)> = self
+            .spans()
+            .zip(&self.segments)
+            .map(|(span, it)| (self.index.at(span.end - span.start).seconds(), it.length as f64 * 8.0))
+            .collect();
+        let target = facts.iter().map(|it| it.0).fold(0.0, f64::max).round();
+        let rate =
+            |(seconds, bits): (f64, f64)| if seconds > 0.0 { (bits / seconds).ceil() as u64 } else { 0 };
+        let mut peak = None;
+        for first in 0..facts.len() {
+            let mut run = (0.0, 0.0);
+            for it in facts.iter().skip(first) {
+                run = (run.0 + it.0, run.1 + it.1);
+                if run.0 > 1.5 * target + 0.5 {
+                    break;
+                }
+                if run.0 >= 0.5 * target {
+                    peak = peak.max(Some(rate(run)));
+                }
+            }
+        }
+        peak.or_else(|| facts.into_iter().map(rate).max()).unwrap_or(0)
+    }
+
+    fn average(&self) -> u64 {
+        let bits = self.segments.iter().map(|it| it.length).fold(0, u64::saturating_add) as f64 * 8.0;
+        let shown = &self.index.shown;
+        (bits / self.index.at(shown.end.saturating_sub(shown.start)).seconds()).ceil() as u64
+    }
+}
