@@ -4,6 +4,8 @@
 //! was received; any other is gathered once, under one byte budget for the whole connection. Set Chunk Size and Abort
 //! change only how chunks are read and are obeyed here.
 
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 mod header;
 mod partial;
 
@@ -135,7 +137,7 @@ impl ChunkReader {
         loop {
             let before = input.len();
             let message = self.step(input);
-            self.at = self.at.saturating_add(before.saturating_sub(input.len()) as u64);
+            self.at = self.at.saturating_add(before as u64).saturating_sub(input.len() as u64);
             match message? {
                 Step::Starved => return Ok(None),
                 Step::Onward => {}
@@ -350,4 +352,5 @@ fn control_number(kind: Kind, payload: &Bytes) -> Result<u32, Fault> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests;

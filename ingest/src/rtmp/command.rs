@@ -1,5 +1,7 @@
 //! Commands: a name, a transaction, a command object and arguments, in AMF0.
 
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 use bytes::{Bytes, BytesMut};
 
 use super::amf::{Error, Reader, Text, Value};

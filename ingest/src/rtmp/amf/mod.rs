@@ -3,6 +3,8 @@
 //! [`Reader`] reads AMF0, and AMF3 where AMF0 switches to it; [`Value::write`] writes AMF0. A message is hostile until
 //! read: depth and number of values are bounded, and no number in it decides how much is allocated.
 
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 mod amf3;
 mod cursor;
 mod read;
@@ -73,7 +75,7 @@ pub enum Value {
     /// Text, long or short.
     String(Text),
     /// Named values, in the order written.
-    Object(Vec<(Text, Value)>),
+    Object(Vec<(Text, Self)>),
     /// Null.
     Null,
     /// Undefined.
@@ -81,9 +83,9 @@ pub enum Value {
     /// An earlier object of the same message, by number. Never followed: no peer needs it, and it could be a loop.
     Reference(u16),
     /// Named values with a count in front, which nobody believes.
-    EcmaArray(Vec<(Text, Value)>),
+    EcmaArray(Vec<(Text, Self)>),
     /// Values in order.
-    StrictArray(Vec<Value>),
+    StrictArray(Vec<Self>),
     /// A time.
     Date {
         /// Milliseconds since 1970.
@@ -100,7 +102,7 @@ pub enum Value {
         /// The class.
         class: Text,
         /// Its named values.
-        properties: Vec<(Text, Value)>,
+        properties: Vec<(Text, Self)>,
     },
 }
 
@@ -159,4 +161,5 @@ impl Value {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests;

@@ -122,9 +122,15 @@ impl Scratch {
         input.clear();
     }
 
-    /// Removes a whole header of `length` bytes from what was held and `input`.
+    /// Removes a whole header of `length` bytes from what was held and `input`. What was held beyond it goes back to
+    /// `input`: that happens once in a connection, when four bytes were awaited to see whether they repeat a time.
     pub(super) fn consume(&mut self, input: &mut Bytes, length: usize) {
-        input.advance(length.saturating_sub(self.held.length).min(input.len()));
+        let beyond = self.held.after(length);
+        if beyond.is_empty() {
+            input.advance(length.saturating_sub(self.held.length).min(input.len()));
+        } else {
+            *input = [beyond, input].concat().into();
+        }
         self.held.length = 0;
     }
 }

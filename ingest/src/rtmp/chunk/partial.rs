@@ -63,6 +63,12 @@ impl Partial {
         Ok(())
     }
 
+    /// What it really takes.
+    #[cfg(test)]
+    pub(super) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The whole payload; it is no longer the budget's.
     pub(super) fn finish(self, budget: &mut Budget) -> Bytes {
         budget.give(self.charged);
