@@ -1,0 +1,141 @@
+//! From what a broadcast says to messages on the wire, each rendered once for all players.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use packager::flv;
+use packager::live::Item;
+use packager::media::{Sample, Sync, Timescale, TrackKind};
+
+use crate::rtmp::message::{self, CHUNK_SIZE, Kind, MessageHeader};
+
+/// The message stream that nearly every player plays on: the first it was given.
+const COMMON_STREAM: u32 = 1;
+
+/// How far behind the last message of the old timeline a new one goes on. About one picture.
+const STEP_MS: i64 = 40;
+
+/// One audio or video message, ready for the socket.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) kind: TrackKind,
+    /// Whether a player may begin with it.
+    pub(crate) entry: bool,
+    /// Milliseconds, on the line that all players of the broadcast share.
+    pub(crate) at: i64,
+    /// What a player must have been told before.
+    pub(crate) setup: Arc<Setup>,
+    body: [Bytes; 2],
+    rendered: Vec<Bytes>,
+}
+
+impl Message {
+    fn new(kind: TrackKind, at: i64, sample: &Sample, setup: Arc<Setup>) -> Self {
+        let body = flv::sample(kind, sample);
+        let rendered = render(kind_of(kind), at, COMMON_STREAM, &body);
+        let entry = kind == TrackKind::Video && sample.sync == Sync::Key;
+        Self { kind, entry, at, setup, body, rendered }
+    }
+
+    /// The bytes for a player on this message stream.
+    pub(crate) fn pieces(&self, stream: u32) -> Cow<'_, [Bytes]> {
+        if stream == COMMON_STREAM {
+            Cow::Borrowed(&self.rendered)
+        } else {
+            Cow::Owned(render(kind_of(self.kind), self.at, stream, &self.body))
+        }
+    }
+
+    /// What it holds in memory, more or less.
+    pub(crate) fn weight(&self) -> usize {
+        self.body[1].len() + 256
+    }
+}
+
+/// What a player is told before its first message, and again when it changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Setup {
+    metadata: Option<Bytes>,
+    video: Option<[Bytes; 2]>,
+    audio: Option<[Bytes; 2]>,
+}
+
+impl Setup {
+    /// The messages, at the time of the one that follows.
+    pub(crate) fn pieces(&self, at: i64, stream: u32) -> impl Iterator<Item = Bytes> {
+        let metadata =
+            self.metadata.iter().flat_map(move |it| render(Kind::Data, at, stream, std::slice::from_ref(it)));
+        let video = self.video.iter().flat_map(move |it| render(Kind::Video, at, stream, it));
+        let audio = self.audio.iter().flat_map(move |it| render(Kind::Audio, at, stream, it));
+        metadata.chain(video).chain(audio)
+    }
+}
+
+/// Renders what one broadcast says, on one timeline whatever its publishers do.
+#[derive(Debug, Default)]
+pub(crate) struct Renderer {
+    setup: Arc<Setup>,
+    /// What is added to the time of samples.
+    offset: i64,
+    last: Option<i64>,
+    broken: bool,
+}
+
+impl Renderer {
+    /// The message that an item becomes, if it becomes one by itself.
+    pub(crate) fn render(&mut self, item: Item) -> Option<Message> {
+        match item {
+            Item::Metadata(it) => {
+                let metadata = Some(it.raw).filter(|it| !it.is_empty());
+                self.set_up(|setup| &mut setup.metadata, metadata);
+            }
+            Item::Configure(config) => {
+                let body = Some(flv::configuration(&config));
+                match config.kind() {
+                    TrackKind::Video => self.set_up(|setup| &mut setup.video, body),
+                    TrackKind::Audio => self.set_up(|setup| &mut setup.audio, body),
+                }
+            }
+            Item::Discontinuity => self.broken = true,
+            Item::Sample(kind, sample) => {
+                let at = self.place(&sample);
+                return Some(Message::new(kind, at, &sample, Arc::clone(&self.setup)));
+            }
+        }
+        None
+    }
+
+    /// Players are told again only what differs: they know by the pointer.
+    fn set_up<T: PartialEq>(&mut self, field: fn(&mut Setup) -> &mut T, value: T) {
+        let mut setup = Setup::clone(&self.setup);
+        if *field(&mut setup) != value {
+            *field(&mut setup) = value;
+            self.setup = Arc::new(setup);
+        }
+    }
+
+    fn place(&mut self, sample: &Sample) -> i64 {
+        let told = sample.dts.rescale(Timescale::MILLISECONDS).ticks();
+        if let (true, Some(last)) = (std::mem::take(&mut self.broken), self.last) {
+            self.offset = last + STEP_MS - told;
+        }
+        let at = told + self.offset;
+        self.last = Some(self.last.map_or(at, |last| last.max(at)));
+        at
+    }
+}
+
+fn kind_of(kind: TrackKind) -> Kind {
+    match kind {
+        TrackKind::Video => Kind::Video,
+        TrackKind::Audio => Kind::Audio,
+    }
+}
+
+fn render(kind: Kind, at: i64, stream: u32, body: &[Bytes]) -> Vec<Bytes> {
+    // The wire counts 32 bits of milliseconds and wraps.
+    let header = MessageHeader { kind, timestamp: at as u32, stream };
+    // What no message can carry is left out; it cannot have come in one.
+    message::render(header, body, CHUNK_SIZE).unwrap_or_default()
+}

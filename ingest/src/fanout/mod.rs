@@ -1,0 +1,139 @@
+//! RTMP players: what a broadcast says, rendered once and shared by all who play it.
+//!
+//! ```text
+//! Subscriber ─▶ one task per broadcast: Renderer ─▶ Ring ◀─ Player (a cursor in each connection)
+//! ```
+//! The task lives as long as somebody plays and the broadcast lasts. A player never holds the task up: who is slow
+//! finds the ring ahead of it, and goes on at the newest key frame.
+
+mod message;
+mod ring;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use packager::live::{Broadcast, Subscriber};
+use packager::media::BroadcastName;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use message::Renderer;
+use ring::{Cursor, Ring};
+
+pub(crate) use ring::{Next, Wanted};
+
+/// All broadcasts that somebody plays.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    channels: Mutex<HashMap<BroadcastName, Weak<Channel>>>,
+    ring_bytes: usize,
+    tasks: TaskTracker,
+}
+
+/// One broadcast that somebody plays.
+#[derive(Debug)]
+struct Channel {
+    ring: Mutex<Ring>,
+    progress: watch::Sender<Progress>,
+}
+
+/// How far a broadcast has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Progress {
+    /// The number of the next message.
+    end: u64,
+    over: bool,
+}
+
+/// One player's place in a broadcast.
+#[derive(Debug)]
+pub(crate) struct Player {
+    channel: Arc<Channel>,
+    cursor: Cursor,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Fanout {
+    pub(crate) fn new(ring_bytes: usize, tasks: TaskTracker) -> Self {
+        Self { channels: Mutex::default(), ring_bytes, tasks }
+    }
+
+    /// A player of this broadcast, from its newest key frame on.
+    pub(crate) fn join(&self, broadcast: &Broadcast) -> Player {
+        let mut channels = self.channels.lock().expect(UNPOISONED);
+        let known =
+            channels.get(broadcast.name()).and_then(Weak::upgrade).filter(|it| !it.progress.borrow().over);
+        let channel = known.unwrap_or_else(|| {
+            // Those whose players have left go when the next one opens, so there are never more than broadcasts
+            // that were played at once.
+            channels.retain(|_, it| it.strong_count() > 0);
+            let channel = Arc::new(Channel::new(self.ring_bytes));
+            channels.insert(broadcast.name().clone(), Arc::downgrade(&channel));
+            self.tasks.spawn(feed(broadcast.subscribe(), Arc::downgrade(&channel)));
+            channel
+        });
+        let cursor = channel.ring.lock().expect(UNPOISONED).begin();
+        Player { progress: channel.progress.subscribe(), cursor, channel }
+    }
+}
+
+/// Fills a channel until the broadcast is over or nobody plays it.
+async fn feed(mut subscriber: Subscriber, channel: Weak<Channel>) {
+    let mut renderer = Renderer::default();
+    while let Some(item) = subscriber.next().await {
+        let Some(channel) = channel.upgrade() else { return };
+        if let Some(message) = renderer.render(item) {
+            channel.push(message);
+        }
+    }
+    if let Some(channel) = channel.upgrade() {
+        channel.progress.send_modify(|it| it.over = true);
+    }
+}
+
+impl Channel {
+    fn new(ring_bytes: usize) -> Self {
+        Self {
+            ring: Mutex::new(Ring::new(ring_bytes)),
+            progress: watch::Sender::new(Progress { end: 0, over: false }),
+        }
+    }
+
+    fn push(&self, message: message::Message) {
+        let end = {
+            let mut ring = self.ring.lock().expect(UNPOISONED);
+            ring.push(message);
+            ring.end()
+        };
+        self.progress.send_modify(|it| it.end = end);
+    }
+}
+
+impl Player {
+    /// The next message, if one is there.
+    pub(crate) fn next(&mut self, wanted: Wanted) -> Option<Next> {
+        self.channel.ring.lock().expect(UNPOISONED).next(&mut self.cursor, wanted)
+    }
+
+    /// Waits until there is something this player has not seen.
+    pub(crate) async fn progress(&mut self) -> Played {
+        let position = self.cursor.position();
+        let news = self.progress.wait_for(|it| it.over || it.end > position).await;
+        match news {
+            Ok(progress) if progress.end > position => Played::On,
+            // The sender lives in the channel, which this player holds.
+            Ok(_) | Err(_) => Played::Over,
+        }
+    }
+}
+
+/// What a player waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Played {
+    /// There is more.
+    On,
+    /// The broadcast is over, and everything was seen.
+    Over,
+}
+
+const UNPOISONED: &str = "no code panics while it holds this lock";
