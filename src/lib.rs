@@ -23,5 +23,3 @@ pub mod control;
 pub mod hook;
 
 pub mod page;
-
-pub mod command;
