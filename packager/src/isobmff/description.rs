@@ -49,7 +49,7 @@ fn avc(entry: &Boxed) -> Result<avc::Config, Error> {
     if let Some((across, down)) = aspect {
         config.set_sample_aspect(across, down);
     }
-    config.colour = colour.or(config.colour);
+    config.colour = colour.or(config.colour).filter(|&it| it != Colour::UNSPECIFIED);
     Ok(config)
 }
 

@@ -193,6 +193,10 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Error;
+    use super::super::reader::Boxed;
     use super::*;
     use crate::media::Timescale;
 
@@ -299,5 +303,69 @@ mod tests {
     #[test]
     fn a_segment_header_is_a_whole_box() {
         assert_eq!(segment_header().len(), 0x20);
+    }
+
+    /// Sizes, durations, offsets and keys as a reader finds them, and the payload they stand for.
+    fn read_back(fragment: &Bytes) -> Result<(u64, Vec<Entry>, Bytes), Error> {
+        let moof = Boxed::first(fragment, 0)?;
+        let traf = moof.required(b"traf")?;
+        let tfhd = traf.required(b"tfhd")?;
+        let mut fields = tfhd.fields();
+        let present = fields.version_and_flags()?.1;
+        fields.u32()?;
+        let mut default = |flag| if present & flag != 0 { fields.u32().map(Some) } else { Ok(None) };
+        let (duration, size, flags) = (default(0x08)?, default(0x10)?, default(0x20)?);
+        let tfdt = traf.required(b"tfdt")?;
+        let mut fields = tfdt.fields();
+        fields.version_and_flags()?;
+        let base = fields.u64()?;
+
+        let trun = traf.required(b"trun")?;
+        let mut fields = trun.fields();
+        let present = fields.version_and_flags()?.1;
+        let count = fields.u32()?;
+        let data = fields.u32()? as usize;
+        let mut first_flags = if present & 0x004 != 0 { Some(fields.u32()?) } else { None };
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            let mut own = |flag| if present & flag != 0 { fields.u32().map(Some) } else { Ok(None) };
+            let (duration, size) = (own(0x100)?.or(duration), own(0x200)?.or(size));
+            let flags = first_flags.take().or(own(0x400)?).or(flags);
+            let composition_offset = own(0x800)?.unwrap_or(0) as i32;
+            let sync = if flags.unwrap() & 0x1_0000 == 0 { Sync::Key } else { Sync::Delta };
+            entries.push(Entry {
+                size: size.unwrap(),
+                duration: duration.unwrap(),
+                composition_offset,
+                sync,
+            });
+        }
+        let mdat = Boxed::first(&fragment.slice(moof.body().len() + 8..), 0)?;
+        assert_eq!(&fragment[data..], mdat.body());
+        Ok((base, entries, mdat.body().clone()))
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_shared_every_sample_is_read_back_as_it_was(
+            samples in prop::collection::vec(
+                (0..3_usize, 1..3_u32, prop_oneof![Just(0), -2..3_i32], any::<bool>()),
+                0..12,
+            ),
+            base in 0..i64::MAX,
+        ) {
+            let base = Timestamp::new(base, Timescale::VIDEO);
+            let sample = |&(size, duration, composition_offset, key): &(usize, u32, i32, bool)| {
+                let sync = if key { Sync::Key } else { Sync::Delta };
+                let payload = Bytes::from(vec![size as u8; size]);
+                TimedSample { sample: Sample { dts: base, composition_offset, sync, payload }, duration }
+            };
+            let samples = samples.iter().map(sample).collect::<Vec<_>>();
+            let (seen_base, entries, payload) = read_back(&fragment(9, base, &samples).concat().into()).unwrap();
+            prop_assert_eq!(seen_base, base.ticks() as u64);
+            prop_assert_eq!(entries, samples.iter().map(Entry::from).collect::<Vec<_>>());
+            let expected = samples.iter().flat_map(|it| it.sample.payload.clone()).collect::<Vec<_>>();
+            prop_assert_eq!(&payload[..], &expected[..]);
+        }
     }
 }

@@ -91,3 +91,42 @@ fn descriptor(w: &mut Writer, tag: u8, length: usize) {
     }
     w.u8((length & 0x7f) as u8);
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::description;
+    use super::super::reader::Boxed;
+    use super::*;
+
+    fn round_trip(config: CodecConfig) {
+        let mut w = Writer::with_capacity(0);
+        w.full(b"stsd", 0, 0, |w| {
+            w.u32(1);
+            write(w, &config);
+        });
+        let stsd = Boxed::first(&w.finish(), 0).unwrap();
+        assert_eq!(description::read(&stsd, 0), Ok(config));
+        assert_eq!(description::read(&stsd, 1), Err(stsd.says("sample_description_index", 1_u64)));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let sps = Bytes::from_static(&[
+            0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x6a, 0x02, 0x02, 0x02, 0x80,
+            0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x1e, 0x47, 0x8c, 0x18, 0xcb,
+        ]);
+        let pps = Bytes::from_static(&[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0]);
+        let mut config = avc::Config::from_parameter_sets(&[sps], &[pps]).unwrap();
+        round_trip(CodecConfig::Avc(config.clone()));
+        config.set_sample_aspect(16, 11);
+        config.colour = Some(Colour { primaries: 9, transfer: 16, matrix: 9, full_range: true });
+        round_trip(CodecConfig::Avc(config));
+        round_trip(CodecConfig::Aac(aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap()));
+        // A config with a long comment takes lengths of two digits.
+        let mut long = vec![0x11, 0x90];
+        long.resize(300, 0);
+        round_trip(CodecConfig::Aac(aac::Config::parse(long.into()).unwrap()));
+    }
+}

@@ -160,6 +160,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn the_bytes_before_a_sample_are_those_of_all_before_it(sizes in prop::collection::vec(0..9_000_u32, 0..600)) {
             let fields = [&[0, 0, sizes.len() as u32], &sizes[..]].concat();
