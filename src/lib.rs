@@ -23,3 +23,5 @@ pub mod control;
 pub mod hook;
 
 pub mod page;
+
+pub mod command;

@@ -1,5 +1,7 @@
 //! The shell of this crate: reads the file and looks at paths.
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use crate::Config;
@@ -8,9 +10,13 @@ use crate::problem::{Place, Problem, Problems};
 use crate::resolve::{Sources, resolve};
 use crate::section::Found;
 use crate::stream_keys::StreamKeys;
+use crate::units::ByteSize;
 
 /// Longer than any configuration a person wrote; a device or a film named by mistake is not read to its end.
 const LONGEST_FILE: u64 = 4 << 20;
+
+/// A million keys of common length.
+const LONGEST_KEYS: u64 = 64 << 20;
 
 /// Loads a configuration: the file over the embedded default, the environment over the file, `sets` over both.
 ///
@@ -22,7 +28,7 @@ pub fn load(
     sets: &[String],
 ) -> Result<Config, Problems> {
     let here = std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("/"));
-    let text = path.map(read).transpose()?;
+    let text = path.map(|it| read(it, LONGEST_FILE)).transpose()?;
     let name = path.map(|it| it.display().to_string());
     let base =
         path.and_then(|it| here.join(it).parent().map(Path::to_path_buf)).unwrap_or_else(|| here.clone());
@@ -43,7 +49,7 @@ pub fn load(
 /// # Errors
 /// Every problem of it.
 pub fn load_stream_keys(path: &Path) -> Result<StreamKeys, Problems> {
-    StreamKeys::parse(&path.display().to_string(), &read(path)?)
+    StreamKeys::parse(&path.display().to_string(), &read(path, LONGEST_KEYS)?)
 }
 
 fn keys_problems(publish: &Publish) -> Option<Vec<Problem>> {
@@ -52,27 +58,21 @@ fn keys_problems(publish: &Publish) -> Option<Vec<Problem>> {
     Some(problems.iter().cloned().collect())
 }
 
-fn read(path: &Path) -> Result<String, Problems> {
-    let problem = |wrong: String, remedy: &str| {
+fn read(path: &Path, longest: u64) -> Result<String, Problems> {
+    let problem = |wrong: String| {
         let place = Place::File { file: path.display().to_string().into(), line: 0 };
-        Problems::new(vec![Problem { place, key: String::new(), wrong, remedy: remedy.into() }])
+        let remedy = "make it a readable text file, or name another".into();
+        Problems::new(vec![Problem { place, key: String::new(), wrong, remedy }])
     };
-    match std::fs::metadata(path) {
-        Ok(it) if it.is_file() && it.len() > LONGEST_FILE => {
-            return Err(problem("the file is longer than 4 MiB".into(), "name a configuration file"));
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(longest + 1).read_to_string(&mut text));
+    match read {
+        Ok(length) if length as u64 > longest => {
+            Err(problem(format!("the file is longer than {}", ByteSize(longest))))
         }
-        Ok(it) if it.is_file() => {}
-        Ok(_) => return Err(problem("this is no file".into(), "name a configuration file")),
-        Err(why) => {
-            return Err(problem(
-                format!("the file cannot be read: {why}"),
-                "make it readable, or name another",
-            ));
-        }
+        Ok(_) => Ok(text),
+        Err(why) => Err(problem(format!("the file cannot be read: {why}"))),
     }
-    std::fs::read_to_string(path).map_err(|why| {
-        problem(format!("the file cannot be read: {why}"), "make it readable, or name another")
-    })
 }
 
 fn look(path: &Path) -> Found {

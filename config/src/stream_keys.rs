@@ -50,12 +50,7 @@ impl StreamKeys {
         if problems.is_empty() { Ok(Self(names)) } else { Err(Problems::new(problems)) }
     }
 
-    /// The public name that `key` publishes under.
-    pub fn name(&self, key: &str) -> Option<&str> {
-        self.0.get(&Secret::new(key)).map(String::as_str)
-    }
-
-    /// Every key with its name, for the page that shows an operator what to type into an encoder.
+    /// Every key with its name.
     pub fn iter(&self) -> impl Iterator<Item = (&Secret, &str)> {
         self.0.iter().map(|(key, name)| (key, name.as_str()))
     }

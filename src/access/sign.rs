@@ -21,6 +21,7 @@ use rustls_pki_types::pem::{PemObject, SectionKind};
 
 use super::encoding::encode;
 use super::policy::{Policy, canned_text, unix_seconds};
+use super::presented::signing_part;
 
 /// A private key with the id viewers' `Key-Pair-Id` says.
 pub struct Signer {
@@ -180,6 +181,11 @@ impl Signed {
     pub fn cookies(&self) -> impl Iterator<Item = (String, &str)> {
         self.parameters.iter().map(|(name, value)| (format!("CloudFront-{name}"), value.as_str()))
     }
+}
+
+/// Whether a query has a parameter that belongs to signatures.
+pub fn is_signed(query: &str) -> bool {
+    !signing_part(query).is_empty()
 }
 
 /// Which kind of key to make.

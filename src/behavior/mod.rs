@@ -3,10 +3,8 @@
 //! Takes a [`Request`], gives a [`Routed`]. The path is made canonical here, before anyone chooses by it: were a
 //! behavior chosen by one spelling and the origin asked for another, `/public/%2e%2e/paid/film` would be public.
 
-mod path;
 mod table;
 
-pub use path::canonical;
 pub use table::Table;
 
 #[cfg(doc)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use config::cache::CachePolicy;
 use config::distribution::ResponseHeadersPolicy;
 
-use super::{Witness, canonical};
-use crate::passage::{Behavior, Distribution, Request, Routed, Unrouted};
+use super::Witness;
+use crate::passage::{Behavior, Distribution, Request, Routed, Unrouted, canonical};
 
 /// Every distribution with its behaviors. Immutable: a reload builds another and swaps it whole.
 #[derive(Debug)]

@@ -5,19 +5,19 @@ mod webhook;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use config::ingest::{App, OnConflict, Publish};
+use config::problem::Problems;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use ingest::admission::{Admission, Admitted, PlayAsk, PublishAsk, Reason, Refusal};
 use packager::live;
 use packager::media::{AppName, BroadcastName};
 
-pub use keys::{Keys, UnusableKeys};
+pub use keys::Keys;
 use webhook::Webhook;
 
 /// Checks the signature of a stream name (cloudfront.md 1.13): name, query, trusted key groups, client, now.
@@ -48,16 +48,16 @@ impl Gate {
     /// Compiles the applications, reading their key files.
     ///
     /// # Errors
-    /// [`UnusableKeys`] when a file of stream keys cannot be used.
-    pub fn new(apps: &[App], signed: Arc<SignedNames>) -> Result<Self, UnusableKeys> {
+    /// [`Problems`] of the files of stream keys.
+    pub fn new(apps: &[App], signed: Arc<SignedNames>) -> Result<Self, Problems> {
         Ok(Self { apps: ArcSwap::from_pointee(compile(apps)?), signed })
     }
 
     /// Swaps the applications in, reading their key files again; who publishes already goes on.
     ///
     /// # Errors
-    /// [`UnusableKeys`]; what was in force stays so.
-    pub fn reload(&self, apps: &[App]) -> Result<(), UnusableKeys> {
+    /// [`Problems`] of the files of stream keys; what was in force stays so.
+    pub fn reload(&self, apps: &[App]) -> Result<(), Problems> {
         self.apps.store(Arc::new(compile(apps)?));
         Ok(())
     }
@@ -71,10 +71,11 @@ impl Gate {
     }
 }
 
-fn compile(apps: &[App]) -> Result<HashMap<String, Entry>, UnusableKeys> {
+fn compile(apps: &[App]) -> Result<HashMap<String, Entry>, Problems> {
     apps.iter()
         .map(|it| {
-            let app = AppName::new(&it.name).map_err(|why| UnusableKeys::new(Path::new(&it.name), &why))?;
+            let app =
+                AppName::new(&it.name).expect("config admits only names of applications that are names");
             let publishers = match &it.publish {
                 Publish::Open => Publishers::Anyone,
                 Publish::KeysFile(file) => Publishers::Keys(Arc::new(Keys::load(file)?)),

@@ -135,7 +135,7 @@ impl fmt::Debug for Handshake {
 }
 
 #[cfg(test)]
-#[allow(clippy::indexing_slicing, reason = "a test may panic")]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may panic")]
 mod tests {
     use hmac::{Hmac, Mac, NewMac};
     use sha2::Sha256;

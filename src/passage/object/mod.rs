@@ -8,6 +8,7 @@
 //! complete or failed, and a reader can always tell which: an unfinished object never looks like a clean end. Once
 //! complete it is read without a lock.
 
+mod derived;
 mod filler;
 mod places;
 mod reader;
@@ -16,6 +17,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::any::Any;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -23,9 +25,11 @@ use std::task::Waker;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
+pub use self::derived::Form;
 pub use self::filler::{Abandoned, Filler};
 pub use self::reader::Reader;
 
+use self::derived::Notes;
 use self::state::{CHUNK_COST, Retention, Shared};
 use super::{Lifetime, Reservation};
 
@@ -117,6 +121,34 @@ impl Object {
     /// All chunks, once they are all here and none was let go.
     pub fn completed(&self) -> Option<&[Bytes]> {
         self.shared.whole.get().map(|it| &*it.chunks)
+    }
+
+    /// All octets in one piece, once they are all here and none was let go.
+    pub fn joined(&self) -> Option<Bytes> {
+        match self.completed()? {
+            [] => Some(Bytes::new()),
+            [one] => Some(one.clone()),
+            chunks => Some(self.form(Form::Joined, || chunks.concat().into())),
+        }
+    }
+
+    /// Another form of the octets, made once and shared; where memory is short it is made again each time.
+    pub fn form(&self, form: Form, make: impl FnOnce() -> Bytes) -> Bytes {
+        let slot = self.shared.derived.form(form);
+        slot.get_or_make(make, |made| self.shared.afford(body_cost(made.len() as u64, 1)))
+    }
+
+    /// What a station works out about the octets, once; `cost` is the memory it takes. Notes are of one type.
+    pub fn notes<T>(&self, make: impl FnOnce() -> T, cost: impl FnOnce(&T) -> u64) -> Arc<T>
+    where
+        T: Any + Send + Sync,
+    {
+        let keep = |notes: &Notes| {
+            let notes = notes.0.downcast_ref().expect("it was just made");
+            self.shared.afford(cost(notes))
+        };
+        let notes = self.shared.derived.notes.get_or_make(|| Notes(Arc::new(make())), keep);
+        notes.0.downcast().expect("notes are of one type")
     }
 
     /// Whether a reader may begin anywhere: an object that keeps nothing can be read once, forwards.

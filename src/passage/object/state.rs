@@ -7,6 +7,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::Head;
+use super::derived::Derived;
 use super::places::Places;
 use crate::passage::{Failure, Reservation};
 
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) head: Head,
     /// Set when complete; readers then need no lock.
     pub(super) whole: OnceLock<Whole>,
+    pub(super) derived: Derived,
     state: Mutex<State>,
 }
 
@@ -35,11 +37,16 @@ impl Shared {
             filler: None,
             reservation,
         };
-        Self { head, whole: OnceLock::new(), state: Mutex::new(state) }
+        Self { head, whole: OnceLock::new(), derived: Derived::new(), state: Mutex::new(state) }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("nothing panics while it is held")
+    }
+
+    /// Whether there is memory for what was made of the octets; takes it.
+    pub(super) fn afford(&self, bytes: u64) -> bool {
+        self.lock().reservation.as_mut().is_none_or(|it| it.spend(bytes))
     }
 
     /// Says that no more will come; the first word on the end counts.

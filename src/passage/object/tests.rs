@@ -144,6 +144,22 @@ fn memory_that_is_not_there_is_not_accepted() {
     assert_eq!(budget.used(), 0);
 }
 
+#[test]
+fn what_is_made_of_an_object_is_made_once_and_counted() {
+    let budget = Budget::new(1000);
+    let chunks = vec![Bytes::from("lev"), Bytes::from("ada")];
+    let object = Object::whole_within(head(None), chunks, budget.reserve(2 * 96 + 6).unwrap());
+    assert_eq!(object.joined().unwrap(), "levada");
+    assert_eq!(object.form(Form::Gzip, || Bytes::from("small")), "small");
+    assert_eq!(object.form(Form::Gzip, || panic!("it was made before")), "small");
+    assert_eq!(budget.used(), 4 * 96 + 6 + 6 + 5);
+    assert_eq!(*object.notes(|| 7u8, |_| 1000), 7);
+    assert_eq!(*object.notes(|| 8u8, |_| 10), 8, "what there was no memory for was not kept");
+    assert_eq!(*object.notes(|| 9u8, |_| 10), 8);
+    drop(object);
+    assert_eq!(budget.used(), 0);
+}
+
 proptest! {
     /// However the octets are cut into chunks, and whenever readers come, each sees exactly its range.
     #[test]

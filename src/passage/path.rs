@@ -1,6 +1,6 @@
 //! One spelling for each path (RFC 3986 6.2.2, http-edge.md 16).
 
-use crate::passage::PathFault;
+use super::PathFault;
 
 /// The canonical form of a path as sent: unreserved characters decoded, the other triplets in upper case, dot segments
 /// removed, empty segments kept. Making it twice changes nothing.
