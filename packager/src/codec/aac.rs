@@ -221,7 +221,7 @@ fn sample_rate(bits: &mut Bits<'_>, width: u32) -> Result<u32, Error> {
         96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
     ];
     let index = bits.byte_of(width)?;
-    let rate = if u32::from(index) == (1 << width) - 1 {
+    let rate = if index.count_ones() == width {
         bits.read(24)?
     } else {
         // The indices beyond the table are reserved in four bits and rates of speech coding in five.

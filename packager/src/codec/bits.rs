@@ -32,30 +32,30 @@ impl<'a> Bits<'a> {
 
     pub(super) fn flag(&mut self) -> Result<bool, End> {
         let byte = self.bytes.get(self.at / 8).ok_or(End)?;
-        let bit = byte >> (7 - self.at % 8) & 1;
+        let bit = byte << (self.at % 8) & 0x80;
         self.at = self.at.saturating_add(1);
-        Ok(bit == 1)
+        Ok(bit != 0)
     }
 
     /// ue(v): an unsigned Exp-Golomb number (ITU-T H.264 9.1).
     pub(super) fn unsigned(&mut self) -> Result<u32, End> {
-        let mut zeros = 0;
+        let mut zeros = 0_u32;
         while !self.flag()? {
-            zeros += 1;
+            zeros = zeros.saturating_add(1);
             // The longest number a 32-bit field can carry; more zeros are no number.
             if zeros > 31 {
                 return Err(End);
             }
         }
         let rest = self.read(zeros)?;
-        Ok(((1_u32 << zeros) - 1).saturating_add(rest))
+        Ok((1_u32 << zeros).saturating_sub(1).saturating_add(rest))
     }
 
     /// se(v): a signed Exp-Golomb number (ITU-T H.264 9.1.1).
     pub(super) fn signed(&mut self) -> Result<i32, End> {
         let coded = i64::from(self.unsigned()?);
-        let magnitude = (coded + 1) / 2;
-        let value = if coded % 2 == 0 { -magnitude } else { magnitude };
+        let magnitude = coded.saturating_add(1) / 2;
+        let value = if coded % 2 == 0 { magnitude.saturating_neg() } else { magnitude };
         i32::try_from(value).map_err(|_| End)
     }
 
@@ -82,13 +82,13 @@ impl<'a> Bits<'a> {
 /// The payload of a NAL unit without its emulation prevention bytes (ITU-T H.264 7.4.1).
 pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut rbsp = Vec::with_capacity(nal.len());
-    let mut zeros = 0;
+    let mut zeros = 0_usize;
     for &byte in nal {
         if zeros >= 2 && byte == 3 {
             zeros = 0;
             continue;
         }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        zeros = if byte == 0 { zeros.saturating_add(1) } else { 0 };
         rbsp.push(byte);
     }
     rbsp

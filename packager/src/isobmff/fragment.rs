@@ -91,12 +91,12 @@ pub fn segment_header() -> Bytes {
 }
 
 fn mdat_head(w: &mut Writer, payload: u64) {
-    match u32::try_from(payload.saturating_add(8)) {
-        Ok(size) => w.u32(size),
-        Err(_) => w.u32(1),
-    }
-    w.raw(b"mdat");
-    if payload > u64::from(u32::MAX) - 8 {
+    if let Ok(size) = u32::try_from(payload.saturating_add(8)) {
+        w.u32(size);
+        w.raw(b"mdat");
+    } else {
+        w.u32(1);
+        w.raw(b"mdat");
         w.u64(payload.saturating_add(16));
     }
 }

@@ -5,6 +5,8 @@
 //! init, fragment ◀─ writer
 //! ```
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 pub mod demux;
 mod description;
 mod edits;

@@ -152,8 +152,9 @@ fn read_tkhd(tkhd: &Boxed) -> Result<(u32, bool, Matrix), Error> {
     if id == 0 {
         return Err(tkhd.says("track_ID", id));
     }
-    // Reserved, duration, reserved, layer, alternate group, volume, reserved.
-    fields.skip(4 + if version == 1 { 8 } else { 4 } + 16)?;
+    fields.u32()?; // reserved
+    fields.u64_or_u32(version)?; // duration
+    fields.skip(16)?; // reserved, layer, alternate group, volume, reserved
     let mut matrix = Matrix::IDENTITY;
     for value in &mut matrix.0 {
         *value = fields.i32()?;

@@ -184,9 +184,10 @@ impl Config {
             return;
         }
         self.sample_aspect = (across != down).then_some((across, down));
-        let (width, across, down) = (u64::from(self.width), u64::from(across), u64::from(down));
-        // Both factors have 16 bits, so the product has 32.
-        self.display_width = ((width * across + down / 2) / down) as u32;
+        let (across, down) = (u32::from(across), u32::from(down));
+        // Both factors have 16 bits, so the product has 32; half of a divisor rounds to the nearest.
+        let scaled = u32::from(self.width).saturating_mul(across).saturating_add(down / 2);
+        self.display_width = scaled.checked_div(down).unwrap_or(self.display_width);
     }
 
     /// `avc1.PPCCLL`.
@@ -213,7 +214,7 @@ impl Config {
 
 /// How many bytes the length before each NAL unit has, as a record says it: 1, 2 or 4.
 pub fn length_size(record: &[u8]) -> Option<u8> {
-    record.get(4).map(|it| (it & 0b11) + 1)
+    record.get(4).map(|it| (it & 0b11).saturating_add(1))
 }
 
 fn put_sets(record: &mut BytesMut, sets: &[Bytes]) -> Result<(), Error> {

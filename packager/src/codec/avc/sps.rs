@@ -111,14 +111,14 @@ impl Chroma {
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Result<(), Error> {
-    let mut last = 8;
+    let mut last = 8_i32;
     for _ in 0..size {
         let delta = bits.signed()?;
         if !(-128..=127).contains(&delta) {
             return Err(Error::SpsRange { field: "delta_scale", value: delta.unsigned_abs() });
         }
         // Zero means that the rest repeats the last value: nothing more is coded.
-        last = (last + delta) & 0xff;
+        last = last.saturating_add(delta) & 0xff;
         if last == 0 {
             break;
         }
@@ -147,6 +147,7 @@ fn skip_picture_order(bits: &mut Bits<'_>) -> Result<(), Error> {
 }
 
 /// Width and height after cropping (ITU-T H.264 7-18 to 7-22).
+#[expect(clippy::arithmetic_side_effects, reason = "every factor is limited to 4095 or widened first")]
 fn read_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u16, u16), Error> {
     // 4095 macroblocks are 65,520 pixels: what the 16 bits of a sample entry can say.
     let across = limited("pic_width_in_mbs_minus1", bits.unsigned()?, 4094)? + 1;
@@ -250,3 +251,86 @@ const ASPECTS: [(u16, u16); 17] = [
     (3, 2),
     (2, 1),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::hex;
+    use super::*;
+
+    /// What x264 wrote: size, sample aspect and frame rate.
+    fn check(sps: &str, size: (u16, u16), aspect: Option<(u16, u16)>, rate: (u32, u32)) {
+        let sps = Sps::parse(&hex(sps)).unwrap();
+        assert_eq!(((sps.width, sps.height), sps.sample_aspect, sps.frame_rate), (size, aspect, Some(rate)));
+    }
+
+    #[test]
+    fn what_x264_writes_is_understood() {
+        let interlaced = "674d4028f403c0227ef016a020202800000300080000030190f8b175";
+        check(interlaced, (1920, 1080), Some((1, 1)), (50, 2));
+        let ten_bit_422 = "677a0020b6cb402882ef111f80880000030008000003032078c195";
+        check(ten_bit_422, (1282, 722), Some((1, 1)), (100, 2));
+        check("67f4000a919687278c88c04400000fa40002ee003c489a80", (101, 57), Some((1, 1)), (48_000, 2_002));
+        check("6742c00cda05067e7ffc0010001440000003004000000783c50aa8", (320, 180), Some((4, 5)), (30, 2));
+        check("6764000af2d0e4f1b1f80b64000003000400000300f03c489a80", (100, 50), Some((1, 1)), (60, 2));
+    }
+
+    #[test]
+    fn colour_is_said_by_code_points_or_range_alone() {
+        let colour = |sps| Sps::parse(&hex(sps)).unwrap().colour;
+        let bt709 = Colour { primaries: 1, transfer: 1, matrix: 1, full_range: false };
+        assert_eq!(colour("674d4028f403c0227ef016a020202800000300080000030190f8b175"), Some(bt709));
+        let full = Colour { full_range: true, ..Colour::UNSPECIFIED };
+        assert_eq!(colour("6764000af2d0e4f1b1f80b64000003000400000300f03c489a80"), Some(full));
+        assert_eq!(colour("67f4000a919687278c88c04400000fa40002ee003c489a80"), None);
+    }
+
+    /// A whole NAL unit of Exp-Golomb numbers and of bits, written as `u5` and as `101`.
+    fn nal(fields: &str) -> Vec<u8> {
+        let bits = fields.split_whitespace().map(|field| match field.strip_prefix('u') {
+            Some(number) => {
+                let number = number.parse::<u32>().unwrap() + 1;
+                format!("{}{number:b}", "0".repeat(number.ilog2() as usize))
+            }
+            None => field.to_owned(),
+        });
+        let bits = bits.collect::<String>();
+        let byte = |it: &[u8]| it.iter().fold(0, |all, bit| all << 1 | (bit - b'0')) << (8 - it.len());
+        [vec![0x67], bits.as_bytes().chunks(8).map(byte).collect()].concat()
+    }
+
+    const HIGH: &str = "01100100 00000000 00011111 u0";
+
+    #[test]
+    fn scaling_lists_are_passed_over_however_they_end() {
+        // Two lists: one that ends at once (a delta of -8, coded 16), one of sixteen zeros; then 64x48 pixels.
+        let lists = format!("1 u16 1 {} 000000", "u0 ".repeat(16));
+        let sps = nal(&format!("{HIGH} u1 u0 u0 0 1 {lists} u0 u2 u1 0 u3 u2 1 1 0 0 1"));
+        let sps = Sps::parse(&sps).unwrap();
+        assert_eq!((sps.width, sps.height, sps.chroma_format), (64, 48, 1));
+    }
+
+    #[test]
+    fn usability_information_may_end_early() {
+        let sps = Sps::parse(&nal(&format!("{HIGH} u1 u0 u0 0 0 u0 u2 u1 0 u3 u2 1 1 0 1 1 00001110 0 1")))
+            .unwrap();
+        assert_eq!((sps.width, sps.sample_aspect, sps.frame_rate), (64, Some((4, 3)), None));
+    }
+
+    #[test]
+    fn values_out_of_range_are_named() {
+        let check = |fields: &str, field, value| {
+            let sps = Sps::parse(&nal(&format!("{HIGH} {fields}")));
+            assert_eq!(sps, Err(Error::SpsRange { field, value }));
+        };
+        check("u4", "chroma_format_idc", 4);
+        check("u1 u7", "bit_depth_luma_minus8", 7);
+        check("u1 u0 u0 0 0 u13", "log2_max_frame_num_minus4", 13);
+        check("u1 u0 u0 0 0 u0 u3", "pic_order_cnt_type", 3);
+        check("u1 u0 u0 0 0 u0 u1 0 u0 u0 u256", "num_ref_frames_in_pic_order_cnt_cycle", 256);
+        check("u1 u0 u0 0 0 u0 u2 u1 0 u4095", "pic_width_in_mbs_minus1", 4_095);
+        check("u1 u0 u0 0 0 u0 u2 u1 0 u3 u4094 0 0 1 0", "pic_height_in_map_units_minus1", 131_040);
+        check("u1 u0 u0 0 0 u0 u2 u1 0 u3 u2 1 1 1 u16 u16 u0 u0", "frame_crop_right_offset", 32);
+        assert_eq!(Sps::parse(&nal(HIGH)), Err(Error::SpsTruncated));
+        assert_eq!(Sps::parse(&[]), Err(Error::SpsTruncated));
+    }
+}

@@ -145,11 +145,6 @@ impl SampleTable {
         self.duration
     }
 
-    /// Whether the file says which samples are key samples; otherwise all are.
-    pub const fn lists_syncs(&self) -> bool {
-        self.syncs.is_some()
-    }
-
     /// Sample `index`.
     pub fn get(&self, index: u32) -> Option<StoredSample> {
         self.samples(index).next()
