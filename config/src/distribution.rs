@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 pub use crate::response::{Cors, ResponseHeadersPolicy};
 
 use crate::cache::CachePolicy;
-use crate::names::{Names, unique};
+use crate::names::Names;
 use crate::origin::{Origin, OriginKind};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
@@ -202,9 +202,8 @@ pub(crate) struct Known<'a> {
 impl Distribution {
     pub(crate) fn read_all(root: &Section<'_>, known: &Known<'_>) -> Vec<Self> {
         let sections = root.tables("distribution");
-        unique(&sections, "id");
         let mut all: Vec<_> = sections.iter().map(|it| Self::read(it, known)).collect();
-        report_shared_aliases(&sections, &all);
+        report_shared_names(&sections, &all);
 
         let several = "exactly one distribution answers unknown hosts";
         match (all.as_mut_slice(), sections.as_slice()) {
@@ -244,15 +243,26 @@ impl Distribution {
     }
 }
 
-fn report_shared_aliases(sections: &[Section<'_>], all: &[Distribution]) {
-    let mut seen = BTreeSet::new();
+fn report_shared_names(sections: &[Section<'_>], all: &[Distribution]) {
+    let (mut ids, mut aliases) = (BTreeSet::new(), BTreeSet::new());
     for (section, distribution) in sections.iter().zip(all) {
-        for alias in distribution.aliases.iter().filter(|it| !seen.insert(it.as_str())) {
+        let shared: Vec<_> = distribution.aliases.iter().filter(|it| !aliases.insert(it.as_str())).collect();
+        for alias in &shared {
             section.report(
                 "aliases",
                 format!("{alias:?} is there twice"),
                 "one distribution may own a host name",
             );
+        }
+        if !ids.insert(distribution.id.as_str()) && shared.is_empty() {
+            section.report(
+                "id",
+                format!("{:?} is the id of another one", distribution.id),
+                "give each its own",
+            );
+        }
+        if all.len() > 1 && !distribution.default && distribution.aliases.is_empty() {
+            section.report("aliases", "no request could come here", "write the host names it answers");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From the document to what it means.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -161,10 +162,14 @@ fn report_shared_addresses(section: &Section<'_>, listen: &Listen, control: &Con
     for (at, (key, address)) in all.iter().enumerate() {
         // Port 0 asks for any free port, so two of them never meet.
         let Some(address) = address.filter(|it| it.port() != 0) else { continue };
-        if let Some((other, _)) = all[..at].iter().find(|(_, other)| *other == Some(address)) {
+        let meets = |it: &SocketAddr| {
+            it.port() == address.port()
+                && (it.ip() == address.ip() || it.ip().is_unspecified() || address.ip().is_unspecified())
+        };
+        if let Some((other, _)) = all[..at].iter().find(|(_, other)| other.as_ref().is_some_and(meets)) {
             section.report(
                 key,
-                format!("{address} is the address of listen.{other} too"),
+                format!("{address} meets the address of listen.{other}"),
                 "give each its own port",
             );
         }

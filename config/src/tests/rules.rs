@@ -86,16 +86,16 @@ fn exactly_one_distribution_is_the_default() {
         let mut text = "[[origin]]\nid = \"live\"\nkind = \"live\"\n".to_owned();
         for (at, default) in defaults.iter().enumerate() {
             text += &format!(
-                "[[distribution]]\nid = \"d{at}\"\n{default}\ndefault_behavior = {{ target_origin = \"live\" }}\n"
+                "[[distribution]]\naliases = [\"d{at}\"]\n{default}\ndefault_behavior = {{ target_origin = \"live\" }}\n"
             );
         }
         assert_eq!(keys_of(&text), expected, "{defaults:?}");
     };
     check(&[""], &[]);
     check(&["default = true", ""], &[]);
-    check(&["default = false"], &["distribution.d0.default"]);
+    check(&["default = false"], &["distribution.0.default"]);
     check(&["", ""], &["distribution"]);
-    check(&["default = true", "default = true"], &["distribution.d1.default"]);
+    check(&["default = true", "default = true"], &["distribution.1.default"]);
     check(&[], &["distribution"]);
 }
 
@@ -114,11 +114,17 @@ fn a_name_is_given_once() {
         [[distribution]]\ndefault = true\naliases = [\"a.b\"]\ndefault_behavior = { target_origin = \"live\" }\n\
         [[distribution]]\naliases = [\"A.b\"]\ndefault_behavior = { target_origin = \"live\" }\n";
     assert_eq!(keys_of(aliases), ["distribution.1.aliases"]);
+    let nameless = "[[origin]]\nid = \"live\"\nkind = \"live\"\n\
+        [[distribution]]\ndefault = true\ndefault_behavior = { target_origin = \"live\" }\n\
+        [[distribution]]\nid = \"b\"\ndefault_behavior = { target_origin = \"live\" }\n";
+    assert_eq!(keys_of(nameless), ["distribution.b.aliases"]);
 }
 
 #[test]
 fn an_address_is_given_once_and_zero_is_any_port() {
     assert_eq!(keys_of("[listen]\nhttp = \"127.0.0.1:1935\"\n"), ["listen.http"]);
+    assert_eq!(keys_of("[listen]\nhttp = \"0.0.0.0:9090\"\n"), ["listen.control"]);
+    assert_eq!(keys_of("[listen]\nhttp = \"127.0.0.2:1935\"\n"), [""; 0]);
     assert_eq!(
         keys_of("[listen]\nhttp = \"127.0.0.1:0\"\nrtmp = \"127.0.0.1:0\"\ncontrol = \"[::1]:0\"\n"),
         [""; 0]
