@@ -15,13 +15,16 @@ use crate::media::{Timestamp, TrackKind};
 
 /// How long segments should be: what Apple's rules ask of stored titles (7.5), and a balance between requests and
 /// the time a player needs to change its mind.
-const TARGET: Duration = Duration::from_secs(6);
+pub const TARGET: Duration = Duration::from_secs(6);
+
+/// A shorter target would cost more requests than it saves waiting, and is no more than a slip.
+const SHORTEST_TARGET: Duration = Duration::from_secs(1);
 
 /// Changes whenever other bytes are made of the same file, so that no cache mixes old and new.
 const FORMAT: u64 = 1;
 
 /// Two renditions whose lengths differ by more are not the same film.
-const LENGTHS: Duration = TARGET;
+const LENGTHS: Duration = Duration::from_secs(6);
 
 /// A stored title.
 #[derive(Debug)]
@@ -44,11 +47,12 @@ pub struct TitleSegment {
 
 impl Asset {
     /// Understands one file, or several that are one title in several qualities. Pictures come from all of them,
-    /// sound from the best of those that have it.
+    /// sound from the best of those that have it. Segments are `target` long where key frames allow.
     ///
     /// # Errors
     /// [`Unplayable`] when one of the files is in the way.
-    pub fn new(headers: Vec<Header>) -> Result<Self, Unplayable> {
+    pub fn new(headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
+        let target = target.max(SHORTEST_TARGET);
         let mut left_out = Vec::new();
         let mut files = Vec::new();
         for (file, header) in headers.iter().enumerate() {
@@ -57,8 +61,8 @@ impl Asset {
             left_out.extend(movie.left_out.iter().map(|it| (file, *it)));
             files.push(Indexes::of(movie).map_err(refused)?);
         }
-        let tag = tag(&headers);
-        let (video, audio) = cut(files)?;
+        let tag = tag(&headers, target);
+        let (video, audio) = cut(files, target)?;
         Ok(Self { tag, headers, left_out, video, audio })
     }
 
@@ -124,10 +128,10 @@ impl Asset {
 
 /// Over everything that changes bytes. The length of a file stands for its media: an encoder that writes other
 /// pictures of the very same sizes at the very same places has yet to be seen.
-fn tag(headers: &[Header]) -> Tag {
+fn tag(headers: &[Header], target: Duration) -> Tag {
     let mut hash = Xxh3::new();
     hash.update(&FORMAT.to_be_bytes());
-    hash.update(&TARGET.as_nanos().to_be_bytes());
+    hash.update(&target.as_nanos().to_be_bytes());
     for header in headers {
         hash.update(&header.stored.length.to_be_bytes());
         hash.update(&(header.moov.bytes.len() as u64).to_be_bytes());
@@ -171,7 +175,7 @@ impl Indexes {
 }
 
 /// Plans all tracks together and cuts each.
-fn cut(files: Vec<Indexes>) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
+fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
     let best_of = |wanted: fn(&Indexes) -> bool| {
         let wanted = files.iter().enumerate().filter(|(_, it)| wanted(it));
         wanted.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file)
@@ -192,12 +196,12 @@ fn cut(files: Vec<Indexes>) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayab
         origin,
         boundaries: Vec::new(),
         tolerance: reference.map_or(Duration::ZERO, Index::half_a_sample),
-        sliver: plan::sliver(TARGET),
+        sliver: plan::sliver(target),
     };
     let pictures_end = reference.map(|it| it.at(it.shown.end));
     if let (Some(best), Some(reference)) = (best, reference) {
         plan.boundaries =
-            plan::at_keys(&common_keys(&files, best, reference)?, reference.at(reference.shown.end), TARGET);
+            plan::at_keys(&common_keys(&files, best, reference)?, reference.at(reference.shown.end), target);
     }
 
     let (mut video, mut audio) = (Vec::new(), Vec::new());
@@ -210,7 +214,7 @@ fn cut(files: Vec<Indexes>) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayab
             // Sound without pictures, or after them, is cut on the grid.
             let mut plan = plan.clone();
             let end = index.at(index.shown.end);
-            plan.boundaries.extend(plan::at_grid(pictures_end.unwrap_or(origin), end, TARGET));
+            plan.boundaries.extend(plan::at_grid(pictures_end.unwrap_or(origin), end, target));
             audio.push(Rendition::cut(index, file, &plan).map_err(refused)?);
         }
     }

@@ -44,6 +44,18 @@ pub struct Read {
     pub kept: Vec<Range<usize>>,
 }
 
+impl Read {
+    /// What is sent of the bytes that came. Where some are left out the rest is copied together: sound between
+    /// pictures would else keep the pictures in memory as long as it is cached.
+    pub fn keep(&self, bytes: &Bytes) -> Bytes {
+        let kept = || self.kept.iter().filter_map(|it| bytes.get(it.clone()));
+        if kept().map(<[u8]>::len).sum::<usize>() == bytes.len() {
+            return bytes.clone();
+        }
+        kept().collect::<Vec<_>>().concat().into()
+    }
+}
+
 /// The reads of a [`Body`], in order.
 #[derive(Clone, Debug)]
 pub struct Reads {
@@ -110,6 +122,15 @@ mod tests {
             &[(0, 600_000), (610_000, 620_000)],
             &["0..524288 keeps [0..524288]", "524288..620000 keeps [0..75712, 85712..95712]"],
         );
+    }
+
+    #[test]
+    fn what_lies_between_is_not_kept() {
+        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 15..17] }.reads();
+        assert_eq!(reads.next().unwrap().keep(&Bytes::from_static(b"abcdefg")), "abfg");
+        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 12..14] }.reads();
+        let bytes = Bytes::from_static(b"abcd");
+        assert_eq!(reads.next().unwrap().keep(&bytes).as_ptr(), bytes.as_ptr());
     }
 
     proptest! {

@@ -18,7 +18,7 @@ mod rendition;
 mod resource;
 mod set;
 
-pub use asset::{Asset, TitleSegment};
+pub use asset::{Asset, TARGET, TitleSegment};
 pub use body::{Body, Read, Reads};
 pub use header::{Header, HeaderError};
 pub use reason::{Reason, Unplayable};

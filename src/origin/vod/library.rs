@@ -1,0 +1,186 @@
+//! A directory of media files, read by range.
+//!
+//! Every call here may wait for a disk and is made where waiting is allowed.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use packager::asset::{ReadError, Source, Stored, Version};
+
+/// What a library was asked to do.
+#[derive(Debug, Default)]
+pub struct Reads {
+    /// How many times a file was read.
+    pub count: AtomicU64,
+    /// How many bytes came of it.
+    pub bytes: AtomicU64,
+}
+
+/// The files below a directory.
+#[derive(Clone, Debug)]
+pub(super) struct Library {
+    root: PathBuf,
+    reads: Arc<Reads>,
+}
+
+impl Library {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root, reads: Arc::default() }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
+    /// Opens the file at `path`, names separated by `/`. A link is followed as long as it stays below the root;
+    /// hidden files and what is no file are not there.
+    pub(super) async fn open(&self, path: &str) -> Result<StoredFile, ReadError> {
+        let (library, path) = (self.clone(), path.to_owned());
+        wait(move || library.open_now(&path)).await
+    }
+
+    /// Which bytes are at each of `paths` now; nothing where there are none.
+    pub(super) async fn versions(&self, paths: Vec<String>) -> Result<Vec<Option<Version>>, ReadError> {
+        let library = self.clone();
+        wait(move || {
+            let version = |path: &String| match library.find(path) {
+                Ok((_, metadata)) => Ok(Some(version(&metadata))),
+                Err(ReadError::NotFound) => Ok(None),
+                Err(error) => Err(error),
+            };
+            paths.iter().map(version).collect()
+        })
+        .await
+    }
+
+    fn open_now(&self, path: &str) -> Result<StoredFile, ReadError> {
+        let (path, _) = self.find(path)?;
+        let file = File::open(path).map_err(read_error)?;
+        // What was opened may be another file than what was found: this is the one that counts.
+        let metadata = file.metadata().map_err(read_error)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NotFound);
+        }
+        Ok(StoredFile {
+            file: Arc::new(file),
+            stored: Stored { length: metadata.len(), version: version(&metadata) },
+            modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
+            reads: Arc::clone(&self.reads),
+        })
+    }
+
+    fn find(&self, path: &str) -> Result<(PathBuf, fs::Metadata), ReadError> {
+        if path.split('/').any(|name| name.is_empty() || name.starts_with('.') || name.contains('\0')) {
+            return Err(ReadError::NotFound);
+        }
+        // Both sides without links: what a link leads out to does not begin with the root.
+        let root = self.root.canonicalize().map_err(read_error)?;
+        let found = root.join(path).canonicalize().map_err(read_error)?;
+        if !found.starts_with(&root) {
+            return Err(ReadError::NotFound);
+        }
+        // Asked before it is opened: a pipe would wait for its writer.
+        let metadata = fs::metadata(&found).map_err(read_error)?;
+        if metadata.is_file() { Ok((found, metadata)) } else { Err(ReadError::NotFound) }
+    }
+}
+
+/// An open file of a library.
+#[derive(Clone, Debug)]
+pub(super) struct StoredFile {
+    file: Arc<File>,
+    stored: Stored,
+    modified: SystemTime,
+    reads: Arc<Reads>,
+}
+
+impl StoredFile {
+    pub(super) const fn version(&self) -> &Version {
+        &self.stored.version
+    }
+
+    pub(super) const fn length(&self) -> u64 {
+        self.stored.length
+    }
+
+    pub(super) const fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    fn read_now(&self, range: &Range<u64>, if_match: &Version) -> Result<Bytes, ReadError> {
+        let length = range.end.saturating_sub(range.start);
+        if range.end > self.stored.length || *if_match != self.stored.version {
+            return Err(ReadError::Changed);
+        }
+        let mut bytes = vec![0; length as usize];
+        self.file.read_exact_at(&mut bytes, range.start).map_err(read_error)?;
+        // A file that is written to while it is read gives neither its old bytes nor its new ones.
+        let now = self.file.metadata().map_err(read_error)?;
+        if version(&now) != *if_match {
+            return Err(ReadError::Changed);
+        }
+        self.reads.count.fetch_add(1, Ordering::Relaxed);
+        self.reads.bytes.fetch_add(length, Ordering::Relaxed);
+        Ok(bytes.into())
+    }
+}
+
+impl Source for StoredFile {
+    fn stored(&self) -> Pin<Box<dyn Future<Output = Result<Stored, ReadError>> + Send + '_>> {
+        Box::pin(async { Ok(self.stored.clone()) })
+    }
+
+    fn read(
+        &self,
+        range: Range<u64>,
+        if_match: &Version,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, ReadError>> + Send + '_>> {
+        let (file, if_match) = (self.clone(), if_match.clone());
+        Box::pin(wait(move || file.read_now(&range, &if_match)))
+    }
+}
+
+/// A file by identity, length and time: what changes when a file is replaced or written to.
+fn version(metadata: &fs::Metadata) -> Version {
+    let (device, node, length) = (metadata.dev(), metadata.ino(), metadata.len());
+    Version::new(&format!(
+        "{device:x}-{node:x}-{length:x}-{:x}.{:09}",
+        metadata.mtime(),
+        metadata.mtime_nsec()
+    ))
+}
+
+fn read_error(error: io::Error) -> ReadError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+            ReadError::NotFound
+        }
+        io::ErrorKind::UnexpectedEof => ReadError::Changed,
+        _ => ReadError::Store(error.to_string().into()),
+    }
+}
+
+/// Runs what may wait for a disk beside the tasks that must not.
+pub(super) async fn wait<T, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<ReadError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ReadError::Store("the server is going down".into()).into()),
+    }
+}

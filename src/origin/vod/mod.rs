@@ -1,0 +1,260 @@
+//! Stored titles as an origin: playlists and segments of the files below a directory, made when they are asked for.
+//!
+//! Nothing is written beside the files, and a segment is never held whole: its boxes are made, its media is read a
+//! stretch at a time as it is sent.
+
+mod library;
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream;
+use http::StatusCode;
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use packager::asset::{ReadError, Source};
+use packager::media::TrackKind;
+use packager::vod::{Item, Reads, Resource, TrackName};
+
+use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
+use library::{Library, StoredFile};
+use shelf::{Failed, Refused, Shelf, Title};
+
+pub use library::Reads as DiskReads;
+
+/// A replaced file shows after so long; until then its old playlists lead to segments that caches still have.
+const MANIFEST: Duration = Duration::from_secs(5);
+
+/// How long a file that is not there, or cannot be played, stays so: an operator who puts it there looks at once.
+const REFUSED: Duration = Duration::from_secs(2);
+
+const PLAYLIST: &str = "application/vnd.apple.mpegurl";
+const MPD: &str = "application/dash+xml";
+
+/// What was done, for the books.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Segments that were fetched.
+    pub segments: AtomicU64,
+    /// Manifests and init segments that were fetched.
+    pub documents: AtomicU64,
+    /// Requests refused: no such title, or one that cannot be played.
+    pub refusals: AtomicU64,
+}
+
+/// The titles below a directory.
+pub struct Vod {
+    library: Library,
+    shelf: Shelf,
+    stats: Stats,
+}
+
+impl Vod {
+    /// The titles below `root`.
+    pub fn new(root: PathBuf) -> Self {
+        Self { library: Library::new(root), shelf: Shelf::new(), stats: Stats::default() }
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        self.library.root()
+    }
+
+    /// What was done.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How often and how much the disk was asked.
+    pub fn reads(&self) -> &DiskReads {
+        self.library.reads()
+    }
+
+    /// Answers a canonical path.
+    ///
+    /// # Errors
+    /// [`Failure`] when the disk fails. What is not there or cannot be played is an answer.
+    pub async fn fetch(&self, path: &str) -> Result<Fetched, Failure> {
+        match self.answer(path).await {
+            Ok(fetched) => Ok(fetched),
+            Err(Failed::Refused(refused)) => {
+                self.stats.refusals.fetch_add(1, Ordering::Relaxed);
+                Ok(refusal(refused))
+            }
+            Err(Failed::Unreadable(error)) => {
+                tracing::warn!(path, "{error}");
+                Err(unreadable(&error))
+            }
+        }
+    }
+
+    async fn answer(&self, path: &str) -> Result<Fetched, Failed> {
+        let path = decoded(path).ok_or_else(Refused::missing)?;
+        let (path, resource) = Resource::split(&path).ok_or_else(Refused::missing)?;
+        let path = path.strip_prefix('/').ok_or_else(Refused::missing)?;
+        let title = self.shelf.title(&self.library, path).await?;
+        let tag = title.asset.tag();
+        match resource {
+            Resource::Multivariant => {
+                let text = title.asset.multivariant();
+                self.document(&title, PLAYLIST, &format!("{tag}-hls"), text.into(), Lifetime::For(MANIFEST))
+            }
+            Resource::Mpd => {
+                let text = title.asset.mpd();
+                self.document(&title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
+            }
+            // The tag of a file that was replaced.
+            Resource::Tagged(other, ..) if other != tag => Err(Refused::missing().into()),
+            Resource::Tagged(_, track, item) => {
+                let name = format!("{tag}-{track}-{item}");
+                let document = |content_type, body: Option<Bytes>| {
+                    let body = body.ok_or_else(Refused::missing)?;
+                    self.document(&title, content_type, &name, body, Lifetime::Immutable)
+                };
+                match item {
+                    Item::Playlist => document(PLAYLIST, title.asset.media_playlist(track).map(Bytes::from)),
+                    Item::Init => document(media_type(track), title.asset.init(track)),
+                    Item::Segment(n) => self.segment(&title, track, n, &name).await,
+                }
+            }
+        }
+    }
+
+    fn document(
+        &self,
+        title: &Title,
+        content_type: &'static str,
+        name: &str,
+        body: Bytes,
+        lifetime: Lifetime,
+    ) -> Result<Fetched, Failed> {
+        self.stats.documents.fetch_add(1, Ordering::Relaxed);
+        Ok(Fetched {
+            status: StatusCode::OK,
+            headers: headers(title, content_type, name),
+            length: Some(body.len() as u64),
+            body: FetchedBody::Whole(vec![body]),
+            lifetime: Some(lifetime),
+        })
+    }
+
+    async fn segment(
+        &self,
+        title: &Arc<Title>,
+        track: TrackName,
+        n: usize,
+        name: &str,
+    ) -> Result<Fetched, Failed> {
+        let segment = title.asset.segment(track, n).ok_or_else(Refused::missing)?;
+        let length = segment.body.length();
+        let (Some(path), Some(header)) =
+            (title.files.get(segment.file), title.asset.headers().get(segment.file))
+        else {
+            return Err(Refused::missing().into());
+        };
+        if segment.body.extents.iter().any(|it| it.end > header.stored.length) {
+            let sentence = "the file ends before the media of this segment".into();
+            return Err(Refused { status: StatusCode::NOT_FOUND, sentence }.into());
+        }
+        let file = self.library.open(path).await?;
+        if *file.version() != header.stored.version {
+            // Replaced since the title was looked up; its new self has another tag.
+            return Err(Refused::missing().into());
+        }
+        self.stats.segments.fetch_add(1, Ordering::Relaxed);
+        let head = segment.body.head.clone();
+        let mut reads = segment.body.reads();
+        let mut chunks = VecDeque::from([head]);
+        if let Some(first) = reads.next() {
+            chunks.push_back(first.keep(&file.read(first.range.clone(), file.version()).await?));
+        }
+        Ok(Fetched {
+            status: StatusCode::OK,
+            headers: headers(title, media_type(track), name),
+            length: Some(length),
+            body: match reads.clone().next() {
+                None => FetchedBody::Whole(chunks.into()),
+                Some(_) => growing(chunks, file, reads),
+            },
+            lifetime: Some(Lifetime::Immutable),
+        })
+    }
+}
+
+/// What is there already, then one read after the other, each when the one before was taken.
+fn growing(chunks: VecDeque<Bytes>, file: StoredFile, reads: Reads) -> FetchedBody {
+    let rest = stream::try_unfold((file, reads), |(file, mut reads)| async move {
+        let Some(read) = reads.next() else { return Ok(None) };
+        let bytes = file.read(read.range.clone(), file.version()).await.map_err(|it| unreadable(&it))?;
+        Ok(Some((read.keep(&bytes), (file, reads))))
+    });
+    FetchedBody::Growing(stream::iter(chunks).map(Ok).chain(rest).boxed())
+}
+
+fn headers(title: &Title, content_type: &'static str, name: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let texts = [(ETAG, format!("\"{name}\"")), (LAST_MODIFIED, httpdate::fmt_http_date(title.modified))];
+    for (field, text) in texts {
+        headers.insert(
+            field,
+            HeaderValue::try_from(text).expect("hexadecimal digits, names and dates are legal"),
+        );
+    }
+    headers
+}
+
+const fn media_type(track: TrackName) -> &'static str {
+    match track.kind {
+        TrackKind::Video => "video/mp4",
+        TrackKind::Audio => "audio/mp4",
+    }
+}
+
+fn refusal(refused: Refused) -> Fetched {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let body = Bytes::from(refused.sentence + "\n");
+    Fetched {
+        status: refused.status,
+        headers,
+        length: Some(body.len() as u64),
+        body: FetchedBody::Whole(vec![body]),
+        lifetime: Some(Lifetime::For(REFUSED)),
+    }
+}
+
+fn unreadable(error: &ReadError) -> Failure {
+    Failure::Unreadable(error.to_string())
+}
+
+/// A canonical path with its triplets decoded: the names of files. Nothing when a name would hold a separator.
+fn decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        let byte = match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => {
+                rest = behind;
+                let digit = |it: u8| char::from(it).to_digit(16);
+                let decoded = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+                if matches!(decoded, b'/' | 0) {
+                    return None;
+                }
+                decoded
+            }
+            (b'%', _) => return None,
+            (plain, _) => plain,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,237 @@
+//! Titles that were understood, kept in memory as long as their files stay as they are.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::SystemTime;
+
+use http::StatusCode;
+use packager::asset::{ReadError, Source, Version};
+use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET};
+use tokio::sync::Semaphore;
+
+use super::library::{Library, StoredFile, wait};
+
+/// The header of a two-hour film has about 2 MiB: a hundred films, or all of a small library.
+const MEMORY: u64 = 256 * 1024 * 1024;
+
+/// Titles understood at once: each may hold a header of 128 MiB and use a processor.
+const BUILDERS: usize = 2;
+
+/// A title that cannot be answered for, in words for whoever asked and for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) status: StatusCode,
+    pub(super) sentence: String,
+}
+
+/// A title and where its media is.
+#[derive(Debug)]
+pub(super) struct Title {
+    pub(super) asset: Asset,
+    /// Paths of its files, in the order the asset numbers them.
+    pub(super) files: Vec<String>,
+    /// When the latest of them was changed.
+    pub(super) modified: SystemTime,
+}
+
+/// What is known of a path, as long as every file that was read for it stays as it was.
+#[derive(Clone)]
+struct Kept {
+    witnesses: Arc<[(String, Version)]>,
+    title: Result<Arc<Title>, Refused>,
+}
+
+/// Titles by path.
+pub(super) struct Shelf {
+    kept: moka::sync::Cache<String, Kept>,
+    /// Who asks for a title that is being understood waits here for the one that does it.
+    under_way: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
+    builders: Semaphore,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        let weigh = |path: &String, kept: &Kept| {
+            let title = kept.title.as_ref().map_or(0, |it| it.asset.weight());
+            u32::try_from(path.len() + size_of::<Kept>() + title).unwrap_or(u32::MAX)
+        };
+        let kept = moka::sync::Cache::builder()
+            .max_capacity(MEMORY)
+            .weigher(weigh)
+            // The newest is what is being watched: to refuse it would mean to read its header for each segment.
+            .eviction_policy(moka::policy::EvictionPolicy::lru())
+            .build();
+        Self { kept, under_way: Mutex::default(), builders: Semaphore::new(BUILDERS) }
+    }
+
+    /// The title at `path` as it is now.
+    pub(super) async fn title(&self, library: &Library, path: &str) -> Result<Arc<Title>, Failed> {
+        if let Some(title) = self.still_kept(library, path).await? {
+            return Ok(title?);
+        }
+        let turn = self.turn(path);
+        let _turn = turn.lock().await;
+        // Who waited finds what the other built.
+        if let Some(title) = self.still_kept(library, path).await? {
+            return Ok(title?);
+        }
+        let _builder = self.builders.acquire().await.expect("the semaphore is never closed");
+        let kept = understand(library, path).await?;
+        if let Err(refused) = &kept.title {
+            tracing::warn!(path, "{}", refused.sentence);
+        }
+        self.kept.insert(path.to_owned(), kept.clone());
+        Ok(kept.title?)
+    }
+
+    async fn still_kept(
+        &self,
+        library: &Library,
+        path: &str,
+    ) -> Result<Option<Result<Arc<Title>, Refused>>, ReadError> {
+        let Some(kept) = self.kept.get(path) else { return Ok(None) };
+        let paths = kept.witnesses.iter().map(|(path, _)| path.clone()).collect();
+        let now = library.versions(paths).await?;
+        let same = now.iter().zip(kept.witnesses.iter()).all(|(now, (_, then))| now.as_ref() == Some(then));
+        Ok(same.then_some(kept.title))
+    }
+
+    fn turn(&self, path: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        under_way.retain(|_, turn| turn.strong_count() > 0);
+        if let Some(turn) = under_way.get(path).and_then(Weak::upgrade) {
+            return turn;
+        }
+        let turn = Arc::default();
+        under_way.insert(path.to_owned(), Arc::downgrade(&turn));
+        turn
+    }
+}
+
+/// Why there is no title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// It is not there or cannot be played.
+    Refused(Refused),
+    /// The disk failed.
+    Unreadable(ReadError),
+}
+
+impl From<Refused> for Failed {
+    fn from(it: Refused) -> Self {
+        Self::Refused(it)
+    }
+}
+
+impl From<ReadError> for Failed {
+    fn from(it: ReadError) -> Self {
+        match it {
+            ReadError::NotFound => Self::Refused(Refused::missing()),
+            it => Self::Unreadable(it),
+        }
+    }
+}
+
+impl Refused {
+    pub(super) fn missing() -> Self {
+        Self { status: StatusCode::NOT_FOUND, sentence: "there is no such title".into() }
+    }
+
+    fn media(file: &str, reason: &Reason) -> Self {
+        let status = if reason.is_unsupported() {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        let name = file.rsplit('/').next().unwrap_or(file);
+        Self { status, sentence: format!("{name} cannot be played: {reason}") }
+    }
+
+    fn set(path: &str, reason: impl std::fmt::Display) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence: format!("{name}: {reason}") }
+    }
+}
+
+/// Reads what is at `path` and makes a title of it.
+async fn understand(library: &Library, path: &str) -> Result<Kept, Failed> {
+    let mut witnesses = Vec::new();
+    let title = match files_of(library, path, &mut witnesses).await {
+        Ok(files) => build(library, files, &mut witnesses).await,
+        Err(failed) => Err(failed),
+    };
+    match title {
+        Ok(title) => Ok(Kept { witnesses: witnesses.into(), title: Ok(Arc::new(title)) }),
+        // Only what lies in the bytes of files that were found is remembered.
+        Err(Failed::Refused(refused)) if refused.status != StatusCode::NOT_FOUND => {
+            Ok(Kept { witnesses: witnesses.into(), title: Err(refused) })
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+/// The files that `path` stands for: itself, or those of a set.
+async fn files_of(
+    library: &Library,
+    path: &str,
+    witnesses: &mut Vec<(String, Version)>,
+) -> Result<Vec<String>, Failed> {
+    let (directory, name) = path.rsplit_once('/').map_or(("", path), |(directory, name)| (directory, name));
+    let set = if let Some(list) = name.strip_suffix(".urlset") {
+        Set::from_commas(list).ok_or_else(Refused::missing)?
+    } else if name.ends_with(".json") {
+        let file = library.open(path).await?;
+        witnesses.push((path.to_owned(), file.version().clone()));
+        if file.length() > MAX_SET_FILE {
+            let reason = format!("a set file has at most {MAX_SET_FILE} bytes");
+            return Err(Refused::set(path, reason).into());
+        }
+        Set::parse(&file.read(0..file.length(), file.version()).await?)
+    } else {
+        return Ok(vec![path.to_owned()]);
+    };
+    let set = set.map_err(|reason| Refused::set(path, reason))?;
+    let below =
+        |file: &str| if directory.is_empty() { file.to_owned() } else { format!("{directory}/{file}") };
+    Ok(set.files().map(below).collect())
+}
+
+async fn build(
+    library: &Library,
+    files: Vec<String>,
+    witnesses: &mut Vec<(String, Version)>,
+) -> Result<Title, Failed> {
+    let (mut headers, mut modified) = (Vec::new(), SystemTime::UNIX_EPOCH);
+    for path in &files {
+        let file: StoredFile = library.open(path).await.map_err(|error| match error {
+            // The title is there, a file of it is not: to be told apart by whoever wrote the set.
+            ReadError::NotFound if files.len() > 1 => {
+                tracing::warn!(path, "the file is in a set but not there");
+                Failed::Refused(Refused::missing())
+            }
+            error => error.into(),
+        })?;
+        witnesses.push((path.clone(), file.version().clone()));
+        modified = modified.max(file.modified());
+        let header = Header::read(&file).await.map_err(|error| match error {
+            HeaderError::Read(error) => error.into(),
+            HeaderError::Movie(reason) => Failed::Refused(Refused::media(path, &reason.into())),
+        })?;
+        headers.push(header);
+    }
+    wait(move || match Asset::new(headers, TARGET) {
+        Ok(asset) => {
+            for (file, left_out) in asset.left_out() {
+                let path = files.get(*file);
+                let (offset, reason) = (left_out.offset, left_out.reason);
+                tracing::info!(path, "the track at byte {offset} is left out: {reason}");
+            }
+            Ok(Title { asset, files, modified })
+        }
+        Err(it) => {
+            let file = files.get(it.file).map_or("", String::as_str);
+            Err(Failed::Refused(Refused::media(file, &it.reason)))
+        }
+    })
+    .await
+}

@@ -1,0 +1,187 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use futures_util::TryStreamExt;
+use futures_util::future::join_all;
+use tempfile::TempDir;
+
+use super::*;
+
+const FILM: &[u8] = include_bytes!("../../../packager/tests/media/bframes.mp4");
+const OTHER: &[u8] = include_bytes!("../../../packager/tests/media/late-audio.mp4");
+
+/// A library with a film in it.
+fn library() -> (TempDir, Vod) {
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("film.mp4"), FILM).unwrap();
+    let vod = Vod::new(root.path().to_owned());
+    (root, vod)
+}
+
+async fn get(vod: &Vod, path: &str) -> (StatusCode, Bytes) {
+    let fetched = vod.fetch(path).await.unwrap();
+    let body = match fetched.body {
+        FetchedBody::Whole(chunks) => chunks.concat(),
+        FetchedBody::Growing(stream) => stream.try_collect::<Vec<Bytes>>().await.unwrap().concat(),
+    };
+    assert_eq!(fetched.length, Some(body.len() as u64), "{path}");
+    (fetched.status, body.into())
+}
+
+async fn text(vod: &Vod, path: &str) -> (u16, String) {
+    let (status, body) = get(vod, path).await;
+    (status.as_u16(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn status(vod: &Vod, path: &str) -> u16 {
+    get(vod, path).await.0.as_u16()
+}
+
+/// The first URI of a playlist, below the place of the playlist.
+async fn first_uri(vod: &Vod, playlist: &str) -> String {
+    let (status, text) = text(vod, playlist).await;
+    assert_eq!(status, 200, "{text}");
+    let uri = text.lines().find(|it| !it.starts_with('#')).unwrap();
+    format!("{}/{uri}", playlist.rsplit_once('/').unwrap().0)
+}
+
+#[tokio::test]
+async fn a_playlist_leads_to_segments_of_the_promised_length() {
+    let (_root, vod) = library();
+    let media = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    let segment = first_uri(&vod, &media).await;
+    let (status, body) = get(&vod, &segment).await;
+    assert_eq!((status, &body[4..8]), (StatusCode::OK, &b"styp"[..]));
+    let (status, init) = get(&vod, &segment.replace("0.m4s", "init.mp4")).await;
+    assert_eq!((status, &init[4..8]), (StatusCode::OK, &b"ftyp"[..]));
+    assert_eq!(text(&vod, "/film.mp4/manifest.mpd").await.0, 200);
+    assert_eq!(super::tests::status(&vod, &segment.replace("0.m4s", "99.m4s")).await, 404);
+}
+
+#[tokio::test]
+async fn answers_name_their_type_and_their_bytes() {
+    let (_root, vod) = library();
+    let media = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    let segment = first_uri(&vod, &media).await;
+    let manifest = vod.fetch("/film.mp4/index.m3u8").await.unwrap();
+    assert_eq!(manifest.headers[CONTENT_TYPE], "application/vnd.apple.mpegurl");
+    assert_eq!(manifest.lifetime, Some(Lifetime::For(MANIFEST)));
+    let video = vod.fetch(&segment).await.unwrap();
+    assert_eq!(video.headers[CONTENT_TYPE], "video/mp4");
+    assert_eq!(video.lifetime, Some(Lifetime::Immutable));
+    let audio = vod.fetch(&segment.replace("/v0/", "/a0/")).await.unwrap();
+    assert_eq!(audio.headers[CONTENT_TYPE], "audio/mp4");
+    assert_ne!(audio.headers[ETAG], video.headers[ETAG]);
+    assert!(httpdate::parse_http_date(audio.headers[LAST_MODIFIED].to_str().unwrap()).is_ok());
+}
+
+#[tokio::test]
+async fn what_is_hidden_or_outside_is_not_there() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("film.mp4"), FILM).unwrap();
+    let (root, vod) = library();
+    fs::write(root.path().join(".hidden.mp4"), FILM).unwrap();
+    fs::create_dir(root.path().join("directory.mp4")).unwrap();
+    symlink(outside.path().join("film.mp4"), root.path().join("leads-out.mp4")).unwrap();
+    symlink("film.mp4", root.path().join("stays-in.mp4")).unwrap();
+    for name in [
+        "/.hidden.mp4",
+        "/directory.mp4",
+        "/leads-out.mp4",
+        "/nothing.mp4",
+        "/../film.mp4",
+        "/x/../film.mp4",
+        "//film.mp4",
+        "/film.mp4/",
+        "/%2e%2e/film.mp4",
+        "/a%2Ffilm.mp4",
+        "/film.mp4%00",
+        "/%ff.mp4",
+        "/%zz.mp4",
+        "",
+    ] {
+        assert_eq!(status(&vod, &format!("{name}/index.m3u8")).await, 404, "{name}");
+    }
+    assert_eq!(status(&vod, "/stays-in.mp4/index.m3u8").await, 200);
+    assert_eq!(status(&vod, "/film%2Emp4/index.m3u8").await, 200);
+    assert_eq!(status(&vod, "/film.mp4").await, 404);
+}
+
+#[tokio::test]
+async fn a_replaced_file_never_mixes_with_the_old_one() {
+    let (root, vod) = library();
+    let old = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    fs::write(root.path().join("new"), OTHER).unwrap();
+    fs::rename(root.path().join("new"), root.path().join("film.mp4")).unwrap();
+    assert_eq!(status(&vod, &old).await, 404);
+    let new = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    assert_ne!(old, new);
+    assert_eq!(status(&vod, &new).await, 200);
+
+    // The same bytes again have the same names, whatever their time.
+    fs::write(root.path().join("film.mp4"), FILM).unwrap();
+    assert_eq!(first_uri(&vod, "/film.mp4/index.m3u8").await, old);
+}
+
+#[tokio::test]
+async fn a_thousand_who_ask_at_once_have_the_header_read_once() {
+    let (_root, vod) = library();
+    let answers = join_all((0..1_000).map(|_| get(&vod, "/film.mp4/index.m3u8"))).await;
+    assert!(answers.iter().all(|it| *it == answers[0] && it.0 == StatusCode::OK));
+    assert_eq!(vod.reads().count.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_broken_file_is_refused_in_a_sentence_and_judged_once() {
+    let (root, vod) = library();
+    let moov = FILM.windows(4).position(|it| it == b"moov").unwrap();
+    let mut broken = FILM.to_vec();
+    broken[moov + 4..moov + 8].fill(0);
+    fs::write(root.path().join("broken.mp4"), broken).unwrap();
+    let (status, sentence) = text(&vod, "/broken.mp4/index.m3u8").await;
+    let expected =
+        format!("broken.mp4 cannot be played: the box mvhd at byte {} has the impossible size 0\n", moov + 4);
+    assert_eq!((status, sentence), (422, expected));
+    let reads = vod.reads().count.load(Ordering::Relaxed);
+    assert_eq!(super::tests::status(&vod, "/broken.mp4/manifest.mpd").await, 422);
+    assert_eq!(vod.reads().count.load(Ordering::Relaxed), reads);
+
+    fs::write(root.path().join("note.txt"), "no film").unwrap();
+    assert_eq!(super::tests::status(&vod, "/note.txt/index.m3u8").await, 422);
+    fs::write(root.path().join("empty.mp4"), "").unwrap();
+    assert_eq!(super::tests::status(&vod, "/empty.mp4/index.m3u8").await, 422);
+}
+
+#[tokio::test]
+async fn media_that_was_cut_off_is_missing_and_the_rest_plays() {
+    let (root, vod) = library();
+    // Its header stands in front.
+    let film = include_bytes!("../../../packager/tests/media/faststart.mp4");
+    fs::write(root.path().join("cut.mp4"), &film[..film.len() - 10]).unwrap();
+    let media = first_uri(&vod, "/cut.mp4/index.m3u8").await;
+    let segment = first_uri(&vod, &media).await;
+    let statuses = [status(&vod, &segment).await, status(&vod, &segment.replace("/v0/", "/a0/")).await];
+    assert!(statuses.contains(&404), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_set_is_one_title() {
+    let (root, vod) = library();
+    fs::write(root.path().join("film_b.mp4"), include_bytes!("../../../packager/tests/media/faststart.mp4"))
+        .unwrap();
+    let set = |json: &str| fs::write(root.path().join("film.set.json"), json).unwrap();
+    set(r#"{"renditions":[{"file":"film.mp4"},{"file":"film_b.mp4"}]}"#);
+    let (_, playlist) = text(&vod, "/film.set.json/index.m3u8").await;
+    assert_eq!(playlist.matches("#EXT-X-STREAM-INF").count(), 2);
+    let media = first_uri(&vod, "/film.set.json/index.m3u8").await;
+    let segment = first_uri(&vod, &media).await;
+    assert_eq!(status(&vod, &segment).await, 200);
+    assert_eq!(text(&vod, "/film,,_b,.mp4.urlset/index.m3u8").await, (200, playlist));
+
+    set(r#"{"renditions":[{"file":"film.mp4"},{"file":"nothing.mp4"}]}"#);
+    assert_eq!(status(&vod, "/film.set.json/index.m3u8").await, 404);
+    set(r#"{"renditions":[{"file":"../film.mp4"}]}"#);
+    let (status, sentence) = text(&vod, "/film.set.json/index.m3u8").await;
+    assert_eq!(status, 422);
+    assert!(sentence.starts_with("film.set.json: the set file names \"../film.mp4\""), "{sentence}");
+}
