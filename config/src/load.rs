@@ -19,6 +19,10 @@ const LONGEST_FILE: u64 = 4 << 20;
 const LONGEST_KEYS: u64 = 64 << 20;
 
 /// Loads a configuration: the file over the embedded default, the environment over the file, `sets` over both.
+/// Without a file, relative paths are relative to the current directory.
+///
+/// The environment is the caller's to read: `std::env::vars` panics at a variable of anybody's that is not UTF-8, so
+/// it should come from `std::env::vars_os`.
 ///
 /// # Errors
 /// Every problem there is, those of files of stream keys included.
