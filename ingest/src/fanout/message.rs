@@ -62,10 +62,10 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// The messages, at the time of the one that follows.
+    /// The messages, at the time of the one that follows. Metadata has none: at any but 0, ffmpeg takes it for text.
     pub(crate) fn pieces(&self, at: i64, stream: u32) -> impl Iterator<Item = Bytes> {
         let metadata =
-            self.metadata.iter().flat_map(move |it| render(Kind::Data, at, stream, std::slice::from_ref(it)));
+            self.metadata.iter().flat_map(move |it| render(Kind::Data, 0, stream, std::slice::from_ref(it)));
         let video = self.video.iter().flat_map(move |it| render(Kind::Video, at, stream, it));
         let audio = self.audio.iter().flat_map(move |it| render(Kind::Audio, at, stream, it));
         metadata.chain(video).chain(audio)
