@@ -28,6 +28,11 @@ fn gstreamer_rtmp2sink_is_understood() {
     check("gstreamer-rtmp2sink");
 }
 
+#[test]
+fn obs_studio_is_understood() {
+    check("obs-x264");
+}
+
 /// One read of the recorder.
 struct Read {
     at: Duration,
