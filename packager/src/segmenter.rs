@@ -1,1 +1,367 @@
 //! Where parts and segments begin; nothing else decides that.
+//!
+//! Cuts are a function of time and key frames alone: two renditions of one broadcast cut alike without talking.
+//! Takes times on a track's timeline, says where something ends. Knows no bytes, no names and no wall clock.
+//!
+//! ```text
+//! key frames ─▶ Segmenter ─▶ cut times ─▶ every track cuts at its first sample there
+//! samples of one track ─▶ Slices ─▶ where its open part ends
+//! ```
+
+use std::time::Duration;
+
+use crate::media::{Sync, Timescale, Timestamp};
+
+/// No target duration is longer (seconds): a longer group of pictures would cost every viewer as much delay.
+pub const MAX_TARGET_DURATION: u32 = 10;
+
+/// The first segment of a broadcast ends at the first key frame so late, whatever the target: what a viewer who waits
+/// for the first playlist waits for.
+pub const FIRST_SEGMENT: Duration = Duration::from_millis(900);
+
+/// How far a segment may pass the target duration when a key frame is expected there: `EXTINF` rounded to the nearest
+/// second must not exceed the target (RFC 8216bis 4.4.3.1), which leaves half a second less some jitter.
+const SLACK: Duration = Duration::from_millis(400);
+
+/// Timestamps of RTMP are whole milliseconds, so a distance may read a millisecond too long or too short.
+const ROUNDING: Duration = Duration::from_millis(1);
+
+/// A part other than the last of its segment lasts at least so many hundredths of the part target (RFC 8216bis 4.4.4.9).
+const LEAST_PART: i64 = 85;
+
+/// The target duration of a broadcast whose segments aim at `segment` and whose first group of pictures lasts `gop`.
+pub fn target_duration(segment: Duration, gop: Duration) -> u32 {
+    // A tenth above a whole second still rounds down to it; the jitter of a clock must not cost a second of delay.
+    let longest = segment.max(gop.saturating_sub(Duration::from_millis(100)));
+    let seconds = longest.as_secs() + u64::from(longest.subsec_nanos() > 0);
+    u32::try_from(seconds).unwrap_or(u32::MAX).clamp(1, MAX_TARGET_DURATION)
+}
+
+/// The part target of a broadcast whose slowest track has samples of `sample`: as many of them as go into `part`, at
+/// least one, with a millisecond for RTMP's rounding. (That millisecond counts for `part` as well: a third of a second
+/// can only be written as 333 ms, and ten pictures at 30 per second are meant to go into it.)
+pub fn part_target(part: Duration, sample: Duration) -> Duration {
+    let sample = sample.clamp(ROUNDING, Duration::from_secs(u64::from(MAX_TARGET_DURATION)));
+    let count = ((part + ROUNDING).as_nanos() / sample.as_nanos()).max(1);
+    let exact = sample.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)).saturating_add(ROUNDING);
+    Duration::from_millis(u64::try_from(exact.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
+}
+
+/// Why a segment ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// At a key frame.
+    AtKey,
+    /// The target duration was reached and no key frame is near.
+    Forced,
+}
+
+/// Ends segments, looking at the leading track: video, or audio where there is no video.
+#[derive(Debug)]
+pub struct Segmenter {
+    aim: i64,
+    target: i64,
+    limit: i64,
+    timescale: Timescale,
+    later_aim: i64,
+    start: i64,
+    last_key: Option<i64>,
+    gop: Option<i64>,
+}
+
+/// Whether the first segment is to come early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// Of a broadcast that nobody could watch before: [`FIRST_SEGMENT`] holds.
+    Broadcast,
+    /// Of an epoch of a broadcast that has a playlist.
+    Epoch,
+}
+
+impl Segmenter {
+    /// A first segment begins at `start`, in the timescale of the leading track.
+    pub fn new(segment: Duration, target_duration: u32, beginning: Beginning, start: Timestamp) -> Self {
+        let timescale = start.timescale();
+        let ticks = |it| Timestamp::from_duration(it, timescale).ticks();
+        let target = Duration::from_secs(u64::from(target_duration));
+        let later_aim = ticks(segment.min(target));
+        Self {
+            aim: if beginning == Beginning::Broadcast {
+                later_aim.min(ticks(FIRST_SEGMENT))
+            } else {
+                later_aim
+            },
+            target: ticks(target),
+            limit: ticks(target + SLACK),
+            timescale,
+            later_aim,
+            start: start.ticks(),
+            last_key: None,
+            gop: None,
+        }
+    }
+
+    /// Whether a segment ends before this sample of the leading track, which will last about `lasting`.
+    pub fn sample(&mut self, at: Timestamp, lasting: i64, sync: Sync) -> Option<Cut> {
+        let at = at.rescale(self.timescale).ticks();
+        let cut = match sync {
+            Sync::Key => self.at_key(at).then_some(Cut::AtKey),
+            Sync::Delta => self.overdue(at, lasting).then_some(Cut::Forced),
+        };
+        if cut.is_some() {
+            self.begin(at);
+        }
+        cut
+    }
+
+    /// Whether the other track, which has come to `at`, has waited too long for a cut; then one is made there.
+    pub fn follower(&mut self, at: Timestamp) -> Option<Cut> {
+        let at = at.rescale(self.timescale).ticks();
+        // A little later than the leading track's own limit, so that of two tracks side by side the leading one decides.
+        let patience =
+            self.limit + Timestamp::from_duration(Duration::from_millis(60), self.timescale).ticks();
+        if at.saturating_sub(self.start) < patience {
+            return None;
+        }
+        self.begin(at);
+        Some(Cut::Forced)
+    }
+
+    fn begin(&mut self, at: i64) {
+        self.start = at;
+        self.aim = self.later_aim;
+    }
+
+    fn at_key(&mut self, at: i64) -> bool {
+        let elapsed = at.saturating_sub(self.start);
+        let gop = self.last_key.replace(at).map(|it| at.saturating_sub(it));
+        self.gop = gop.or(self.gop);
+        if elapsed <= 0 {
+            return false;
+        }
+        // Waiting for the next key frame must not lead past the limit: better a short segment than one cut between
+        // key frames.
+        elapsed >= self.aim || elapsed.saturating_add(self.gop.unwrap_or(0)) > self.limit
+    }
+
+    fn overdue(&self, at: i64, lasting: i64) -> bool {
+        let elapsed = at.saturating_sub(self.start);
+        if elapsed < self.target {
+            return false;
+        }
+        let expected = self.last_key.zip(self.gop).map(|(key, gop)| key.saturating_add(gop));
+        let near = expected.is_some_and(|it| it >= at && it.saturating_sub(self.start) <= self.limit);
+        !near || elapsed.saturating_add(lasting) > self.limit
+    }
+}
+
+/// Cuts one track into parts: slices of its timeline, each at most the part target and, a segment's last aside, at
+/// least 85 % of it.
+///
+/// A slice ends with the sample that fills it, at the time when the next one is due; nobody waits for that next one to
+/// come. A sample that lasts longer than its slice has room for reaches into the next slice, which may then be empty:
+/// so no part is ever longer than the target, however the frame rate varies.
+#[derive(Debug)]
+pub struct Slices {
+    target: i64,
+    start: i64,
+}
+
+impl Slices {
+    /// The first slice begins at `start`, in the track's timescale.
+    pub fn new(part_target: Duration, start: Timestamp) -> Self {
+        let nanos = part_target.as_nanos() * u128::from(start.timescale().hertz());
+        let target = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX).max(1);
+        Self { target, start: start.ticks() }
+    }
+
+    /// Where the open slice begins.
+    pub const fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// Ends the open slice at `end`; gives its length.
+    pub const fn end(&mut self, end: i64) -> i64 {
+        let length = end.saturating_sub(self.start);
+        self.start = end;
+        length
+    }
+
+    /// Where the open slice ends before a sample at `at` is taken in; ask again until nothing is said.
+    pub fn end_before(&self, at: i64, lasting: i64, fill: Fill) -> Option<i64> {
+        let filled = at.saturating_sub(self.start);
+        if filled >= self.target {
+            return Some(self.start.saturating_add(self.target));
+        }
+        let fits = filled.saturating_add(lasting) <= self.target;
+        (fill == Fill::Samples && !fits && self.is_long_enough(filled)).then_some(at)
+    }
+
+    /// Where the open slice ends now that it has a sample that is due to end at `end` and to be followed by one as long.
+    pub fn end_after(&self, end: i64, lasting: i64) -> Option<i64> {
+        let filled = end.saturating_sub(self.start);
+        if filled > self.target {
+            return Some(self.start.saturating_add(self.target));
+        }
+        let next_fits = filled.saturating_add(lasting) <= self.target;
+        (!next_fits && self.is_long_enough(filled)).then_some(end)
+    }
+
+    /// Where the open slice ends when its segment ends at `end`; ask again until nothing is said.
+    ///
+    /// An empty rest of less than half a target is left to the next segment: it comes of jitter.
+    pub fn end_at_segment(&self, end: i64, fill: Fill) -> Option<i64> {
+        let rest = end.saturating_sub(self.start);
+        if rest > self.target {
+            return Some(self.start.saturating_add(self.target));
+        }
+        match fill {
+            Fill::Samples => Some(end.max(self.start.saturating_add(1))),
+            Fill::Nothing => (rest.saturating_mul(2) > self.target).then_some(end),
+        }
+    }
+
+    const fn is_long_enough(&self, length: i64) -> bool {
+        length.saturating_mul(100) >= self.target.saturating_mul(LEAST_PART)
+    }
+}
+
+/// What an open slice has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// No sample begins in it.
+    Nothing,
+    /// Some do.
+    Samples,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ms(it: u64) -> Duration {
+        Duration::from_millis(it)
+    }
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::new(ms, Timescale::MILLISECONDS)
+    }
+
+    #[test]
+    fn the_target_duration_is_the_longer_of_setting_and_first_gop_rounded_up() {
+        let check = |segment, gop, expected| assert_eq!(target_duration(ms(segment), ms(gop)), expected);
+        check(2_000, 1_000, 2);
+        check(2_000, 2_001, 2);
+        check(2_000, 2_500, 3);
+        check(1_500, 1_000, 2);
+        check(2_000, 10_000, 10);
+        check(2_000, 30_000, 10);
+        check(0, 0, 1);
+    }
+
+    #[test]
+    fn the_part_target_is_a_whole_number_of_samples_and_a_millisecond() {
+        let check = |part, sample: f64, expected| {
+            assert_eq!(part_target(ms(part), Duration::from_secs_f64(sample)), ms(expected));
+        };
+        check(333, 1.0 / 30.0, 335);
+        check(333, 1.0 / 25.0, 321);
+        check(333, 1024.0 / 44_100.0, 327);
+        check(200, 1.0, 1_001);
+        check(500, 0.0, 502);
+    }
+
+    /// `keys` and pictures every 100 ms up to `end`; the cuts, forced ones negative.
+    fn cuts(target_duration: u32, keys: &[i64], end: i64) -> Vec<i64> {
+        let mut it = Segmenter::new(ms(2_000), target_duration, Beginning::Broadcast, at(0));
+        (0..=end / 100)
+            .filter_map(|index| {
+                let time = index * 100;
+                let sync = if keys.contains(&time) { Sync::Key } else { Sync::Delta };
+                it.sample(at(time), 100, sync).map(|cut| if cut == Cut::AtKey { time } else { -time })
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_first_segment_ends_early_and_later_ones_at_the_target() {
+        let every = |gop: i64| (0..200).map(|it| it * gop).collect::<Vec<_>>();
+        assert_eq!(cuts(2, &every(500), 7_000), [1_000, 3_000, 5_000, 7_000]);
+        assert_eq!(cuts(2, &every(2_000), 6_000), [2_000, 4_000, 6_000]);
+        assert_eq!(cuts(3, &every(2_500), 7_500), [2_500, 5_000, 7_500]);
+    }
+
+    #[test]
+    fn a_segment_ends_at_a_key_frame_before_the_target_when_the_next_would_come_too_late() {
+        let every: Vec<_> = (0..20).map(|it| it * 1_500).collect();
+        assert_eq!(cuts(2, &every, 6_000), [1_500, 3_000, 4_500, 6_000]);
+    }
+
+    #[test]
+    fn a_key_frame_a_little_after_the_target_is_waited_for() {
+        assert_eq!(cuts(2, &[0, 2_000, 4_200], 4_300), [2_000, -4_000, 4_200]);
+        assert_eq!(cuts(2, &[0, 2_200, 4_400, 6_600], 7_000), [-2_000, 4_400, 6_600]);
+    }
+
+    #[test]
+    fn a_gop_longer_than_the_target_is_cut_at_the_target() {
+        assert_eq!(cuts(2, &[0, 10_000], 10_500), [-2_000, -4_000, -6_000, -8_000, 10_000]);
+        assert_eq!(cuts(2, &[0], 6_000), [-2_000, -4_000, -6_000]);
+    }
+
+    #[test]
+    fn a_track_that_outran_the_leading_one_makes_a_cut() {
+        let mut it = Segmenter::new(ms(2_000), 2, Beginning::Epoch, at(0));
+        assert_eq!(it.follower(at(2_400)), None);
+        assert_eq!(it.follower(at(2_460)), Some(Cut::Forced));
+        assert_eq!(it.follower(at(2_480)), None);
+        assert_eq!(it.sample(at(2_500), 33, Sync::Key), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_segment_is_longer_than_its_target_rounds_to(
+            steps in prop::collection::vec((1_i64..300, any::<bool>()), 1..400),
+            target in 1_u32..=10,
+        ) {
+            let mut it = Segmenter::new(ms(2_000), target, Beginning::Broadcast, at(0));
+            let (mut now, mut start) = (0, 0);
+            for (step, key) in steps {
+                now += step;
+                if it.sample(at(now), step, if key { Sync::Key } else { Sync::Delta }).is_some() {
+                    // A sample of 0.3 s may end a segment that much late, and no earlier rule could know of it.
+                    prop_assert!(now - start < i64::from(target) * 1_000 + 400 + 300);
+                    start = now;
+                }
+            }
+        }
+
+        #[test]
+        fn no_slice_is_longer_than_the_target_and_only_the_last_is_short(
+            steps in prop::collection::vec(1_i64..2_000, 1..200),
+            target in 1_u64..400,
+        ) {
+            let mut it = Slices::new(ms(target), at(0));
+            let (mut now, mut fill) = (0, Fill::Nothing);
+            let mut lengths = Vec::new();
+            for step in steps {
+                now += step;
+                while let Some(end) = it.end_before(now, step, fill) {
+                    lengths.push(it.end(end));
+                    fill = Fill::Nothing;
+                }
+                fill = Fill::Samples;
+                if let Some(end) = it.end_after(now + step, step) {
+                    lengths.push(it.end(end));
+                    fill = Fill::Nothing;
+                }
+            }
+            let target = i64::try_from(target).unwrap();
+            for length in lengths {
+                prop_assert!(length <= target && length * 100 >= target * 85, "{} of {}", length, target);
+            }
+        }
+    }
+}
