@@ -150,7 +150,10 @@ impl Segmenter {
             return false;
         }
         let expected = self.last_key.zip(self.gop).map(|(key, gop)| key.saturating_add(gop));
-        let near = expected.is_some_and(|it| it >= at && it.saturating_sub(self.start) <= self.limit);
+        // One that is overdue may come any moment: it is waited for as long as the limit allows.
+        let slack = self.limit - self.target;
+        let near = expected
+            .is_some_and(|it| it.saturating_add(slack) >= at && it.saturating_sub(self.start) <= self.limit);
         !near || elapsed.saturating_add(lasting) > self.limit
     }
 }
