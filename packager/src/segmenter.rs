@@ -20,8 +20,14 @@ pub const MAX_TARGET_DURATION: u32 = 10;
 pub const FIRST_SEGMENT: Duration = Duration::from_millis(900);
 
 /// How far a segment may pass the target duration when a key frame is expected there: `EXTINF` rounded to the nearest
-/// second must not exceed the target (RFC 8216bis 4.4.3.1), which leaves half a second less some jitter.
-const SLACK: Duration = Duration::from_millis(400);
+/// second must not exceed the target (RFC 8216bis 4.4.3.1), which leaves half a second less what follows.
+const SLACK: Duration = Duration::from_millis(300);
+
+/// How much longer the other track waits: of two tracks side by side the leading one decides.
+const FOLLOWER_SLACK: Duration = Duration::from_millis(60);
+
+/// A part may end so long before the segment it is the last of, for lack of anything to put into the rest.
+const REST: Duration = Duration::from_millis(50);
 
 /// Timestamps of RTMP are whole milliseconds, so a distance may read a millisecond too long or too short.
 const ROUNDING: Duration = Duration::from_millis(1);
@@ -67,6 +73,8 @@ pub struct Segmenter {
     start: i64,
     last_key: Option<i64>,
     gop: Option<i64>,
+    /// The newest cut was made in a hole, and no sample came since.
+    after_hole: bool,
 }
 
 /// Whether the first segment is to come early.
@@ -98,7 +106,19 @@ impl Segmenter {
             start: start.ticks(),
             last_key: None,
             gop: None,
+            after_hole: false,
         }
+    }
+
+    /// Where a segment ends in the hole before a sample at `at`; ask again until nothing is said.
+    pub fn hole(&mut self, at: Timestamp) -> Option<Timestamp> {
+        self.pass(at, self.limit)
+    }
+
+    /// As [`hole`](Self::hole), for a sample of the other track: where it has outrun the leading one, its time counts.
+    pub fn follower(&mut self, at: Timestamp) -> Option<Timestamp> {
+        let slack = Timestamp::from_duration(FOLLOWER_SLACK, self.timescale).ticks();
+        self.pass(at, self.limit.saturating_add(slack))
     }
 
     /// Whether a segment ends before this sample of the leading track, which will last about `lasting`.
@@ -108,23 +128,21 @@ impl Segmenter {
             Sync::Key => self.at_key(at).then_some(Cut::AtKey),
             Sync::Delta => self.overdue(at, lasting).then_some(Cut::Forced),
         };
+        self.after_hole = false;
         if cut.is_some() {
             self.begin(at);
         }
         cut
     }
 
-    /// Whether the other track, which has come to `at`, has waited too long for a cut; then one is made there.
-    pub fn follower(&mut self, at: Timestamp) -> Option<Cut> {
+    fn pass(&mut self, at: Timestamp, limit: i64) -> Option<Timestamp> {
         let at = at.rescale(self.timescale).ticks();
-        // A little later than the leading track's own limit, so that of two tracks side by side the leading one decides.
-        let patience =
-            self.limit + Timestamp::from_duration(Duration::from_millis(60), self.timescale).ticks();
-        if at.saturating_sub(self.start) < patience {
+        if at.saturating_sub(self.start) <= limit {
             return None;
         }
-        self.begin(at);
-        Some(Cut::Forced)
+        self.begin(self.start.saturating_add(limit));
+        self.after_hole = true;
+        Some(Timestamp::new(self.start, self.timescale))
     }
 
     fn begin(&mut self, at: i64) {
@@ -136,7 +154,9 @@ impl Segmenter {
         let elapsed = at.saturating_sub(self.start);
         let gop = self.last_key.replace(at).map(|it| at.saturating_sub(it));
         self.gop = gop.or(self.gop);
-        if elapsed <= 0 {
+        // A key frame soon after a cut in the hole before it need not cut again.
+        let begins = self.after_hole && elapsed <= self.limit - self.target;
+        if elapsed <= 0 || begins {
             return false;
         }
         // Waiting for the next key frame must not lead past the limit: better a short segment than one cut between
@@ -167,6 +187,7 @@ impl Segmenter {
 #[derive(Debug)]
 pub struct Slices {
     target: i64,
+    rest: i64,
     start: i64,
 }
 
@@ -175,7 +196,8 @@ impl Slices {
     pub fn new(part_target: Duration, start: Timestamp) -> Self {
         let nanos = part_target.as_nanos() * u128::from(start.timescale().hertz());
         let target = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX).max(1);
-        Self { target, start: start.ticks() }
+        let rest = Timestamp::from_duration(REST, start.timescale()).ticks().min(target / 2);
+        Self { target, rest, start: start.ticks() }
     }
 
     /// Where the open slice begins.
@@ -212,7 +234,7 @@ impl Slices {
 
     /// Where the open slice ends when its segment ends at `end`; ask again until nothing is said.
     ///
-    /// An empty rest of less than half a target is left to the next segment: it comes of jitter.
+    /// A small rest without samples is left to the next segment: it comes of jitter.
     pub fn end_at_segment(&self, end: i64, fill: Fill) -> Option<i64> {
         let rest = end.saturating_sub(self.start);
         if rest > self.target {
@@ -220,7 +242,7 @@ impl Slices {
         }
         match fill {
             Fill::Samples => Some(end.max(self.start.saturating_add(1))),
-            Fill::Nothing => (rest.saturating_mul(2) > self.target).then_some(end),
+            Fill::Nothing => (rest > self.rest).then_some(end),
         }
     }
 
@@ -305,7 +327,7 @@ mod tests {
     #[test]
     fn a_key_frame_a_little_after_the_target_is_waited_for() {
         assert_eq!(cuts(2, &[0, 2_000, 4_200], 4_300), [2_000, 4_200]);
-        assert_eq!(cuts(2, &[0, 2_200, 4_400, 6_600], 7_000), [-2_000, 4_400, 6_600]);
+        assert_eq!(cuts(2, &[0, 2_200, 4_400, 6_600], 7_000), [-2_000, 2_200, 4_400, 6_600]);
     }
 
     #[test]
@@ -317,25 +339,42 @@ mod tests {
     #[test]
     fn a_track_that_outran_the_leading_one_makes_a_cut() {
         let mut it = Segmenter::new(ms(2_000), 2, Beginning::Epoch, at(0));
-        assert_eq!(it.follower(at(2_400)), None);
-        assert_eq!(it.follower(at(2_460)), Some(Cut::Forced));
-        assert_eq!(it.follower(at(2_480)), None);
+        assert_eq!(it.follower(at(2_360)), None);
+        assert_eq!(it.follower(at(2_381)), Some(at(2_360)));
+        assert_eq!(it.follower(at(2_381)), None);
         assert_eq!(it.sample(at(2_500), 33, Sync::Key), None);
+    }
+
+    #[test]
+    fn segments_end_in_a_hole_without_samples() {
+        let mut it = Segmenter::new(ms(2_000), 2, Beginning::Epoch, at(0));
+        assert_eq!(it.sample(at(0), 40, Sync::Key), None);
+        assert_eq!(it.hole(at(40)), None);
+        assert_eq!(
+            [it.hole(at(4_700)), it.hole(at(4_700)), it.hole(at(4_700))],
+            [Some(at(2_300)), Some(at(4_600)), None]
+        );
+        assert_eq!(it.sample(at(4_700), 40, Sync::Key), None);
+        assert_eq!(it.sample(at(6_700), 40, Sync::Key), Some(Cut::AtKey));
     }
 
     proptest! {
         #[test]
         fn no_segment_is_longer_than_its_target_rounds_to(
-            steps in prop::collection::vec((1_i64..300, any::<bool>()), 1..400),
+            steps in prop::collection::vec((1_i64..6_000, any::<bool>()), 1..400),
             target in 1_u32..=10,
         ) {
             let mut it = Segmenter::new(ms(2_000), target, Beginning::Broadcast, at(0));
             let (mut now, mut start) = (0, 0);
             for (step, key) in steps {
                 now += step;
+                let limit = i64::from(target) * 1_000 + 300;
+                while let Some(cut) = it.hole(at(now)) {
+                    prop_assert!(cut.ticks() - start <= limit);
+                    start = cut.ticks();
+                }
                 if it.sample(at(now), step, if key { Sync::Key } else { Sync::Delta }).is_some() {
-                    // A sample of 0.3 s may end a segment that much late, and no earlier rule could know of it.
-                    prop_assert!(now - start < i64::from(target) * 1_000 + 400 + 300);
+                    prop_assert!(now - start <= limit);
                     start = now;
                 }
             }

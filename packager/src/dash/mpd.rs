@@ -46,8 +46,9 @@ pub struct Live {
     pub availability_start: SystemTime,
     /// When this text became true.
     pub published: SystemTime,
-    /// How long a player may go on without asking again: about a segment.
-    pub update_period: Duration,
+    /// How long a player may go on without asking again: about a segment. None once nothing more will come; then the
+    /// last period has a duration.
+    pub update_period: Option<Duration>,
     /// How far back segments stay.
     pub time_shift: Duration,
     /// How far behind the newest segment a player should play: three segments suit most.
@@ -154,14 +155,19 @@ impl Mpd {
                 ("type", "static"),
                 ("mediaPresentationDuration", &xs_duration(*duration)),
             ]),
-            Type::Dynamic(live) => root.with_attributes([
-                ("type", "dynamic"),
-                ("availabilityStartTime", &*date_time(live.availability_start)),
-                ("publishTime", &date_time(live.published)),
-                ("minimumUpdatePeriod", &xs_duration(live.update_period)),
-                ("timeShiftBufferDepth", &xs_duration(live.time_shift)),
-                ("suggestedPresentationDelay", &xs_duration(live.delay)),
-            ]),
+            Type::Dynamic(live) => root
+                .with_attributes([
+                    ("type", "dynamic"),
+                    ("availabilityStartTime", &*date_time(live.availability_start)),
+                    ("publishTime", &date_time(live.published)),
+                ])
+                .with_attributes(
+                    live.update_period.map(xs_duration).iter().map(|it| ("minimumUpdatePeriod", &**it)),
+                )
+                .with_attributes([
+                    ("timeShiftBufferDepth", &*xs_duration(live.time_shift)),
+                    ("suggestedPresentationDelay", &xs_duration(live.delay)),
+                ]),
         };
         root.with_attribute(("maxSegmentDuration", &*xs_duration(self.max_segment)))
             .with_attribute(("minBufferTime", &*xs_duration(self.min_buffer)))
@@ -501,7 +507,7 @@ mod tests {
             kind: Type::Dynamic(Live {
                 availability_start: at(1_770_112_800),
                 published: at(1_770_116_400),
-                update_period: Duration::from_secs(2),
+                update_period: Some(Duration::from_secs(2)),
                 time_shift: Duration::from_secs(60),
                 delay: Duration::from_secs(6),
                 clock: "/.levada/time".into(),

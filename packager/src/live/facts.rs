@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use crate::media::TrackKind;
+use crate::media::{CodecConfig, TrackKind};
 
 /// A snapshot of what a broadcast is and how it fares.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +39,23 @@ pub struct TrackFacts {
     pub channels: Option<u8>,
     /// Bits per second over the last ten seconds.
     pub bit_rate: u64,
+}
+
+impl TrackFacts {
+    /// Of a track with that configuration, that many bits and samples a second.
+    pub(super) fn new(config: &CodecConfig, bit_rate: u64, samples: f64) -> Self {
+        let (kind, codec) = (config.kind(), config.codec_string());
+        let it =
+            Self { kind, codec, size: None, frame_rate: None, sample_rate: None, channels: None, bit_rate };
+        match config {
+            CodecConfig::Avc(avc) => {
+                Self { size: Some((avc.display_width, avc.display_height)), frame_rate: Some(samples), ..it }
+            }
+            CodecConfig::Aac(aac) => {
+                Self { sample_rate: Some(aac.sample_rate), channels: Some(aac.output_channels()), ..it }
+            }
+        }
+    }
 }
 
 /// Who publishes a broadcast.

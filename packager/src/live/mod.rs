@@ -6,21 +6,39 @@
 //! ```
 
 mod answer;
+mod broadcast;
+mod cadence;
+#[cfg(test)]
+mod example;
 mod facts;
+mod manifest;
+mod meter;
+mod moment;
+mod packer;
+mod preroll;
 mod publisher;
 #[cfg(feature = "net")]
 mod registry;
 #[cfg(feature = "net")]
 mod ring;
+mod run;
 mod settings;
+mod shelf;
+#[cfg(test)]
+mod stories;
+#[cfg(feature = "net")]
+mod task;
+mod tracks;
 mod window;
 
 pub use answer::{Answer, Directive, Lifetime, NotAResource, Resource};
+pub use broadcast::{Event, Packager};
 pub use facts::{Facts, PublisherFacts, TrackFacts, Warning};
+pub use moment::Moment;
 pub use publisher::{Input, Metadata};
 #[cfg(feature = "net")]
 pub use registry::{Broadcast, OnConflict, Publisher, PublisherInfo, Refused, Registry, Superseded};
 #[cfg(feature = "net")]
 pub use ring::{Item, Subscriber};
 pub use settings::{Announced, Ledger, Record, Settings};
-pub use window::Window;
+pub use window::{Look, Window};

@@ -1,10 +1,22 @@
 //! The newest samples of a broadcast, for players that follow it sample by sample.
+//!
+//! Bounded in octets. A subscriber that is too slow finds its place gone and goes on at the newest key frame; a number
+//! says what it missed.
 
-use crate::live::Metadata;
-use crate::media::{CodecConfig, Sample, TrackKind};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::tracks::Tracks;
+use super::{Input, Metadata};
+use crate::media::{CodecConfig, Sample, Sync, TrackKind};
+
+/// What an item costs beside its payload.
+const OVERHEAD: u64 = 128;
 
 /// One thing a player is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// What the encoder said of itself.
     Metadata(Metadata),
@@ -16,20 +28,307 @@ pub enum Item {
     Discontinuity,
 }
 
+/// The items of one broadcast, written by its task and read by any number of subscribers.
+#[derive(Debug)]
+pub(super) struct Ring {
+    items: Mutex<Items>,
+    /// Counts what was pushed; closes with the broadcast.
+    pushed: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Items {
+    limit: u64,
+    held: VecDeque<Held>,
+    /// The position of the first one held.
+    first: u64,
+    octets: u64,
+    samples: u64,
+    now: Preamble,
+    /// Where a new subscriber begins.
+    key: Option<(u64, Preamble)>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    item: Item,
+    cost: u64,
+    /// How many samples came before.
+    samples: u64,
+}
+
+/// What must be known before a sample.
+#[derive(Clone, Debug, Default)]
+struct Preamble {
+    metadata: Option<Metadata>,
+    configs: Tracks<Option<CodecConfig>>,
+}
+
+impl Ring {
+    pub(super) fn new(limit: u64) -> Self {
+        let items = Items {
+            limit,
+            held: VecDeque::new(),
+            first: 0,
+            octets: 0,
+            samples: 0,
+            now: Preamble::default(),
+            key: None,
+            over: false,
+        };
+        Self { items: Mutex::new(items), pushed: watch::Sender::new(0) }
+    }
+
+    /// Another publisher: what the last one said of itself holds no more.
+    pub(super) fn restart(&self) {
+        self.with(|it| {
+            it.now = Preamble::default();
+            it.push(Item::Discontinuity, 0);
+        });
+    }
+
+    /// Adds what a publisher said.
+    pub(super) fn push(&self, input: &Input) {
+        self.with(|it| match input {
+            Input::Metadata(metadata) => {
+                it.now.metadata = Some(metadata.clone());
+                it.push(Item::Metadata(metadata.clone()), metadata.raw.len());
+            }
+            Input::Configure(config) => {
+                it.now.configs[config.kind()] = Some(config.clone());
+                it.push(Item::Configure(config.clone()), 0);
+            }
+            Input::Sample(kind, sample) => {
+                // Where there are pictures, players begin at a key frame; sound alone begins anywhere.
+                let begins = match kind {
+                    TrackKind::Video => sample.sync == Sync::Key,
+                    TrackKind::Audio => it.now.configs.video.is_none(),
+                };
+                if begins {
+                    it.key = Some((it.end(), it.now.clone()));
+                }
+                it.push(Item::Sample(*kind, sample.clone()), sample.payload.len());
+                it.samples += 1;
+            }
+            Input::Discontinuity => it.push(Item::Discontinuity, 0),
+        });
+    }
+
+    /// Nothing more will come.
+    pub(super) fn end(&self) {
+        self.with(|it| it.over = true);
+    }
+
+    pub(super) fn subscribe(self: &Arc<Self>) -> Subscriber {
+        Subscriber {
+            ring: Arc::clone(self),
+            pushed: self.pushed.subscribe(),
+            place: Place::Lost { samples: None },
+            preamble: VecDeque::new(),
+            skipped: 0,
+        }
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Items)) {
+        change(&mut self.items.lock().unwrap_or_else(PoisonError::into_inner));
+        self.pushed.send_modify(|it| *it = it.wrapping_add(1));
+    }
+}
+
+impl Items {
+    fn end(&self) -> u64 {
+        self.first + self.held.len() as u64
+    }
+
+    fn push(&mut self, item: Item, payload: usize) {
+        let cost = payload as u64 + OVERHEAD;
+        self.octets += cost;
+        self.held.push_back(Held { item, cost, samples: self.samples });
+        while self.octets > self.limit
+            && let Some(oldest) = self.held.pop_front()
+        {
+            self.octets -= oldest.cost;
+            self.first += 1;
+        }
+        self.key.take_if(|it| it.0 < self.first);
+    }
+
+    fn at(&self, position: u64) -> Option<&Held> {
+        self.held.get(usize::try_from(position.checked_sub(self.first)?).ok()?)
+    }
+}
+
 /// Follows a broadcast from its newest key frame.
 #[derive(Debug)]
 pub struct Subscriber {
+    ring: Arc<Ring>,
+    pushed: watch::Receiver<u64>,
+    place: Place,
+    preamble: VecDeque<Item>,
     skipped: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The next item, and how many samples came before the one read last.
+    At(u64, u64),
+    /// Waits for a key frame; how many samples had come before it lost its place.
+    Lost { samples: Option<u64> },
+}
+
+enum Step {
+    Item(Item),
+    Wait,
+    Over,
 }
 
 impl Subscriber {
     /// The next item; nothing once the broadcast is over.
     pub async fn next(&mut self) -> Option<Item> {
-        None
+        loop {
+            // Before looking, so that what comes after the look wakes.
+            self.pushed.borrow_and_update();
+            match self.step() {
+                Step::Item(it) => return Some(it),
+                Step::Over => return None,
+                Step::Wait => self.pushed.changed().await.ok()?,
+            }
+        }
+    }
+
+    /// The next item if it is here already, so that many can be written at once.
+    pub fn try_next(&mut self) -> Option<Item> {
+        match self.step() {
+            Step::Item(it) => Some(it),
+            Step::Wait | Step::Over => None,
+        }
     }
 
     /// Samples that were skipped because this subscriber was too slow.
     pub const fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    fn step(&mut self) -> Step {
+        if let Some(item) = self.preamble.pop_front() {
+            return Step::Item(item);
+        }
+        let items = self.ring.items.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Place::At(next, samples) = self.place {
+            if let Some(held) = items.at(next) {
+                self.place =
+                    Place::At(next + 1, held.samples + u64::from(matches!(held.item, Item::Sample(..))));
+                return Step::Item(held.item.clone());
+            }
+            if next >= items.first {
+                return if items.over { Step::Over } else { Step::Wait };
+            }
+            self.place = Place::Lost { samples: Some(samples) };
+        }
+        let Place::Lost { samples } = self.place else { return Step::Wait };
+        let Some((position, preamble)) = &items.key else {
+            return if items.over { Step::Over } else { Step::Wait };
+        };
+        let before = items.at(*position).map_or(0, |it| it.samples);
+        self.skipped += samples.map_or(0, |it| before.saturating_sub(it));
+        self.place = Place::At(*position, before);
+        if samples.is_some() {
+            self.preamble.push_back(Item::Discontinuity);
+        }
+        self.preamble.extend(preamble.metadata.clone().map(Item::Metadata));
+        let Tracks { video, audio } = preamble.configs.clone();
+        self.preamble.extend([video, audio].into_iter().flatten().map(Item::Configure));
+        drop(items);
+        self.step()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::live::example::{audio_config, video_config};
+    use crate::media::{Timescale, Timestamp};
+
+    fn sample(at: i64, sync: Sync) -> Sample {
+        let dts = Timestamp::new(at, Timescale::MILLISECONDS);
+        Sample { dts, composition_offset: 0, sync, payload: Bytes::from(vec![0; 872]) }
+    }
+
+    fn picture(at: i64) -> Input {
+        Input::Sample(TrackKind::Video, sample(at, if at % 4 == 0 { Sync::Key } else { Sync::Delta }))
+    }
+
+    fn drain(subscriber: &mut Subscriber) -> Vec<String> {
+        std::iter::from_fn(|| subscriber.try_next())
+            .map(|it| match it {
+                Item::Metadata(_) => "metadata".into(),
+                Item::Configure(it) => it.kind().word().into(),
+                Item::Sample(kind, sample) => format!("{}{}", &kind.word()[..1], sample.dts.ticks()),
+                Item::Discontinuity => "discontinuity".into(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_subscriber_begins_at_the_newest_key_frame_with_what_must_be_known() {
+        let ring = Arc::new(Ring::new(1 << 20));
+        let mut early = ring.subscribe();
+        assert_eq!(drain(&mut early), [""; 0]);
+        ring.push(&Input::Metadata(Metadata::default()));
+        ring.push(&Input::Configure(video_config()));
+        ring.push(&Input::Configure(audio_config()));
+        (0..6).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(drain(&mut ring.subscribe()), ["metadata", "video", "audio", "v4", "v5"]);
+        assert_eq!(drain(&mut early), ["metadata", "video", "audio", "v4", "v5"]);
+        ring.push(&picture(6));
+        assert_eq!(drain(&mut early), ["v6"]);
+    }
+
+    #[test]
+    fn a_slow_subscriber_goes_on_at_the_newest_key_frame_and_counts_what_it_missed() {
+        let ring = Arc::new(Ring::new(6_000));
+        ring.push(&Input::Configure(video_config()));
+        let mut slow = ring.subscribe();
+        (0..2).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(drain(&mut slow), ["video", "v0", "v1"]);
+        (2..15).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(drain(&mut slow), ["discontinuity", "video", "v12", "v13", "v14"]);
+        assert_eq!(slow.skipped(), 10);
+    }
+
+    #[test]
+    fn a_group_of_pictures_larger_than_the_ring_is_waited_out() {
+        let ring = Arc::new(Ring::new(2_500));
+        ring.push(&Input::Configure(video_config()));
+        (0..4).for_each(|at| ring.push(&picture(at)));
+        let mut late = ring.subscribe();
+        assert_eq!(drain(&mut late), [""; 0]);
+        ring.push(&picture(4));
+        assert_eq!(drain(&mut late), ["video", "v4"]);
+    }
+
+    #[test]
+    fn sound_alone_begins_anywhere() {
+        let ring = Arc::new(Ring::new(1 << 20));
+        ring.push(&Input::Configure(audio_config()));
+        (0..3).for_each(|at| ring.push(&Input::Sample(TrackKind::Audio, sample(at, Sync::Key))));
+        assert_eq!(drain(&mut ring.subscribe()), ["audio", "a2"]);
+    }
+
+    #[tokio::test]
+    async fn a_subscriber_waits_for_what_comes_and_sees_the_end() {
+        let ring = Arc::new(Ring::new(1 << 20));
+        let mut subscriber = ring.subscribe();
+        ring.push(&Input::Configure(video_config()));
+        ring.push(&picture(0));
+        assert_eq!(subscriber.next().await, Some(Item::Configure(video_config())));
+        assert!(matches!(subscriber.next().await, Some(Item::Sample(TrackKind::Video, _))));
+        let (next, ()) = tokio::join!(subscriber.next(), async { ring.push(&picture(1)) });
+        assert!(matches!(next, Some(Item::Sample(..))));
+        let (next, ()) = tokio::join!(subscriber.next(), async { ring.end() });
+        assert_eq!(next, None);
     }
 }

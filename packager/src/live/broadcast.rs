@@ -1,0 +1,738 @@
+//! One live broadcast: what its publishers say goes in, windows come out.
+//!
+//! ```text
+//!            publish                       tracks known               publisher gone
+//!  Idle ───────────────▶ PreRoll (gathers) ────────────▶ Run (packs) ─────────────────▶ Idle, grace runs
+//!                          ▲                               │
+//!                          └── other configuration, jump, ─┘
+//!                              track late or lost
+//! ```
+//!
+//! Each run is an epoch: one discontinuity of the playlists, one period of the MPD. Its media time is the wall clock's
+//! distance from the broadcast's availability start when the epoch began, so it grows over reconnects and restarts.
+//! A heart: no task, no socket, no clock. [`registry`](super::Registry) drives it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::cadence::Cadence;
+use super::facts::{TrackFacts, Warning};
+use super::manifest;
+use super::meter::Meter;
+use super::moment::Moment;
+use super::packer::{Made, Packer};
+use super::preroll::{Needs, PreRoll};
+use super::publisher::{Input, Metadata};
+use super::run::{Broken, Lane, Run};
+use super::settings::{Announced, Record, Settings};
+use super::shelf::{Epoch, Init, Layout, Shelf, Tail};
+use super::tracks::{KINDS, Tracks};
+use super::window::{Document, Manifest, Timing, TrackWindow, Window};
+use crate::isobmff::init::init_segment;
+use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track, TrackKind};
+use crate::segmenter::{Beginning, Cut, Segmenter, part_target, target_duration};
+
+/// So many media sequence numbers are written down as used before they are, so that a crash never makes numbers go
+/// back and the disk is seldom asked.
+const RESERVED: u64 = 1_024;
+
+/// Epochs are written to disk one by one, so a publisher that breaks its timeline all the time gets no more than one a
+/// second.
+const SHORTEST_EPOCH: Duration = Duration::from_secs(1);
+
+/// The zero of a broadcast's timeline lies so long before its first sample, so that no decoding time is below it.
+const HEAD_ROOM: Duration = Duration::from_secs(1);
+
+/// How far a playlist's dates may be behind the wall clock before they are moved: networks hold packets back and let
+/// them go.
+const LATENESS: Duration = Duration::from_millis(500);
+
+/// How many key frames the interval shown to the operator is the mean of.
+const KEYS: usize = 5;
+
+/// What a broadcast wants its owner to do.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Keep this; nothing that comes after may be seen before it is kept.
+    Record(Record),
+    /// Show this.
+    Window(Arc<Window>),
+    /// Tell the operator.
+    Warning(Warning),
+    /// The broadcast is over and nothing of it can be asked for any more.
+    Over,
+}
+
+/// What is going on.
+#[derive(Debug)]
+enum Stage {
+    /// Nobody publishes. Until then someone may come back; without a time, nobody ever came.
+    Idle(Option<Instant>),
+    /// Someone publishes, and it is not clear yet what.
+    PreRoll(PreRoll),
+    /// Samples become segments.
+    Run(Box<Run>),
+    /// All playlists have ended; they can be read until then.
+    Ended(Instant),
+}
+
+/// One live broadcast.
+#[derive(Debug)]
+pub struct Packager {
+    settings: Settings,
+    stage: Stage,
+    // What goes on over restarts.
+    epoch: u64,
+    media_sequence: u64,
+    reserved: u64,
+    discontinuity: Option<u64>,
+    announced: Option<Announced>,
+    // What the publisher said.
+    metadata: Option<Metadata>,
+    configs: Tracks<Option<CodecConfig>>,
+    /// Tracks that have stopped: nobody waits for them.
+    lost: Tracks<bool>,
+    /// A track came that the run does not carry; the next key frame begins a run that does.
+    late: bool,
+    // What came of it.
+    carried: Tracks<bool>,
+    shelves: Tracks<Shelf>,
+    inits: Tracks<Vec<Arc<Init>>>,
+    cadences: Tracks<Cadence>,
+    meters: Tracks<Meter>,
+    /// Where the newest run ended, from the availability start.
+    end: Duration,
+    /// When the newest epoch began.
+    begun: Option<Instant>,
+    /// What is added to the media time to give a playlist's dates, in nanoseconds.
+    date_shift: i64,
+    keys: VecDeque<Timestamp>,
+    revision: u64,
+    changed: Tracks<bool>,
+    /// The last window.
+    window: Arc<Window>,
+    events: VecDeque<Event>,
+}
+
+impl Packager {
+    /// Goes on where `record` ends; without one, numbering begins at the unix time, so that it never goes back even
+    /// where a record was lost.
+    pub fn new(settings: Settings, record: Option<Record>, now: Moment) -> Self {
+        let seconds = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let mut it = Self {
+            settings,
+            stage: Stage::Idle(None),
+            epoch: 0,
+            media_sequence: seconds,
+            reserved: 0,
+            discontinuity: None,
+            announced: None,
+            metadata: None,
+            configs: Tracks::default(),
+            lost: Tracks::default(),
+            late: false,
+            carried: Tracks::default(),
+            shelves: Tracks::each(|_| Shelf::new()),
+            inits: Tracks::default(),
+            cadences: Tracks::each(usual),
+            meters: Tracks::default(),
+            end: Duration::ZERO,
+            begun: None,
+            date_shift: 0,
+            keys: VecDeque::new(),
+            revision: 0,
+            changed: Tracks::default(),
+            window: Arc::default(),
+            events: VecDeque::new(),
+        };
+        if let Some(record) = record {
+            it.epoch = record.epoch;
+            it.media_sequence = record.media_sequence;
+            it.discontinuity = Some(record.discontinuity_sequence);
+            it.announced = record.announced;
+            it.show();
+        }
+        it
+    }
+
+    /// A publisher has come, or a newer one in the place of another.
+    pub fn publish(&mut self, now: Moment) {
+        if matches!(self.stage, Stage::Ended(_)) {
+            // What has ended does not go on: this is another broadcast under the same name, with the same numbering.
+            let record = Record { announced: None, ..self.record(self.media_sequence) };
+            *self = Self::new(self.settings.clone(), Some(record), now);
+            self.events.push_back(Event::Window(Arc::clone(&self.window)));
+        }
+        self.leave(now);
+        self.metadata = None;
+        self.configs = Tracks::default();
+        self.lost = Tracks::default();
+        self.late = false;
+        self.gather(now);
+        self.finish_change();
+    }
+
+    /// The publisher has gone.
+    pub fn unpublish(&mut self, now: Moment) {
+        if matches!(self.stage, Stage::Run(_) | Stage::PreRoll(_)) {
+            self.leave(now);
+            self.stage = Stage::Idle(Some(now.steady + self.settings.grace));
+            self.finish_change();
+        }
+    }
+
+    /// The server stops: what was announced is kept for the next one.
+    pub fn finish(&mut self, now: Moment) {
+        self.unpublish(now);
+        if self.discontinuity.is_some() && !matches!(self.stage, Stage::Ended(_)) {
+            self.events.push_back(Event::Record(self.record(self.media_sequence)));
+        }
+    }
+
+    /// Takes what the publisher says.
+    pub fn push(&mut self, input: Input, now: Moment) {
+        match input {
+            Input::Metadata(metadata) => self.metadata = Some(metadata),
+            Input::Configure(config) => self.configure(config, now),
+            Input::Discontinuity => self.interrupt(now),
+            Input::Sample(kind, sample) => self.sample(kind, sample, now),
+        }
+        self.finish_change();
+    }
+
+    /// Time has passed.
+    pub fn advance(&mut self, now: Moment) {
+        match &self.stage {
+            Stage::PreRoll(_) => self.try_begin(now),
+            Stage::Idle(Some(until)) if *until <= now.steady => self.end_all(now),
+            Stage::Ended(until) if *until <= now.steady => self.events.push_back(Event::Over),
+            _ => {}
+        }
+        for kind in KINDS {
+            self.shelves[kind].expire(now.steady);
+        }
+        self.finish_change();
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`advance`](Self::advance) has something to do.
+    pub fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        match &self.stage {
+            Stage::PreRoll(it) => it.next_deadline(now),
+            Stage::Idle(until) => *until,
+            Stage::Ended(until) => Some(*until),
+            Stage::Run(_) => None,
+        }
+    }
+
+    /// What the publisher announced of itself.
+    pub const fn metadata(&self) -> Option<&Metadata> {
+        self.metadata.as_ref()
+    }
+
+    /// The tracks that viewers are offered.
+    pub fn tracks(&self, now: Instant) -> Vec<TrackFacts> {
+        let carried = KINDS.into_iter().filter(|&kind| self.carried[kind]);
+        let facts = carried.filter_map(|kind| {
+            let config = &self.inits[kind].last()?.config;
+            let (bit_rate, samples) = self.meters[kind].recent(now);
+            Some(TrackFacts::new(config, bit_rate, samples))
+        });
+        facts.collect()
+    }
+
+    /// The mean distance of the newest key frames.
+    pub fn key_frame_interval(&self) -> Option<Duration> {
+        let (first, last) = (self.keys.front()?, self.keys.back()?);
+        let count = u32::try_from(self.keys.len()).ok()?.checked_sub(1).filter(|it| *it > 0)?;
+        Some(last.since(*first).to_duration() / count)
+    }
+
+    /// How often viewers saw a discontinuity in this broadcast and those before it under its name.
+    pub fn discontinuities(&self) -> u64 {
+        self.discontinuity.unwrap_or(0)
+    }
+
+    fn configure(&mut self, config: CodecConfig, now: Moment) {
+        let kind = config.kind();
+        if self.configs[kind].as_ref() == Some(&config) {
+            return;
+        }
+        if let CodecConfig::Aac(it) = &config {
+            self.cadences.audio = Cadence::new(i64::from(it.frame_length), it.sample_rate);
+        }
+        let before = self.configs[kind].replace(config);
+        match &mut self.stage {
+            Stage::Run(run) if run.carries(kind) => self.interrupt(now),
+            // What was gathered of it belongs to the old configuration.
+            Stage::PreRoll(it) if before.is_some() && it.has(kind) => it.clear(),
+            _ => {}
+        }
+    }
+
+    fn sample(&mut self, kind: TrackKind, sample: Sample, now: Moment) {
+        if self.configs[kind].is_none() {
+            return;
+        }
+        self.meters[kind].sample(sample.payload.len(), now.steady);
+        if kind == TrackKind::Video && sample.sync == Sync::Key {
+            self.keys.push_back(sample.dts);
+            if self.keys.len() > KEYS {
+                self.keys.pop_front();
+            }
+        }
+        self.lost[kind] = false;
+        let key = sample.sync == Sync::Key;
+        let Stage::Run(run) = &mut self.stage else {
+            if let Stage::PreRoll(it) = &mut self.stage {
+                it.push(kind, sample, now.wall);
+                self.try_begin(now);
+            }
+            return;
+        };
+        if !run.carries(kind) {
+            // Video that comes late leads from its first key frame on. Audio that comes late waits for the next key
+            // frame, because pictures cannot begin anywhere else.
+            self.late = true;
+            if kind == TrackKind::Audio || !key {
+                return;
+            }
+        }
+        if self.late && kind == TrackKind::Video && key {
+            self.regather(kind, sample, now);
+            return;
+        }
+        match run.push(kind, sample.clone()) {
+            Ok(cut) => {
+                let sparse = cut == Some(Cut::Forced) && run.lead() == TrackKind::Video;
+                let lost = run.lost();
+                if sparse {
+                    self.warn_of_sparse_key_frames();
+                }
+                self.drain(now);
+                if let Some(kind) = lost {
+                    self.lost[kind] = true;
+                    self.events.push_back(Event::Warning(Warning::TrackLost(kind)));
+                    self.interrupt(now);
+                }
+            }
+            Err(Broken) => self.regather(kind, sample, now),
+        }
+    }
+
+    fn warn_of_sparse_key_frames(&mut self) {
+        if let Some(announced) = self.announced {
+            let target = announced.target_duration;
+            self.events.push_back(Event::Warning(Warning::SparseKeyFrames { target }));
+        }
+    }
+
+    /// Ends the run; `sample` is the first of what follows.
+    fn regather(&mut self, kind: TrackKind, sample: Sample, now: Moment) {
+        self.interrupt(now);
+        if let Stage::PreRoll(it) = &mut self.stage {
+            it.push(kind, sample, now.wall);
+        }
+        self.try_begin(now);
+    }
+
+    /// What follows is another run.
+    fn interrupt(&mut self, now: Moment) {
+        self.keys.clear();
+        if matches!(self.stage, Stage::Run(_) | Stage::PreRoll(_)) {
+            self.leave(now);
+            self.gather(now);
+        }
+    }
+
+    fn gather(&mut self, now: Moment) {
+        self.late = false;
+        let not_before = self.begun.map_or(now.steady, |it| it + SHORTEST_EPOCH);
+        self.stage = Stage::PreRoll(PreRoll::new(now.steady, not_before));
+    }
+
+    /// Ends the run, if there is one: all that came is shown.
+    fn leave(&mut self, now: Moment) {
+        let Stage::Run(run) = &mut self.stage else { return };
+        run.finish();
+        for kind in KINDS {
+            if let Some(packer) = run.packer(kind) {
+                self.cadences[kind] = packer.cadence().clone();
+                self.cadences[kind].interrupt();
+            }
+        }
+        self.end = run.end().to_duration();
+        self.drain(now);
+        self.stage = Stage::Idle(None);
+        self.changed = Tracks::each(|kind| self.carried[kind]);
+    }
+
+    /// Nobody came back in time.
+    fn end_all(&mut self, now: Moment) {
+        let Some(announced) = self.announced.take() else {
+            self.events.push_back(Event::Over);
+            return;
+        };
+        let lasting = self.settings.window + Duration::from_secs(u64::from(announced.target_duration));
+        self.stage = Stage::Ended(now.steady + lasting);
+        // The next broadcast of this name goes on with the numbers and announces constants of its own.
+        self.events.push_back(Event::Record(self.record(self.media_sequence)));
+        self.announced = Some(announced);
+        self.changed = Tracks::each(|kind| self.carried[kind]);
+    }
+
+    fn try_begin(&mut self, now: Moment) {
+        let Stage::PreRoll(gathering) = &self.stage else { return };
+        let promised = self.metadata.as_ref();
+        let expected = Tracks {
+            video: self.configs.video.is_some() || promised.is_some_and(|it| it.video),
+            audio: self.configs.audio.is_some() || promised.is_some_and(|it| it.audio),
+        };
+        let expected = Tracks::each(|kind| expected[kind] && !self.lost[kind]);
+        let needs = if self.announced.is_some() { Needs::Tracks } else { Needs::Segment };
+        let Some(here) = gathering.ready(&expected, needs, now.steady) else { return };
+        let Stage::PreRoll(gathered) = std::mem::replace(&mut self.stage, Stage::Idle(None)) else { return };
+        self.begin(gathered, &here, now);
+    }
+
+    /// Begins an epoch with what was gathered.
+    fn begin(&mut self, gathered: PreRoll, here: &Tracks<bool>, now: Moment) {
+        let Some((lead, (decoded, shown, came))) =
+            gathered.lead().and_then(|lead| Some((lead, gathered.first(lead)?)))
+        else {
+            return;
+        };
+        for kind in KINDS {
+            let timescale = timescale(kind, &self.configs);
+            for time in gathered.times(kind) {
+                self.cadences[kind].observe(time.rescale(timescale).ticks());
+            }
+            self.cadences[kind].interrupt();
+        }
+        let beginning = if self.announced.is_some() { Beginning::Epoch } else { Beginning::Broadcast };
+        let announced = *self.announced.get_or_insert_with(|| {
+            let slowest = KINDS.into_iter().filter(|&kind| here[kind]).map(|kind| {
+                let usual = self.cadences[kind].usual();
+                Timestamp::new(usual, timescale(kind, &self.configs)).to_duration()
+            });
+            Announced {
+                availability_start: whole_second(came.checked_sub(HEAD_ROOM).unwrap_or(came)),
+                target_duration: target_duration(self.settings.segment, gathered.first_gop(lead)),
+                part_target: part_target(self.settings.part, slowest.max().unwrap_or_default()),
+            }
+        });
+
+        let clock = came.duration_since(announced.availability_start).unwrap_or_default();
+        let start = clock.max(self.end).max(HEAD_ROOM);
+        self.date_shift = 0;
+        self.begun = Some(now.steady);
+        self.number(now);
+
+        let lanes = Tracks::each(|kind| {
+            if !here[kind] {
+                return None;
+            }
+            let timescale = timescale(kind, &self.configs);
+            let start = Timestamp::from_duration(start, timescale);
+            // Pictures are decoded as early as they are shown at the run's first moment; sounds are shown when decoded.
+            let origin = if kind == lead { decoded } else { shown };
+            let shift = start.ticks().saturating_sub(origin.rescale(timescale).ticks());
+            let shown_shift = start.ticks().saturating_sub(shown.rescale(timescale).ticks());
+            let cadence = self.cadences[kind].clone();
+            let first = match gathered.first(kind) {
+                Some((first, ..)) if kind != lead => first.rescale(timescale).plus(shift).max(start),
+                _ => start,
+            };
+            let packer = Packer::new(kind, first, self.media_sequence, announced.part_target, cadence);
+            self.shelve(kind, start, first, &announced, now);
+            Some(Lane { packer, shift, shown_shift })
+        });
+        self.carried = here.clone();
+        let start = Timestamp::from_duration(start, timescale(lead, &self.configs));
+        let segmenter = Segmenter::new(self.settings.segment, announced.target_duration, beginning, start);
+        self.stage = Stage::Run(Box::new(Run::new(start, segmenter, lanes)));
+        for it in gathered.into_gathered() {
+            match &mut self.stage {
+                Stage::Run(run) => match run.push(it.kind, it.sample.clone()) {
+                    Ok(Some(Cut::Forced)) if lead == TrackKind::Video => self.warn_of_sparse_key_frames(),
+                    Ok(_) => {}
+                    Err(Broken) => {
+                        self.leave(now);
+                        self.gather(now);
+                        self.keep_gathering(it.kind, it.sample, it.came);
+                    }
+                },
+                _ => self.keep_gathering(it.kind, it.sample, it.came),
+            }
+        }
+        self.drain(now);
+    }
+
+    fn keep_gathering(&mut self, kind: TrackKind, sample: Sample, came: SystemTime) {
+        if let Stage::PreRoll(it) = &mut self.stage {
+            it.push(kind, sample, came);
+        }
+    }
+
+    /// Gives the new epoch its name and its place in the sequence of discontinuities.
+    fn number(&mut self, now: Moment) {
+        let wall = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        self.epoch = self.epoch.saturating_add(1).max(u64::try_from(wall).unwrap_or(0));
+        self.discontinuity = Some(self.discontinuity.map_or(0, |it| it.saturating_add(1)));
+        self.reserve();
+    }
+
+    fn reserve(&mut self) {
+        self.reserved = self.media_sequence.saturating_add(RESERVED);
+        self.events.push_back(Event::Record(self.record(self.reserved)));
+    }
+
+    fn record(&self, media_sequence: u64) -> Record {
+        Record {
+            epoch: self.epoch,
+            media_sequence,
+            discontinuity_sequence: self.discontinuity.unwrap_or(0),
+            announced: self.announced,
+        }
+    }
+
+    /// Prepares the shelf of a track for the new epoch, whose first segment begins at `first`.
+    fn shelve(
+        &mut self,
+        kind: TrackKind,
+        start: Timestamp,
+        first: Timestamp,
+        announced: &Announced,
+        now: Moment,
+    ) {
+        let Some(config) = self.configs[kind].clone() else { return };
+        let known = self.inits[kind].iter().rposition(|it| it.config == config);
+        let init = match known {
+            // The newest stands last: it is what the track is now.
+            Some(at) => self.inits[kind].remove(at),
+            None => {
+                let track = Track { config, timescale: timescale(kind, &self.configs), language: *b"und" };
+                let bytes = init_segment(&track);
+                Arc::new(Init { epoch: self.epoch, config: track.config, bytes })
+            }
+        };
+        self.inits[kind].push(Arc::clone(&init));
+        let in_use = self.shelves[kind].segments();
+        self.inits[kind].retain(|it| {
+            Arc::ptr_eq(it, &init) || in_use.iter().any(|used| Arc::ptr_eq(it, &used.epoch.init))
+        });
+        let epoch = Epoch { id: self.epoch, discontinuity: self.discontinuities(), start, init };
+        let date = self.date(first, announced);
+        self.shelves[kind].begin(Arc::new(epoch), self.media_sequence, date, now.steady);
+    }
+
+    /// Puts what the run has made on the shelves.
+    fn drain(&mut self, now: Moment) {
+        let Some(announced) = self.announced else { return };
+        let layout = self.layout(&announced);
+        let target = Duration::from_secs(u64::from(announced.target_duration));
+        while let Stage::Run(run) = &mut self.stage
+            && let Some((kind, made)) = run.poll()
+        {
+            self.changed[kind] = true;
+            let closing = match made {
+                Made::Part(part) => {
+                    self.shelves[kind].part(part);
+                    continue;
+                }
+                Made::Segment(closing) => closing,
+            };
+            let end = closing.start.plus(closing.length);
+            let duration = end.since(closing.start).to_duration();
+            self.meters[kind].segment(closing.octets, duration, target);
+            if kind == run.lead() {
+                self.follow_clock(end, duration, &announced, now);
+            }
+            let next = closing.media_sequence.saturating_add(1);
+            self.media_sequence = self.media_sequence.max(next);
+            let epoch = self.shelves[kind].open().map(|it| Arc::clone(&it.epoch));
+            self.shelves[kind].close(closing, &layout, now.steady);
+            self.shelves[kind].expire(now.steady);
+            if let Some(epoch) = epoch {
+                let date = self.date(end, &announced);
+                self.shelves[kind].begin(epoch, next, date, now.steady);
+            }
+        }
+        if self.media_sequence.saturating_add(1) >= self.reserved {
+            self.reserve();
+        }
+    }
+
+    /// Keeps dates near the wall clock, however an encoder's clock drifts: never in the future, and moved by a hundredth
+    /// at most, which no player minds.
+    fn follow_clock(&mut self, end: Timestamp, duration: Duration, announced: &Announced, now: Moment) {
+        let date = self.date(end, announced);
+        let nanos = |it: Duration| i64::try_from(it.as_nanos()).unwrap_or(i64::MAX);
+        let most = nanos(duration / 100);
+        match now.wall.duration_since(date) {
+            Ok(late) if late > LATENESS => self.date_shift += most.min(nanos(late - LATENESS)),
+            Ok(_) => {}
+            Err(early) => self.date_shift -= most.min(nanos(early.duration())),
+        }
+    }
+
+    /// The wall clock at a media time.
+    fn date(&self, at: Timestamp, announced: &Announced) -> SystemTime {
+        let date = announced.availability_start + at.to_duration();
+        let shift = Duration::from_nanos(self.date_shift.unsigned_abs());
+        if self.date_shift < 0 { date.checked_sub(shift).unwrap_or(date) } else { date + shift }
+    }
+
+    fn layout(&self, announced: &Announced) -> Layout {
+        Layout {
+            target_duration: announced.target_duration,
+            part_target: announced.part_target,
+            window: self.settings.window,
+        }
+    }
+
+    /// Shows what has changed, once.
+    fn finish_change(&mut self) {
+        if KINDS.into_iter().any(|kind| self.changed[kind]) {
+            self.show();
+        }
+    }
+
+    fn show(&mut self) {
+        let Some(announced) = self.announced else { return };
+        let changed = std::mem::take(&mut self.changed);
+        let before = Arc::clone(&self.window);
+        self.revision += 1;
+        let etag = format!("\"{}-{}\"", self.epoch, self.revision);
+        let ended = matches!(self.stage, Stage::Ended(_));
+        let layout = self.layout(&announced);
+        let mut tracks = before.tracks.clone();
+        let mut closed = false;
+        for kind in KINDS {
+            if changed[kind]
+                && let Some(track) = self.track_window(kind, &layout, &etag)
+            {
+                let newest = |it: &Arc<TrackWindow>| it.segments.back().map(|it| it.closing.media_sequence);
+                closed |= tracks[kind].as_ref().and_then(newest) != newest(&track);
+                tracks[kind] = Some(track);
+            }
+        }
+        let mut window = Window {
+            timing: Some(Timing {
+                segment: self.settings.segment,
+                target: Duration::from_secs(u64::from(announced.target_duration)),
+                part_target: announced.part_target,
+            }),
+            multivariant: before.multivariant.clone(),
+            manifest: before.manifest.clone(),
+            tracks,
+            ended,
+        };
+        // Rates and the MPD move with segments, not with parts.
+        if closed || ended != before.ended {
+            self.describe(&mut window, &announced, etag);
+        }
+        self.window = Arc::new(window);
+        self.events.push_back(Event::Window(Arc::clone(&self.window)));
+    }
+
+    fn describe(&self, window: &mut Window, announced: &Announced, etag: String) {
+        let described = Tracks::each(|kind| {
+            let shelf = &self.shelves[kind];
+            let usual = self.cadences[kind].usual();
+            let usual = match &self.stage {
+                Stage::Run(run) => run.packer(kind).map_or(usual, |it| it.cadence().usual()),
+                _ => usual,
+            };
+            (self.carried[kind] && shelf.listed().next().is_some()).then(|| manifest::Described {
+                shelf,
+                meter: &self.meters[kind],
+                promised: self.metadata.as_ref().and_then(|it| match kind {
+                    TrackKind::Video => it.video_bit_rate,
+                    TrackKind::Audio => it.audio_bit_rate,
+                }),
+                usual: u32::try_from(usual).unwrap_or(u32::MAX),
+            })
+        });
+        if let Some(text) = manifest::multivariant(&described)
+            && window.multivariant.as_ref().is_none_or(|it| it.text != text)
+        {
+            window.multivariant = Some(Document { text: text.into(), etag: etag.clone() });
+        }
+        let published = announced.availability_start + self.newest_end();
+        let facts = manifest::Facts {
+            announced,
+            published,
+            segment: self.settings.segment,
+            window: self.settings.window,
+            ended: window.ended,
+        };
+        if let Some(mpd) = manifest::mpd(&described, &facts) {
+            window.manifest = Some(Arc::new(Manifest { mpd, etag, text: std::sync::OnceLock::new() }));
+        }
+    }
+
+    fn newest_end(&self) -> Duration {
+        let ends = KINDS.into_iter().filter_map(|kind| {
+            let newest = self.shelves[kind].segments().back()?;
+            Some(newest.closing.start.plus(newest.closing.length).to_duration())
+        });
+        ends.max().unwrap_or_default()
+    }
+
+    /// What viewers see of a track: nothing before its first whole segment, because some players fail on parts alone.
+    fn track_window(&self, kind: TrackKind, layout: &Layout, etag: &str) -> Option<Arc<TrackWindow>> {
+        let shelf = &self.shelves[kind];
+        let newest = shelf.listed().next_back()?;
+        let open = shelf.open();
+        let hint = match (&self.stage, open) {
+            // A hint that stands before the first part of an epoch would be read with the init segment of the one before.
+            (Stage::Run(run), Some(open))
+                if run.carries(kind) && (!open.parts.is_empty() || newest.epoch.id == open.epoch.id) =>
+            {
+                run.next_name(kind).map(|name| (open.epoch.id, name))
+            }
+            _ => None,
+        };
+        let tail = match (&self.stage, hint) {
+            (Stage::Ended(_), _) => Tail::End,
+            (_, Some((epoch, name))) => Tail::Hint(epoch, name),
+            (_, None) => Tail::Open,
+        };
+        let text = shelf.render(layout, tail)?;
+        Some(Arc::new(TrackWindow {
+            playlist: Document { text: text.into(), etag: etag.to_owned() },
+            segments: Arc::clone(shelf.segments()),
+            open: newest.closing.media_sequence.saturating_add(1),
+            open_epoch: open.map_or(0, |it| it.epoch.id),
+            open_parts: open.map(|it| it.parts.clone()).unwrap_or_default(),
+            hint,
+            inits: self.inits[kind].clone().into(),
+        }))
+    }
+}
+
+fn usual(kind: TrackKind) -> Cadence {
+    match kind {
+        TrackKind::Video => Cadence::new(3_000, 90_000),
+        TrackKind::Audio => Cadence::new(1_024, 48_000),
+    }
+}
+
+/// What a track counts in: sound in its samples, all else in what divides by every frame rate.
+fn timescale(kind: TrackKind, configs: &Tracks<Option<CodecConfig>>) -> Timescale {
+    match &configs[kind] {
+        Some(CodecConfig::Aac(it)) => Timescale::new(it.sample_rate).unwrap_or(Timescale::MILLISECONDS),
+        _ => Timescale::VIDEO,
+    }
+}
+
+/// Rounded down: manifests print it, and a whole second is easiest on the eye.
+fn whole_second(at: SystemTime) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
+}

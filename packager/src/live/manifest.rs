@@ -1,0 +1,228 @@
+//! What a broadcast's shelves say, as a multivariant playlist and as an MPD.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::meter::{Meter, quantised, rate};
+use super::settings::Announced;
+use super::shelf::{Epoch, Segment, Shelf};
+use super::tracks::Tracks;
+use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
+use crate::hls::multivariant::{self, AudioRendition, Variant};
+use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
+
+/// Where players ask the time; the edge answers it.
+const CLOCK: &str = "/.levada/time";
+
+/// The one group of audio renditions.
+const GROUP: &str = "audio";
+
+/// A track that viewers are offered.
+#[derive(Clone, Copy)]
+pub(super) struct Described<'a> {
+    pub(super) shelf: &'a Shelf,
+    pub(super) meter: &'a Meter,
+    /// Bits a second that the encoder announced.
+    pub(super) promised: Option<u64>,
+    /// Ticks that its samples usually last.
+    pub(super) usual: u32,
+}
+
+impl Described<'_> {
+    fn config(&self) -> Option<&CodecConfig> {
+        self.shelf.listed().next_back().map(|it| &it.epoch.init.config)
+    }
+
+    /// The encoder's word counts, a tenth added for what it does not know of, until a peak above it was measured.
+    fn bandwidth(&self) -> u64 {
+        let promised = self.promised.unwrap_or(0);
+        self.meter.bandwidth(promised.saturating_add(promised / 10)).max(1)
+    }
+
+    fn average(&self) -> u64 {
+        let (octets, duration) =
+            self.shelf.listed().fold((0_u64, Duration::ZERO), |(octets, duration), it| {
+                let length = Timestamp::new(it.closing.length, it.closing.start.timescale());
+                (octets.saturating_add(it.closing.octets), duration + length.to_duration())
+            });
+        rate(octets, duration)
+    }
+
+    fn frame_rate(&self) -> Option<FrameRate> {
+        match self.config()? {
+            CodecConfig::Avc(_) => Some(nearest_rate(self.usual)),
+            CodecConfig::Aac(_) => None,
+        }
+    }
+}
+
+/// The multivariant playlist; nothing before there is something to play.
+pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<String> {
+    let audio = tracks.audio.as_ref().and_then(|it| Some((it, it.config()?)));
+    let video = tracks.video.as_ref().and_then(|it| Some((it, it.config()?)));
+    let variant = |it: &Described<'_>, config: &CodecConfig| {
+        let (resolution, frame_rate) = match config {
+            CodecConfig::Avc(avc) => (Some((avc.display_width, avc.display_height)), it.frame_rate()),
+            CodecConfig::Aac(_) => (None, None),
+        };
+        Variant {
+            uri: format!("{}/index.m3u8", config.kind().word()),
+            bandwidth: it.bandwidth(),
+            average_bandwidth: Some(quantised(it.average().max(1))),
+            codecs: vec![config.codec_string()],
+            resolution,
+            frame_rate: frame_rate.map(FrameRate::per_second),
+            audio_group: None,
+        }
+    };
+    let Some((pictures, pictures_config)) = video else {
+        let (sound, config) = audio?;
+        return Some(multivariant::render(&[variant(sound, config)], &[], multivariant::Segments::Mixed));
+    };
+    let mut whole = variant(pictures, pictures_config);
+    let mut renditions = Vec::new();
+    if let Some((sound, config @ CodecConfig::Aac(aac))) = audio {
+        whole.bandwidth += sound.bandwidth();
+        whole.average_bandwidth =
+            Some(quantised(pictures.average().saturating_add(sound.average()).max(1)).min(whole.bandwidth));
+        whole.codecs.push(config.codec_string());
+        whole.audio_group = Some(GROUP.into());
+        renditions.push(AudioRendition {
+            group: GROUP.into(),
+            name: "Audio".into(),
+            language: None,
+            default: true,
+            channels: aac.output_channels(),
+            uri: "audio/index.m3u8".into(),
+        });
+    }
+    Some(multivariant::render(&[whole], &renditions, multivariant::Segments::Mixed))
+}
+
+/// What an MPD says of all tracks.
+pub(super) struct Facts<'a> {
+    pub(super) announced: &'a Announced,
+    pub(super) published: SystemTime,
+    pub(super) segment: Duration,
+    pub(super) window: Duration,
+    pub(super) ended: bool,
+}
+
+/// The MPD; nothing before there is something to play.
+pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> Option<Mpd> {
+    let mut epochs: Vec<&Arc<Epoch>> = Vec::new();
+    for (_, track) in tracks.existing() {
+        for segment in track.shelf.listed() {
+            if !epochs.iter().any(|it| it.id == segment.epoch.id) {
+                epochs.push(&segment.epoch);
+            }
+        }
+    }
+    epochs.sort_by_key(|it| it.id);
+    let last = epochs.last()?.id;
+    let periods: Vec<Period> = epochs
+        .iter()
+        .map(|epoch| {
+            let mut end = Duration::ZERO;
+            let sets = tracks.existing().filter_map(|(kind, track)| {
+                let (set, set_end) = adaptation_set(kind, track, epoch.id)?;
+                end = end.max(set_end);
+                Some(set)
+            });
+            let sets = sets.collect();
+            let start = epoch.start.to_duration();
+            let over = epoch.id != last || facts.ended;
+            Period {
+                id: epoch.id.to_string(),
+                start,
+                duration: over.then(|| end.saturating_sub(start)),
+                sets,
+            }
+        })
+        .collect();
+    let target = Duration::from_secs(u64::from(facts.announced.target_duration));
+    Some(Mpd {
+        kind: Type::Dynamic(Live {
+            availability_start: facts.announced.availability_start,
+            published: facts.published,
+            update_period: (!facts.ended).then_some(facts.segment),
+            time_shift: facts.window,
+            delay: target * 3,
+            clock: CLOCK.into(),
+        }),
+        min_buffer: target,
+        max_segment: target + Duration::from_millis(500),
+        periods,
+    })
+}
+
+/// The segments of one epoch on a track's shelf, and where they end.
+fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<(AdaptationSet, Duration)> {
+    let mut listed = track.shelf.listed().filter(|it| it.epoch.id == epoch).peekable();
+    let first = *listed.peek()?;
+    let timescale = first.closing.start.timescale();
+    let mut timeline = Vec::new();
+    let mut end = Timestamp::zero(timescale);
+    while let Some(segment) = listed.next() {
+        let begin = written_at(segment);
+        end = segment.closing.start.plus(segment.closing.length);
+        let end = listed.peek().map_or(end.ticks(), |next| written_at(next));
+        timeline.push(crate::dash::Segment {
+            start: u64::try_from(begin).unwrap_or(0),
+            duration: u64::try_from(end.saturating_sub(begin)).unwrap_or(0).max(1),
+        });
+    }
+    let config = first.epoch.init.config.clone();
+    let set = AdaptationSet {
+        kind,
+        language: *b"und",
+        // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
+        starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
+        segments: Segments {
+            timescale,
+            initialization: format!("$RepresentationID$/{}.mp4", first.epoch.init.epoch),
+            media: format!("$RepresentationID$/{epoch}-$Number$.m4s"),
+            start_number: first.closing.media_sequence,
+            presentation_offset: u64::try_from(first.epoch.start.ticks()).unwrap_or(0),
+            timeline,
+        },
+        representations: vec![Representation {
+            id: kind.word().into(),
+            bandwidth: track.bandwidth(),
+            config,
+            frame_rate: track.frame_rate(),
+        }],
+    };
+    Some((set, end.to_duration()))
+}
+
+/// The `tfdt` of a segment's first sample, which `S@t` must equal; where it has none, where it would be.
+fn written_at(segment: &Segment) -> i64 {
+    segment.closing.first.unwrap_or(segment.closing.start.ticks())
+}
+
+/// The rate whose pictures last `usual` ticks of 90 kHz, or the common one it is a rounding of.
+fn nearest_rate(usual: u32) -> FrameRate {
+    const COMMON: [(u32, u32); 9] = [
+        (24_000, 1_001),
+        (24, 1),
+        (25, 1),
+        (30_000, 1_001),
+        (30, 1),
+        (50, 1),
+        (60_000, 1_001),
+        (60, 1),
+        (120, 1),
+    ];
+    let usual = f64::from(usual.max(1));
+    let off =
+        |(pictures, seconds): (u32, u32)| (90_000.0 * f64::from(seconds) / f64::from(pictures) - usual).abs();
+    let (pictures, seconds) =
+        COMMON.into_iter().min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or((30, 1));
+    // Half a tick is the rounding of the measure itself; 24 and 23.976 are four apart.
+    if off((pictures, seconds)) <= 1.6 {
+        FrameRate { pictures, seconds }
+    } else {
+        FrameRate { pictures: (90_000.0 * 100.0 / usual).round() as u32, seconds: 100 }
+    }
+}

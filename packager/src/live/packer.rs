@@ -1,0 +1,293 @@
+//! One track of one epoch: samples in, parts and closed segments out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::cadence::Cadence;
+use crate::isobmff::fragment::{TimedSample, fragment};
+use crate::media::{Sample, Sync, Timescale, Timestamp, TrackKind};
+use crate::segmenter::{Fill, Slices};
+
+/// A part as large as this ends before its time: no picture of a stream that plays over a network needs more.
+const MAX_PART: usize = 16 << 20;
+
+/// What an open segment may weigh, samples of no length included; beyond it samples are dropped until the next segment.
+/// Ten seconds at 200 Mbit/s.
+const MAX_SEGMENT: usize = 256 << 20;
+
+/// What a sample costs beside its payload.
+const OVERHEAD: usize = 128;
+
+/// The name of a part below its epoch: `{media_sequence}.{index}`.
+///
+/// A name is announced before its part exists. When the part announced as the next one of a segment turns out to begin
+/// the following segment, it keeps the name: so a preload hint is always right, and nobody waits for a part that does
+/// not come. Hence the first part of segment 8 may be named 7.6; it is never found under two names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct PartName {
+    pub(super) media_sequence: u64,
+    pub(super) index: u32,
+}
+
+/// A closed part.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) name: PartName,
+    pub(super) duration: Duration,
+    pub(super) independent: bool,
+    /// Header and payload slices.
+    pub(super) chunks: Arc<[Bytes]>,
+}
+
+/// What a segment was when it closed; its parts were given out before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Closing {
+    pub(super) media_sequence: u64,
+    pub(super) start: Timestamp,
+    pub(super) length: i64,
+    /// The `tfdt` of its first sample; none when no sample begins in it.
+    pub(super) first: Option<i64>,
+    /// Its octets on the wire.
+    pub(super) octets: u64,
+    /// What it takes to hold it.
+    pub(super) weight: usize,
+}
+
+/// Something a packer has made.
+#[derive(Clone, Debug)]
+pub(super) enum Made {
+    Part(Part),
+    Segment(Closing),
+}
+
+/// Packs one track until its epoch ends.
+///
+/// Two timelines run side by side. Slices and segments are cut on the real one, where samples are at the times they
+/// came with. In the boxes each sample begins where the one before ended, so that there is never a hole between
+/// `tfdt`s: the last sample of a part is written with its usual duration, because the part must not wait for the next
+/// sample, and that next one takes the error up. What is shown when is exact all the same: composition offsets are
+/// counted from where the sample was written.
+#[derive(Debug)]
+pub(super) struct Packer {
+    kind: TrackKind,
+    timescale: Timescale,
+    slices: Slices,
+    cadence: Cadence,
+    pending: Vec<TimedSample>,
+    pending_weight: usize,
+    /// Where the next sample is written.
+    next_dts: i64,
+    /// The newest sample's real time.
+    newest: i64,
+    cuts: VecDeque<Timestamp>,
+    name: PartName,
+    segment: Open,
+    sequence: u32,
+    made: VecDeque<Made>,
+}
+
+#[derive(Debug)]
+struct Open {
+    media_sequence: u64,
+    start: i64,
+    parts: u32,
+    first: Option<i64>,
+    octets: u64,
+    weight: usize,
+}
+
+impl Packer {
+    /// The first segment begins at `start` as `media_sequence`.
+    pub(super) fn new(
+        kind: TrackKind,
+        start: Timestamp,
+        media_sequence: u64,
+        part_target: Duration,
+        cadence: Cadence,
+    ) -> Self {
+        Self {
+            kind,
+            timescale: start.timescale(),
+            slices: Slices::new(part_target, start),
+            cadence,
+            pending: Vec::new(),
+            pending_weight: 0,
+            next_dts: start.ticks(),
+            newest: start.ticks(),
+            cuts: VecDeque::new(),
+            name: PartName { media_sequence, index: 0 },
+            segment: Open {
+                media_sequence,
+                start: start.ticks(),
+                parts: 0,
+                first: None,
+                octets: 0,
+                weight: 0,
+            },
+            sequence: 0,
+            made: VecDeque::new(),
+        }
+    }
+
+    /// The segment ends before the first sample at or after `at`.
+    pub(super) fn cut(&mut self, at: Timestamp) {
+        self.cuts.push_back(at.rescale(self.timescale));
+    }
+
+    /// Takes a sample whose decoding time on the epoch's timeline is `at` and whose presentation time is `shown`.
+    pub(super) fn push(&mut self, at: i64, shown: i64, sample: Sample) {
+        let at = at.max(self.newest);
+        self.newest = at;
+        self.settle(at);
+        self.cadence.observe(at);
+        self.make_cuts(at);
+        let lasting = self.cadence.usual();
+        while let Some(end) = self.slices.end_before(at, lasting, self.fill()) {
+            self.close_part(end);
+        }
+        if self.segment.weight.saturating_add(self.pending_weight) > MAX_SEGMENT {
+            return;
+        }
+        let duration = at.saturating_add(lasting).saturating_sub(self.next_dts).max(1);
+        let offset = match self.kind {
+            TrackKind::Video => shown.saturating_sub(self.next_dts),
+            // Sound is shown where it is written: a few ticks are below hearing, and players expect no offsets there.
+            TrackKind::Audio => 0,
+        };
+        self.pending_weight += sample.payload.len().saturating_add(OVERHEAD);
+        self.segment.first = self.segment.first.or(Some(self.next_dts));
+        self.pending.push(TimedSample {
+            sample: Sample {
+                dts: Timestamp::new(self.next_dts, self.timescale),
+                composition_offset: clamp(offset),
+                ..sample
+            },
+            duration: ticks(duration),
+        });
+        self.next_dts = self.next_dts.saturating_add(duration);
+        if let Some(end) = self.slices.end_after(at.saturating_add(lasting), lasting) {
+            self.close_part(end);
+        } else if self.pending_weight > MAX_PART {
+            self.close_part(at.max(self.slices.start()).saturating_add(1));
+        }
+    }
+
+    /// Ends the open segment and all that cuts had been asked for, at `end` at the latest.
+    pub(super) fn finish(&mut self, end: Timestamp) {
+        let end = end.rescale(self.timescale).ticks().max(self.end().ticks());
+        while let Some(cut) = self.cuts.pop_front() {
+            self.end_segment(cut.ticks());
+        }
+        self.end_segment(end);
+    }
+
+    /// The next thing that was made.
+    pub(super) fn poll(&mut self) -> Option<Made> {
+        self.made.pop_front()
+    }
+
+    /// Where the newest sample is.
+    pub(super) const fn newest(&self) -> Timestamp {
+        Timestamp::new(self.newest, self.timescale)
+    }
+
+    /// Where the newest sample will probably end.
+    pub(super) fn end(&self) -> Timestamp {
+        Timestamp::new(
+            self.newest.saturating_add(self.cadence.usual()).max(self.slices.start()),
+            self.timescale,
+        )
+    }
+
+    /// How long samples usually last.
+    pub(super) const fn cadence(&self) -> &Cadence {
+        &self.cadence
+    }
+
+    /// The name of the part that comes next.
+    pub(super) const fn next_name(&self) -> PartName {
+        self.name
+    }
+
+    const fn fill(&self) -> Fill {
+        if self.pending.is_empty() { Fill::Nothing } else { Fill::Samples }
+    }
+
+    /// The newest sample's duration is known now that the next one begins at `at`, unless it was given out already.
+    fn settle(&mut self, at: i64) {
+        let Some(last) = self.pending.last_mut() else { return };
+        let begun = last.sample.dts.ticks();
+        last.duration = ticks(at.saturating_sub(begun).max(1));
+        self.next_dts = begun.saturating_add(i64::from(last.duration));
+    }
+
+    fn make_cuts(&mut self, at: i64) {
+        // Video is cut exactly; a sound belongs where the larger half of it is.
+        let near = match self.kind {
+            TrackKind::Video => at,
+            TrackKind::Audio => at.saturating_add(self.cadence.usual() / 2),
+        };
+        while let Some(cut) = self.cuts.front().map(|it| it.ticks()).filter(|it| *it <= near) {
+            self.cuts.pop_front();
+            // The sample begins the segment, unless the cut was made in a hole before it.
+            let follows = at.saturating_sub(cut) <= self.cadence.usual();
+            self.end_segment(if follows { at } else { cut });
+        }
+    }
+
+    fn end_segment(&mut self, end: i64) {
+        // A segment without any part would be no segment.
+        let end = if self.segment.parts == 0 { end.max(self.segment.start.saturating_add(1)) } else { end };
+        let announced = self.name;
+        while let Some(part_end) = self.slices.end_at_segment(end, self.fill()) {
+            self.close_part(part_end);
+        }
+        if self.segment.parts == 0 {
+            self.close_part(end);
+        }
+        let media_sequence = self.segment.media_sequence;
+        let (start, end) = (self.segment.start, self.slices.start());
+        self.made.push_back(Made::Segment(Closing {
+            media_sequence,
+            start: Timestamp::new(start, self.timescale),
+            length: end.saturating_sub(start),
+            first: self.segment.first,
+            octets: self.segment.octets,
+            weight: self.segment.weight,
+        }));
+        let media_sequence = media_sequence.saturating_add(1);
+        self.segment = Open { media_sequence, start: end, parts: 0, first: None, octets: 0, weight: 0 };
+        if self.name != announced {
+            self.name = PartName { media_sequence, index: 0 };
+        }
+    }
+
+    fn close_part(&mut self, end: i64) {
+        let length = self.slices.end(end);
+        let samples = std::mem::take(&mut self.pending);
+        self.segment.weight += std::mem::take(&mut self.pending_weight).saturating_add(OVERHEAD);
+        let base = samples.first().map_or(Timestamp::new(self.next_dts, self.timescale), |it| it.sample.dts);
+        self.sequence = self.sequence.wrapping_add(1);
+        let chunks: Arc<[Bytes]> = fragment(self.sequence, base, &samples).into();
+        self.segment.octets += chunks.iter().map(|it| it.len() as u64).sum::<u64>();
+        self.made.push_back(Made::Part(Part {
+            name: self.name,
+            duration: Timestamp::new(length, self.timescale).to_duration(),
+            independent: samples.first().is_some_and(|it| it.sample.sync == Sync::Key),
+            chunks,
+        }));
+        self.segment.parts = self.segment.parts.saturating_add(1);
+        self.name = PartName { media_sequence: self.segment.media_sequence, index: self.segment.parts };
+    }
+}
+
+fn ticks(duration: i64) -> u32 {
+    u32::try_from(duration).unwrap_or(u32::MAX)
+}
+
+fn clamp(offset: i64) -> i32 {
+    i32::try_from(offset.clamp(i64::from(i32::MIN), i64::from(i32::MAX))).expect("clamped to its range")
+}

@@ -1,0 +1,147 @@
+//! What is gathered before an epoch can begin: which tracks there are, and the first samples of each.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::tracks::{KINDS, Tracks};
+use crate::media::{Sample, Sync, Timestamp, TrackKind};
+use crate::segmenter::{FIRST_SEGMENT, MAX_TARGET_DURATION};
+
+/// How long a track that was promised is waited for.
+pub(super) const PROMISE: Duration = Duration::from_secs(2);
+
+/// A segment that no key frame ends is as long as one may be.
+const LONGEST: Duration = Duration::from_secs(MAX_TARGET_DURATION as u64);
+
+/// What may be gathered; beyond it the epoch begins with what there is.
+const MAX_BYTES: usize = 64 << 20;
+
+/// What a sample costs beside its payload.
+const OVERHEAD: usize = 128;
+
+/// A sample and the wall clock when it came.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) kind: TrackKind,
+    pub(super) sample: Sample,
+    pub(super) came: SystemTime,
+}
+
+/// Samples on their way to the beginning of an epoch.
+#[derive(Debug)]
+pub(super) struct PreRoll {
+    since: Instant,
+    /// No epoch begins before: epochs are written to disk one by one.
+    not_before: Instant,
+    gathered: Vec<Gathered>,
+    bytes: usize,
+    seen: Tracks<Option<Seen>>,
+}
+
+/// What is known of a track, so that nothing is looked at twice.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    first: Timestamp,
+    came: SystemTime,
+    shown: Timestamp,
+    second_key: Option<Timestamp>,
+    has_segment: bool,
+}
+
+/// What must be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// A sample of each expected track.
+    Tracks,
+    /// And a whole segment: nobody has announced anything yet, and what is announced must fit it.
+    Segment,
+}
+
+impl PreRoll {
+    pub(super) fn new(since: Instant, not_before: Instant) -> Self {
+        Self { since, not_before, gathered: Vec::new(), bytes: 0, seen: Tracks::default() }
+    }
+
+    /// Takes a sample. Pictures before the first key frame help nobody.
+    pub(super) fn push(&mut self, kind: TrackKind, sample: Sample, came: SystemTime) {
+        let (at, sync) = (sample.dts, sample.sync);
+        match &mut self.seen[kind] {
+            None if sync == Sync::Delta => return,
+            none @ None => {
+                let shown = sample.pts();
+                *none = Some(Seen { first: at, came, shown, second_key: None, has_segment: false });
+            }
+            Some(seen) => {
+                let length = at.since(seen.first).to_duration();
+                if sync == Sync::Key {
+                    seen.second_key.get_or_insert(at);
+                }
+                seen.has_segment |= (sync == Sync::Key && length >= FIRST_SEGMENT) || length >= LONGEST;
+            }
+        }
+        self.bytes = self.bytes.saturating_add(sample.payload.len()).saturating_add(OVERHEAD);
+        self.gathered.push(Gathered { kind, sample, came });
+    }
+
+    /// What was gathered stands on another timeline than what follows.
+    pub(super) fn clear(&mut self) {
+        self.gathered.clear();
+        self.bytes = 0;
+        self.seen = Tracks::default();
+    }
+
+    /// Whether a track has come.
+    pub(super) const fn has(&self, kind: TrackKind) -> bool {
+        match kind {
+            TrackKind::Video => self.seen.video.is_some(),
+            TrackKind::Audio => self.seen.audio.is_some(),
+        }
+    }
+
+    /// The tracks that have come, where an epoch of them can begin now.
+    pub(super) fn ready(&self, expected: &Tracks<bool>, needs: Needs, now: Instant) -> Option<Tracks<bool>> {
+        let seen = self.seen[self.lead()?]?;
+        let here = Tracks::each(|kind| self.has(kind));
+        let missing = KINDS.into_iter().any(|kind| expected[kind] && !here[kind]);
+        if self.bytes < MAX_BYTES {
+            if (missing && now < self.since + PROMISE) || now < self.not_before {
+                return None;
+            }
+            if needs == Needs::Segment && !seen.has_segment {
+                return None;
+            }
+        }
+        Some(here)
+    }
+
+    /// When [`ready`](Self::ready) may say something else though no sample came.
+    pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        self.lead()?;
+        [self.since + PROMISE, self.not_before].into_iter().filter(|it| *it > now).min()
+    }
+
+    /// The track that makes the cuts.
+    pub(super) fn lead(&self) -> Option<TrackKind> {
+        KINDS.into_iter().find(|&kind| self.has(kind))
+    }
+
+    /// The first sample of a track: when it is decoded, when it is shown, when it came.
+    pub(super) fn first(&self, kind: TrackKind) -> Option<(Timestamp, Timestamp, SystemTime)> {
+        self.seen[kind].map(|it| (it.first, it.shown, it.came))
+    }
+
+    /// The length of the first group of pictures; the longest allowed where its end has not come.
+    pub(super) fn first_gop(&self, lead: TrackKind) -> Duration {
+        let gop = self.seen[lead].and_then(|it| Some(it.second_key?.since(it.first).to_duration()));
+        gop.unwrap_or(LONGEST)
+    }
+
+    /// Decoding times of a track, in the order they came.
+    pub(super) fn times(&self, kind: TrackKind) -> impl Iterator<Item = Timestamp> {
+        self.gathered.iter().filter(move |it| it.kind == kind).map(|it| it.sample.dts)
+    }
+
+    /// All that was gathered, in the order it came.
+    pub(super) fn into_gathered(self) -> Vec<Gathered> {
+        self.gathered
+    }
+}

@@ -1,0 +1,514 @@
+//! Whole broadcasts in simulated time: what viewers see when publishers do what publishers do.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use m3u8_rs::{MediaPlaylist, parse_master_playlist_res, parse_media_playlist_res};
+
+use super::example::{
+    Encoder, Studio, WALL, audio_config, lines, ms, picture, settings, sized_video_config, sound,
+    video_config, wall,
+};
+use super::{Answer, Input, Lifetime, Look, Record, Resource, Settings, Warning, Window};
+use crate::media::{Sync, TrackKind};
+
+/// The playlists of a track as they were shown, with the time.
+fn playlists(studio: &Studio, track: TrackKind) -> Vec<(i64, String)> {
+    let mut all: Vec<(i64, String)> = Vec::new();
+    for (at, window) in &studio.windows {
+        if let Some(text) = playlist(window, track)
+            && all.last().is_none_or(|it| it.1 != text)
+        {
+            all.push((*at, text));
+        }
+    }
+    all
+}
+
+fn playlist(window: &Window, track: TrackKind) -> Option<String> {
+    match window.look(Resource::Playlist(track, None)) {
+        Look::Now(Answer::Found { chunks, .. }) => Some(String::from_utf8(chunks.concat()).unwrap()),
+        _ => None,
+    }
+}
+
+fn read(text: &str) -> MediaPlaylist {
+    parse_media_playlist_res(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// What RFC 8216bis asks of every playlist of a track, and of each after the one before.
+fn check_laws(studio: &Studio) {
+    for track in [TrackKind::Video, TrackKind::Audio] {
+        let mut names: HashMap<u64, String> = HashMap::new();
+        let mut before: Option<(MediaPlaylist, Vec<String>, String)> = None;
+        for (_, text) in playlists(studio, track) {
+            let now = read(&text);
+            let target = now.target_duration;
+            let part_target: f64 = lines(&text, "#EXT-X-PART-INF:PART-TARGET=")[0].parse().unwrap();
+            let constants: Vec<_> = text.lines().take(5).map(str::to_owned).collect();
+            for (number, segment) in (now.media_sequence..).zip(&now.segments) {
+                assert!(f64::from(segment.duration).round() <= target as f64, "{text}");
+                let named = names.entry(number).or_insert_with(|| segment.uri.clone());
+                assert_eq!(*named, segment.uri, "a number changed its segment");
+            }
+            check_parts(&text, part_target);
+            if let Some((older, older_constants, older_text)) = &before {
+                assert_eq!(*older_constants, constants, "constants changed");
+                assert!(now.media_sequence >= older.media_sequence, "{older_text}{text}");
+                assert!(now.discontinuity_sequence >= older.discontinuity_sequence);
+                let end = |it: &MediaPlaylist| it.media_sequence + it.segments.len() as u64;
+                assert!(end(&now) >= end(older), "a segment vanished from the end");
+            }
+            before = Some((now, constants, text));
+        }
+        assert_eq!(names.values().collect::<HashSet<_>>().len(), names.len(), "a name was used twice");
+    }
+}
+
+/// Parts are no longer than the target; those that are not the last of their segment no shorter than 85 % of it; those of
+/// a segment add up to it.
+fn check_parts(text: &str, target: f64) {
+    let mut parts: Vec<f64> = Vec::new();
+    let check = |parts: &[f64]| {
+        for (index, part) in parts.iter().enumerate() {
+            assert!(*part <= target + 1e-9, "{part} of {target} in\n{text}");
+            assert!(
+                index + 1 == parts.len() || *part >= target * 0.85 - 1e-4,
+                "{part} of {target} in\n{text}"
+            );
+        }
+    };
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("#EXT-X-PART:DURATION=") {
+            parts.push(rest.split(',').next().unwrap().parse().unwrap());
+        } else if let Some(rest) = line.strip_prefix("#EXTINF:") {
+            let whole: f64 = rest.trim_end_matches(',').parse().unwrap();
+            let sum: f64 = parts.iter().sum();
+            assert!(parts.is_empty() || (sum - whole).abs() < 1e-3, "{sum} is not {whole} in\n{text}");
+            check(&parts);
+            parts.clear();
+        }
+    }
+    // The open segment's newest part is not known to be its last.
+    if let Some((newest, others)) = parts.split_last() {
+        assert!(*newest <= target + 1e-9);
+        check(others);
+    }
+}
+
+#[test]
+fn the_first_playlists_stand_when_the_first_segment_has_closed() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 4_600, ..Encoder::TYPICAL });
+    // The key frame at 2,000 ms closes the first segment.
+    assert_eq!(studio.windows[0].0, 2_000);
+    insta::assert_snapshot!(studio.text("index.m3u8"));
+    insta::assert_snapshot!(studio.text("video/index.m3u8"));
+    insta::assert_snapshot!(studio.text("audio/index.m3u8"));
+    insta::assert_snapshot!(studio.text("manifest.mpd"));
+    check_laws(&studio);
+}
+
+#[test]
+fn an_independent_reader_reads_what_players_get() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder::TYPICAL);
+    let text = studio.text("index.m3u8");
+    let multivariant = parse_master_playlist_res(text.as_bytes()).unwrap();
+    assert_eq!(multivariant.variants.len(), 1);
+    assert_eq!(multivariant.variants[0].codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
+    assert_eq!(multivariant.alternatives[0].uri.as_deref(), Some("audio/index.m3u8"));
+    let media = read(&studio.text("video/index.m3u8"));
+    assert_eq!(media.segments.iter().map(|it| it.duration).collect::<Vec<_>>(), [2.0; 4]);
+    assert_eq!(media.media_sequence, WALL);
+    assert!(!media.end_list);
+}
+
+#[test]
+fn each_part_is_listed_when_its_last_sample_has_come() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { audio: false, ..Encoder::TYPICAL });
+    let mut seen = 0;
+    for (at, text) in playlists(&studio, TrackKind::Video).into_iter().skip(1) {
+        let parts = lines(&text, "#EXT-X-PART:").len();
+        // Eight pictures of 40 ms are a part: the last comes at 280 ms of 320; a key frame ends a segment.
+        let (since_segment, since_part) = (at % 2_000, at % 2_000 % 320);
+        assert!(since_segment == 0 || since_part == 280, "a playlist at {at} with {parts} parts");
+        seen += 1;
+    }
+    assert!(seen > 20);
+}
+
+#[test]
+fn the_hinted_name_is_the_next_part_also_across_segments() {
+    // 320 ms divide neither 2,000 ms nor the 2,560 ms of the second publisher; there a segment ends with a full part.
+    for gop in [2_000, 2_560] {
+        let mut studio = Studio::open();
+        studio.connect(Encoder::TYPICAL).send(Encoder { gop, length: 20_000, ..Encoder::TYPICAL });
+        for track in [TrackKind::Video, TrackKind::Audio] {
+            let mut hint: Option<String> = None;
+            let mut listed: HashSet<String> = HashSet::new();
+            for (_, text) in playlists(&studio, track) {
+                let parts: Vec<_> = lines(&text, "#EXT-X-PART:").iter().map(|it| uri(it)).collect();
+                if let Some(hint) = &hint {
+                    let new = parts.iter().find(|it| !listed.contains(*it));
+                    assert!(new.is_none_or(|it| it == hint), "{hint} was hinted, {new:?} came");
+                }
+                listed.extend(parts);
+                hint = lines(&text, "#EXT-X-PRELOAD-HINT:").first().map(|it| uri(it));
+                assert!(hint.is_some());
+            }
+        }
+        check_laws(&studio);
+    }
+}
+
+fn uri(attributes: &str) -> String {
+    attributes.split("URI=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn parts_joined_are_the_segment() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 9_000, gop: 2_560, ..Encoder::TYPICAL });
+    let mut compared = 0;
+    for track in ["video", "audio"] {
+        let text = studio.text(&format!("{track}/index.m3u8"));
+        let mut joined: Vec<u8> = Vec::new();
+        for line in text.lines() {
+            if line.starts_with("#EXT-X-PART:") {
+                joined.extend(studio.octets(&format!("{track}/{}", uri(line))));
+            } else if !line.starts_with('#') && !joined.is_empty() {
+                assert!(studio.octets(&format!("{track}/{line}")) == joined, "{line}");
+                joined.clear();
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared >= 4);
+}
+
+#[test]
+fn a_killed_publisher_that_comes_back_costs_one_discontinuity() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 7_000, ..Encoder::TYPICAL });
+    studio.unpublish().wait(5_000);
+    let alone = studio.text("video/index.m3u8");
+    assert!(!alone.contains("PRELOAD-HINT") && !alone.contains("ENDLIST"), "{alone}");
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 7_000, origin: 500_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    for track in ["video", "audio"] {
+        let text = studio.text(&format!("{track}/index.m3u8"));
+        assert_eq!(lines(&text, "#EXT-X-DISCONTINUITY").len(), 2, "the tag and the sequence in\n{text}");
+        assert_eq!(lines(&text, "#EXT-X-DISCONTINUITY-SEQUENCE:"), ["0"]);
+        assert_eq!(lines(&text, "#EXT-X-MAP:").len(), 2);
+        // One configuration, one init segment.
+        assert_eq!(lines(&text, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 1);
+        assert!(lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").contains(&"2026-02-03T10:00:12.000Z"), "{text}");
+    }
+    assert!(studio.text("manifest.mpd").contains("<Period id=\"1770112812000\" start=\"PT13S\">"));
+    // The first picture of the second publisher is listed within a part of its coming.
+    let back =
+        playlists(&studio, TrackKind::Video).into_iter().find(|it| it.1.contains("#EXT-X-DISCONTINUITY\n"));
+    assert!(back.unwrap().0 <= 12_000 + 280);
+}
+
+#[test]
+fn a_publisher_that_does_not_come_back_ends_the_broadcast() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    studio.unpublish().wait(29_999);
+    assert!(!studio.text("video/index.m3u8").contains("ENDLIST"));
+    studio.wait(1);
+    assert!(studio.text("video/index.m3u8").ends_with("#EXT-X-ENDLIST\n"));
+    let mpd = studio.text("manifest.mpd");
+    assert!(!mpd.contains("minimumUpdatePeriod") && mpd.contains("duration=\"PT5"), "{mpd}");
+    assert!(studio.record.as_ref().unwrap().announced.is_none());
+    assert!(!studio.over);
+    studio.wait(22_000);
+    assert!(studio.over);
+}
+
+#[test]
+fn what_has_ended_is_followed_by_another_broadcast_with_higher_numbers() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    studio.unpublish().wait(31_000);
+    let ended = read(&studio.text("video/index.m3u8"));
+    let gop = 4_000;
+    studio.connect(Encoder::TYPICAL);
+    assert_eq!(studio.look("index.m3u8", ""), Look::Later(ms(12_000)));
+    studio.send(Encoder { length: 9_000, gop, ..Encoder::TYPICAL });
+    let next = read(&studio.text("video/index.m3u8"));
+    assert_eq!((ended.target_duration, next.target_duration), (2, 4));
+    assert!(next.media_sequence >= ended.media_sequence + ended.segments.len() as u64);
+    assert!(next.discontinuity_sequence > ended.discontinuity_sequence);
+}
+
+#[test]
+fn a_restarted_server_goes_on_with_the_numbers_and_the_constants() {
+    let mut first = Studio::open();
+    first.connect(Encoder::TYPICAL).send(Encoder { length: 7_000, ..Encoder::TYPICAL });
+    let old = read(&first.text("video/index.m3u8"));
+    // Killed: nothing was said to the packager, only what was kept is left.
+    let other = Settings { segment: ms(6_000), part: ms(500), ..settings() };
+    let mut second = Studio::reopen(other, first.record.clone(), 9_000);
+    assert_eq!(second.look("video/index.m3u8", "_HLS_msn=1770112803"), Look::Later(ms(12_000)));
+    second.connect(Encoder::TYPICAL).send(Encoder { length: 7_000, ..Encoder::TYPICAL });
+    let text = second.text("video/index.m3u8");
+    let new = read(&text);
+    assert_eq!(new.target_duration, old.target_duration);
+    assert!(text.contains("PART-TARGET=0.321"));
+    assert!(new.media_sequence > old.media_sequence + old.segments.len() as u64);
+    assert_eq!(new.discontinuity_sequence, old.discontinuity_sequence + 1);
+    let start = |studio: &Studio| lines(&studio.text("manifest.mpd"), "<MPD")[0].to_owned();
+    let of = |text: String| text.split("availabilityStartTime=\"").nth(1).unwrap()[..24].to_owned();
+    assert_eq!(of(start(&first)), of(start(&second)));
+    let names = |it: &MediaPlaylist| it.segments.iter().map(|it| it.uri.clone()).collect::<HashSet<_>>();
+    assert!(names(&old).is_disjoint(&names(&new)));
+}
+
+#[test]
+fn an_epoch_is_above_the_stored_one_even_when_the_clock_went_back() {
+    let record =
+        Record { epoch: 9_000_000_000_000, media_sequence: 77, discontinuity_sequence: 4, announced: None };
+    let mut studio = Studio::reopen(settings(), Some(record), 0);
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 3_000, ..Encoder::TYPICAL });
+    let text = studio.text("video/index.m3u8");
+    assert!(text.contains("\n9000000000001-77.m4s\n"), "{text}");
+    assert_eq!(lines(&text, "#EXT-X-DISCONTINUITY-SEQUENCE:"), ["5"]);
+}
+
+#[test]
+fn numbers_are_kept_before_they_are_used_up() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL);
+    studio.send(Encoder { length: 2_200_000, picture: 500, audio: false, ..Encoder::TYPICAL });
+    let next = read(&studio.text("video/index.m3u8"));
+    let next = next.media_sequence + next.segments.len() as u64;
+    assert!(studio.record.as_ref().unwrap().media_sequence > next);
+    assert_eq!(studio.records, 2);
+}
+
+#[test]
+fn sound_alone_is_a_broadcast() {
+    let mut studio = Studio::open();
+    let radio = Encoder { picture: 0, ..Encoder::TYPICAL };
+    studio.connect(radio).send(radio);
+    check_laws(&studio);
+    insta::assert_snapshot!(studio.text("index.m3u8"));
+    let media = read(&studio.text("audio/index.m3u8"));
+    assert_eq!(media.target_duration, 2);
+    assert!((media.segments[0].duration - 0.917_33).abs() < 1e-4, "{:?}", media.segments[0]);
+    assert!(media.segments[1..].iter().all(|it| (it.duration - 2.0).abs() < 0.03));
+    assert_eq!(studio.look("video/index.m3u8", ""), Look::Now(Answer::NotFound { remember: ms(500) }));
+}
+
+#[test]
+fn pictures_alone_are_a_broadcast() {
+    let mut studio = Studio::open();
+    let silent = Encoder { audio: false, ..Encoder::TYPICAL };
+    studio.connect(silent).send(silent);
+    check_laws(&studio);
+    let text = studio.text("index.m3u8");
+    assert!(!text.contains("AUDIO") && text.contains("CODECS=\"avc1.64001f\""), "{text}");
+}
+
+#[test]
+fn key_frames_ten_seconds_apart_from_the_start_set_the_target_duration() {
+    let mut studio = Studio::open();
+    let slow = Encoder { gop: 10_000, length: 31_000, ..Encoder::TYPICAL };
+    studio.connect(slow).send(slow);
+    check_laws(&studio);
+    let media = read(&studio.text("video/index.m3u8"));
+    assert_eq!(media.target_duration, 10);
+    assert!(media.segments.iter().all(|it| it.duration == 10.0));
+    assert!(studio.warnings.is_empty());
+}
+
+#[test]
+fn key_frames_that_become_rare_are_warned_of_and_cut_between() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 4_000, ..Encoder::TYPICAL });
+    studio.send(Encoder { origin: 4_000, gop: 10_000, length: 21_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    let text = studio.text("video/index.m3u8");
+    assert!(read(&text).segments.iter().all(|it| it.duration < 2.5));
+    assert!(studio.warnings.contains(&Warning::SparseKeyFrames { target: 2 }));
+    assert!(studio.warnings[0].to_string().contains("\"Keyframe interval\""));
+    let independent = |it: &&&str| it.contains("INDEPENDENT");
+    let parts = lines(&text, "#EXT-X-PART:");
+    assert!(parts.iter().filter(independent).count() < parts.len() / 4, "{text}");
+}
+
+#[test]
+fn pictures_at_a_varying_rate_make_no_part_too_long() {
+    let mut studio = Studio::open();
+    studio.publish().say(Input::Configure(video_config())).say(Input::Configure(audio_config()));
+    let steps = [40, 33, 50, 200, 40, 1_300, 40, 40, 700, 16, 17, 90, 2_500, 40, 33];
+    let mut at = 0;
+    let mut said: Vec<(i64, Input)> = (0..1_400).map(|it| (it * 1_024 / 48, sound(0, it))).collect();
+    for (index, step) in steps.iter().cycle().take(90).enumerate() {
+        said.push((at, picture(at, if index % 7 == 0 { Sync::Key } else { Sync::Delta })));
+        at += step;
+    }
+    said.sort_by_key(|it| it.0);
+    for (at, input) in said {
+        studio.wait(at - studio.clock).say(input);
+    }
+    assert!(studio.windows.len() > 50);
+    check_laws(&studio);
+}
+
+#[test]
+fn audio_that_comes_late_is_a_discontinuity_and_changes_the_multivariant_playlist() {
+    let mut studio = Studio::open();
+    let silent = Encoder { audio: false, length: 5_000, ..Encoder::TYPICAL };
+    studio.connect(silent).send(silent);
+    assert!(!studio.text("index.m3u8").contains("AUDIO"));
+    studio.say(Input::Configure(audio_config()));
+    studio.send(Encoder { origin: 5_000, length: 5_000, gop: 1_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    assert!(studio.text("index.m3u8").contains("AUDIO=\"audio\""));
+    let video = studio.text("video/index.m3u8");
+    assert_eq!(lines(&video, "#EXT-X-DISCONTINUITY").len(), 2);
+    // Both playlists number the new stretch alike.
+    let audio = read(&studio.text("audio/index.m3u8"));
+    assert_eq!((audio.discontinuity_sequence, audio.segments[0].discontinuity), (1, false));
+    let number = read(&video).segments.iter().position(|it| it.discontinuity).unwrap() as u64;
+    assert_eq!(audio.media_sequence, WALL + number);
+}
+
+#[test]
+fn a_promised_track_is_waited_for_and_no_longer_than_two_seconds() {
+    let promise = super::Metadata { video: true, audio: true, ..super::Metadata::default() };
+    let mut studio = Studio::open();
+    studio.publish().say(Input::Metadata(promise)).say(Input::Configure(video_config()));
+    studio.send(Encoder { audio: false, length: 3_000, gop: 1_000, ..Encoder::TYPICAL });
+    assert_eq!(studio.windows[0].0, 2_000);
+    assert!(!studio.text("index.m3u8").contains("AUDIO"));
+}
+
+#[test]
+fn a_changed_configuration_is_a_discontinuity_with_its_own_init_segment() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    studio.say(Input::Configure(sized_video_config(640, 360)));
+    studio.send(Encoder { origin: 5_000, length: 5_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    let text = studio.text("video/index.m3u8");
+    let maps: Vec<_> = lines(&text, "#EXT-X-MAP:").iter().map(|it| uri(it)).collect();
+    assert_eq!(maps.len(), 2);
+    let init = |uri: &String| studio.octets(&format!("video/{uri}"));
+    assert_ne!(init(&maps[0]), init(&maps[1]));
+    assert!(studio.text("index.m3u8").contains("RESOLUTION=640x360"));
+    let audio = studio.text("audio/index.m3u8");
+    assert_eq!(lines(&audio, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 1);
+}
+
+#[test]
+fn a_track_that_stops_is_left_behind_and_taken_up_again() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    studio.send(Encoder { origin: 5_000, length: 15_000, picture: 0, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    assert!(studio.warnings.contains(&Warning::TrackLost(TrackKind::Video)));
+    assert!(studio.text("index.m3u8").contains("CODECS=\"mp4a.40.2\""));
+    studio.send(Encoder { origin: 20_000, length: 8_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    assert!(studio.text("index.m3u8").contains("RESOLUTION=1280x720"));
+}
+
+#[test]
+fn a_blocking_reload_waits_for_its_part() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 4_600, ..Encoder::TYPICAL });
+    // Listed: 0 and 1 with seven parts each, and part 0 of 2.
+    let check = |query: &str, expected: &str| {
+        let look = studio.look("video/index.m3u8", query);
+        let found = match look {
+            Look::Now(Answer::Found { lifetime: Lifetime::Playlist(it), .. }) => format!("fresh {it:?}"),
+            Look::Now(Answer::Bad(_)) => "bad".into(),
+            Look::Later(it) => format!("within {it:?}"),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(found, expected, "{query}");
+    };
+    check("", "fresh 321ms");
+    check("_HLS_msn=1770112799", "fresh 321ms");
+    check("_HLS_msn=1770112800", "fresh 321ms");
+    check("_HLS_msn=1770112801", "fresh 321ms");
+    check("_HLS_msn=1770112801&_HLS_part=6", "fresh 321ms");
+    check("_HLS_msn=1770112801&_HLS_part=7", "fresh 12s");
+    check("_HLS_msn=1770112802&_HLS_part=0", "fresh 12s");
+    check("_HLS_msn=1770112802&_HLS_part=1", "within 6s");
+    check("_HLS_msn=1770112802", "within 6s");
+    check("_HLS_msn=1770112802&_HLS_part=10", "within 6s");
+    check("_HLS_msn=1770112802&_HLS_part=11", "bad");
+    check("_HLS_msn=1770112803", "within 6s");
+    check("_HLS_msn=1770112803&_HLS_part=10", "bad");
+    check("_HLS_msn=1770112804", "bad");
+    check("_HLS_msn=0", "fresh 321ms");
+}
+
+#[test]
+fn what_is_not_there_is_said_to_be_missing_for_as_long_as_that_holds() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 50_000, ..Encoder::TYPICAL });
+    let text = studio.text("video/index.m3u8");
+    let media = read(&text);
+    let epoch = WALL * 1_000 + 2_000;
+    let next = media.media_sequence + media.segments.len() as u64;
+    let check = |path: String, expected: Look| assert_eq!(studio.look(&path, ""), expected, "{path}");
+    let missing = |it| Look::Now(Answer::NotFound { remember: ms(it) });
+    check(format!("video/{epoch}-{next}.m4s"), missing(500));
+    check(format!("video/{epoch}-{}.m4s", next + 7), missing(500));
+    check(format!("video/{epoch}-{WALL}.m4s"), missing(10_000));
+    check(format!("video/{}-{}.m4s", epoch + 1, media.media_sequence), missing(10_000));
+    check(format!("video/{epoch}-{next}.99.m4s"), missing(500));
+    check("video/7.mp4".into(), missing(500));
+    let hint = uri(lines(&text, "#EXT-X-PRELOAD-HINT:")[0]);
+    check(format!("video/{hint}"), Look::Later(ms(6_000)));
+    // What has left the playlist stays for the length of the longest that listed it.
+    studio.octets(&format!("video/{epoch}-{}.m4s", media.media_sequence - 9));
+}
+
+#[test]
+fn nothing_is_listed_for_longer_than_the_window() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 120_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    for (_, text) in playlists(&studio, TrackKind::Video) {
+        let length: f32 = read(&text).segments.iter().map(|it| it.duration).sum();
+        assert!(length <= 22.0, "{length} s");
+    }
+}
+
+#[test]
+fn dates_follow_a_drifting_encoder_and_are_never_in_the_future() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL);
+    // The encoder's clock runs a thousandth fast.
+    let begun = studio.clock;
+    for (at, input) in (Encoder { length: 600_000, audio: false, picture: 200, ..Encoder::TYPICAL }).samples()
+    {
+        studio.wait(begun + at * 999 / 1_000 - studio.clock).say(input);
+    }
+    let text = studio.text("video/index.m3u8");
+    let newest = lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").last().unwrap().to_string();
+    let now = crate::media::date_time(wall(u64::try_from(studio.clock).unwrap()));
+    assert!(newest <= now, "{newest} > {now}");
+}
+
+#[test]
+fn an_unchanged_track_is_not_rendered_again() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder::TYPICAL);
+    let pairs = studio.windows.windows(2);
+    let shared = pairs.filter(|it| {
+        let (a, b) = (&it[0].1.tracks, &it[1].1.tracks);
+        let same = |a: &Option<Arc<_>>, b: &Option<Arc<_>>| matches!((a, b), (Some(a), Some(b)) if Arc::ptr_eq(a, b));
+        same(&a.video, &b.video) || same(&a.audio, &b.audio)
+    });
+    assert!(shared.count() * 10 > studio.windows.len() * 8);
+}
