@@ -191,6 +191,7 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
             bandwidth: track.bandwidth(),
             config,
             frame_rate: track.frame_rate(),
+            segments: None,
         }],
     };
     Some((set, end.to_duration()))
