@@ -1,0 +1,355 @@
+//! Stored titles cut into segments: nothing lost, nothing moved, and described as they are.
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use levada_packager as packager;
+use packager::asset::{ReadError, Source, Stored, Version};
+use packager::isobmff::reader::Boxed;
+use packager::media::TrackKind;
+use packager::vod::{Asset, Header, Reason, TrackName, Unplayable};
+use proptest::prelude::*;
+use quick_xml::events::Event;
+
+const BFRAMES: &[u8] = include_bytes!("media/bframes.mp4");
+const FASTSTART: &[u8] = include_bytes!("media/faststart.mp4");
+const LATE_AUDIO: &[u8] = include_bytes!("media/late-audio.mp4");
+const VARIABLE: &[u8] = include_bytes!("media/variable.mp4");
+const AUDIO: &[u8] = include_bytes!("media/audio.m4a");
+
+/// Short, so that a second and a half has two segments.
+const TARGET: Duration = Duration::from_secs(1);
+
+const V0: TrackName = TrackName { kind: TrackKind::Video, index: 0 };
+const V1: TrackName = TrackName { kind: TrackKind::Video, index: 1 };
+const A0: TrackName = TrackName { kind: TrackKind::Audio, index: 0 };
+
+/// A file in memory.
+struct Memory(Bytes);
+
+impl Source for Memory {
+    fn stored(&self) -> Pin<Box<dyn Future<Output = Result<Stored, ReadError>> + Send + '_>> {
+        let stored = Stored { length: self.0.len() as u64, version: Version::new("1") };
+        Box::pin(async { Ok(stored) })
+    }
+
+    fn read(
+        &self,
+        range: Range<u64>,
+        _: &Version,
+    ) -> Pin<Box<dyn Future<Output = Result<Bytes, ReadError>> + Send + '_>> {
+        Box::pin(async move { Ok(self.0.slice(range.start as usize..range.end as usize)) })
+    }
+}
+
+fn header(file: &[u8]) -> Option<Header> {
+    let source = Memory(Bytes::copy_from_slice(file));
+    match pin!(Header::read(&source)).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(header) => header.ok(),
+        Poll::Pending => panic!("memory is always ready"),
+    }
+}
+
+fn title(files: &[&[u8]]) -> Result<Asset, Unplayable> {
+    Asset::new(files.iter().map(|it| header(it).expect("ffmpeg writes whole headers")).collect(), TARGET)
+}
+
+/// A segment as a player gets it.
+struct Fetched {
+    base: i64,
+    samples: Vec<Sample>,
+}
+
+#[derive(Debug, PartialEq)]
+struct Sample {
+    duration: u32,
+    composition_offset: i32,
+    payload: Vec<u8>,
+}
+
+fn fetch(file: &[u8], title: &Asset, track: TrackName, n: usize) -> Option<Fetched> {
+    let body = title.segment(track, n)?.body;
+    let length = body.length();
+    let mut bytes = body.head.to_vec();
+    for read in body.reads() {
+        let range = read.range.start as usize..read.range.end as usize;
+        bytes.extend_from_slice(&read.keep(&Bytes::copy_from_slice(&file[range])));
+    }
+    assert_eq!(bytes.len() as u64, length);
+    Some(parse(&bytes.into()))
+}
+
+fn parse(segment: &Bytes) -> Fetched {
+    let mut rest = segment.clone();
+    let mut boxes = Vec::new();
+    while !rest.is_empty() {
+        let it = Boxed::first(&rest, 0).expect("segments are whole boxes");
+        rest = rest.slice(it.body().len() + 8..);
+        boxes.push(it);
+    }
+    let [styp, moof, mdat] = boxes.as_slice() else { panic!("{boxes:?}") };
+    assert!(styp.is(b"styp") && moof.is(b"moof") && mdat.is(b"mdat"));
+    let traf = moof.required(b"traf").unwrap();
+    let mut tfdt = traf.required(b"tfdt").unwrap().fields().rest().slice(4..);
+    let base = i64::from_be_bytes(tfdt.split_to(8)[..].try_into().unwrap());
+    let tfhd = traf.required(b"tfhd").unwrap();
+    let mut fields = tfhd.fields();
+    let (_, flags) = fields.version_and_flags().unwrap();
+    fields.u32().unwrap();
+    let mut default = |flag: u32| if flags & flag != 0 { fields.u32().unwrap() } else { 0 };
+    let (duration, size, _) = (default(0x8), default(0x10), default(0x20));
+
+    let trun = traf.required(b"trun").unwrap();
+    let mut fields = trun.fields();
+    let (_, flags) = fields.version_and_flags().unwrap();
+    let count = fields.u32().unwrap();
+    let offset = fields.u32().unwrap() as usize;
+    assert_eq!(segment.len() - mdat.body().len(), styp.body().len() + 8 + offset);
+    if flags & 0x4 != 0 {
+        fields.u32().unwrap();
+    }
+    let mut payload = mdat.body().clone();
+    let mut samples = Vec::new();
+    for _ in 0..count {
+        let mut field = |flag: u32, default| if flags & flag != 0 { fields.u32().unwrap() } else { default };
+        let (duration, size, _, offset) =
+            (field(0x100, duration), field(0x200, size), field(0x400, 0), field(0x800, 0));
+        let payload = payload.split_to(size as usize).to_vec();
+        samples.push(Sample { duration, composition_offset: offset as i32, payload });
+    }
+    assert!(payload.is_empty());
+    Fetched { base, samples }
+}
+
+/// Where the init segment's edit list lets the presentation begin.
+fn media_time(title: &Asset, track: TrackName) -> i64 {
+    let init = title.init(track).unwrap();
+    let ftyp = Boxed::first(&init, 0).unwrap();
+    let moov = Boxed::first(&init.slice(ftyp.body().len() + 8..), 0).unwrap();
+    let Some(edts) = moov.required(b"trak").unwrap().child(b"edts").unwrap() else { return 0 };
+    let elst = edts.required(b"elst").unwrap();
+    i32::from_be_bytes(elst.body()[12..16].try_into().unwrap()).into()
+}
+
+fn segments(file: &[u8], title: &Asset, track: TrackName) -> Vec<Fetched> {
+    (0..).map_while(|n| fetch(file, title, track, n)).collect()
+}
+
+/// Every packet that ffprobe sees in the file is in the segments, in order, byte for byte, and due at its time.
+fn check(file: &[u8], csv: &str, tracks: &[(usize, TrackName)]) {
+    let title = title(&[file]).unwrap();
+    assert_eq!(title.left_out(), []);
+    for &(stream, track) in tracks {
+        let shift = media_time(&title, track);
+        let segments = segments(file, &title, track);
+        let mut due = Vec::new();
+        let mut expected_base = segments[0].base;
+        for segment in &segments {
+            assert_eq!(segment.base, expected_base, "decoding times go on from segment to segment");
+            for sample in &segment.samples {
+                let presented = expected_base + i64::from(sample.composition_offset) - shift;
+                due.push((presented, sample.payload.clone()));
+                expected_base += i64::from(sample.duration);
+            }
+        }
+        let packet = |line: &str| {
+            let fields = line.split(',').collect::<Vec<_>>();
+            let number = |at: usize| fields[at].parse::<i64>().unwrap();
+            let place = number(5) as usize..(number(5) + number(4)) as usize;
+            (number(0) == stream as i64).then(|| (number(1), file[place].to_vec()))
+        };
+        assert_eq!(due, csv.lines().filter_map(packet).collect::<Vec<_>>(), "{track}");
+    }
+}
+
+#[test]
+fn every_packet_is_sent_once_and_is_due_when_ffprobe_says() {
+    check(BFRAMES, include_str!("media/bframes.csv"), &[(0, V0), (1, A0)]);
+    check(FASTSTART, include_str!("media/faststart.csv"), &[(0, V0), (1, A0)]);
+    check(LATE_AUDIO, include_str!("media/late-audio.csv"), &[(0, V0), (1, A0)]);
+    check(VARIABLE, include_str!("media/variable.csv"), &[(0, V0)]);
+    check(AUDIO, include_str!("media/audio.csv"), &[(0, A0)]);
+}
+
+#[test]
+fn segments_begin_at_key_frames_and_sound_is_cut_beside_them() {
+    let title = title(&[BFRAMES]).unwrap();
+    let counts =
+        |track| segments(BFRAMES, &title, track).iter().map(|it| it.samples.len()).collect::<Vec<_>>();
+    // 30 pictures of 1001/30000 s are 1.001 s: 47 frames of sound begin before that, and one primes them.
+    assert_eq!(counts(V0), [30, 18]);
+    assert_eq!(counts(A0), [48, 28]);
+}
+
+fn playlist(title: &Asset, track: TrackName) -> m3u8_rs::MediaPlaylist {
+    let text = title.media_playlist(track).unwrap();
+    m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap()
+}
+
+#[test]
+fn an_independent_reader_reads_the_media_playlist() {
+    let title = title(&[BFRAMES]).unwrap();
+    for track in [V0, A0] {
+        let read = playlist(&title, track);
+        assert!(read.end_list && read.independent_segments);
+        assert_eq!(read.playlist_type, Some(m3u8_rs::MediaPlaylistType::Vod));
+        assert_eq!((read.media_sequence, read.target_duration), (0, 1));
+        assert_eq!(read.segments[0].map.as_ref().map(|it| it.uri.as_str()), Some("init.mp4"));
+        let uris = read.segments.iter().map(|it| it.uri.as_str()).collect::<Vec<_>>();
+        assert_eq!(uris, ["0.m4s", "1.m4s"]);
+    }
+    let seconds = |track| playlist(&title, track).segments.iter().map(|it| it.duration).collect::<Vec<_>>();
+    assert_eq!(seconds(V0), [1.001, 0.600_6]);
+    assert_eq!(seconds(A0), [1.002_67, 0.597_33]);
+}
+
+#[test]
+fn the_multivariant_playlist_says_what_the_tracks_are() {
+    let text = title(&[BFRAMES]).unwrap().multivariant();
+    let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+    let [variant] = read.variants.as_slice() else { panic!("{text}") };
+    assert_eq!(variant.codecs.as_deref(), Some("avc1.64000a,mp4a.40.2"));
+    assert_eq!(variant.resolution.map(|it| (it.width, it.height)), Some((85, 36)));
+    assert_eq!(variant.frame_rate, Some(29.97));
+    let [audio] = read.alternatives.as_slice() else { panic!("{text}") };
+    assert_eq!(audio.language.as_deref(), Some("por"));
+    assert_eq!(Some(&audio.group_id), variant.audio.as_ref());
+}
+
+#[test]
+fn bandwidths_are_those_of_the_bytes_that_are_sent() {
+    let title = title(&[BFRAMES]).unwrap();
+    let rates = |track| {
+        let seconds = playlist(&title, track).segments.into_iter().map(|it| f64::from(it.duration));
+        let bits = (0..).map_while(|n| Some(title.segment(track, n)?.body.length() as f64 * 8.0));
+        let all = seconds.zip(bits).collect::<Vec<_>>();
+        let rate = |(seconds, bits): (f64, f64)| bits / seconds;
+        let whole = all.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
+        let single = all.iter().copied().map(rate).fold(0.0, f64::max);
+        (single.max(rate(whole)), rate(whole))
+    };
+    let (video, audio) = (rates(V0), rates(A0));
+    let text = title.multivariant();
+    let variant = &m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap().variants[0];
+    let near = |said: u64, measured: f64| (said as f64 - measured).abs() < 8.0;
+    assert!(near(variant.bandwidth, video.0 + audio.0), "{text} {video:?} {audio:?}");
+    assert!(near(variant.average_bandwidth.unwrap(), video.1 + audio.1), "{text} {video:?} {audio:?}");
+}
+
+/// Start tags of an MPD with their attributes.
+fn elements(mpd: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut reader = quick_xml::Reader::from_str(mpd);
+    let mut found = Vec::new();
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(it) | Event::Empty(it) => {
+                let attributes = it.attributes().map(|it| {
+                    let it = it.unwrap();
+                    (it.key.as_ref().to_owned(), it.value.to_string())
+                });
+                found.push((it.name().as_ref().to_owned(), attributes.collect()));
+            }
+            Event::Eof => return found,
+            _ => {}
+        }
+    }
+}
+
+fn attribute<'a>(element: &'a (String, Vec<(String, String)>), name: &str) -> Option<&'a str> {
+    element.1.iter().find(|it| it.0 == name).map(|it| it.1.as_str())
+}
+
+#[test]
+fn the_timelines_of_the_mpd_are_the_segments() {
+    let title = title(&[LATE_AUDIO]).unwrap();
+    let mpd = elements(&title.mpd());
+    let said = |name: &str| mpd.iter().filter(|it| it.0 == name).collect::<Vec<_>>();
+    let templates = said("SegmentTemplate");
+    assert_eq!(
+        templates.iter().map(|it| attribute(it, "timescale").unwrap()).collect::<Vec<_>>(),
+        ["30000", "48000"]
+    );
+    let lines = said("S").into_iter().map(|it| (attribute(it, "t"), attribute(it, "d"))).collect::<Vec<_>>();
+    // 48 pictures with a key frame after 30; sound begins where ffprobe sees its first packet.
+    assert_eq!(
+        lines,
+        [
+            (Some("0"), Some("30030")),
+            (None, Some("18018")),
+            (Some("22944"), Some("25600")),
+            (None, Some("52224")),
+        ]
+    );
+    assert_eq!(attribute(&mpd[0], "type"), Some("static"));
+    assert_eq!(attribute(&mpd[0], "mediaPresentationDuration"), Some("PT2.099333333S"));
+}
+
+#[test]
+fn renditions_of_a_set_are_cut_at_the_same_moments() {
+    let title = title(&[BFRAMES, FASTSTART]).unwrap();
+    assert_eq!(playlist(&title, V0).segments, playlist(&title, V1).segments);
+    assert_eq!(title.segment(V0, 1).map(|it| it.file), Some(0));
+    assert_eq!(title.segment(V1, 1).map(|it| it.file), Some(1));
+    // Sound comes once.
+    assert!(title.media_playlist(A0).is_some());
+    assert!(title.media_playlist(TrackName { index: 1, ..A0 }).is_none());
+    let sets = elements(&title.mpd()).into_iter().filter(|it| it.0 == "AdaptationSet").count();
+    assert_eq!(sets, 2);
+}
+
+#[test]
+fn renditions_share_the_key_frames_that_all_have() {
+    // Key frames every half second in one, every second in the other.
+    let title = title(&[BFRAMES, LATE_AUDIO]).unwrap();
+    let seconds = |track| playlist(&title, track).segments.iter().map(|it| it.duration).collect::<Vec<_>>();
+    assert_eq!(seconds(V0), [1.001, 0.600_6]);
+    assert_eq!(seconds(V1), [1.001, 0.600_6]);
+}
+
+#[test]
+fn a_rendition_without_pictures_is_named() {
+    assert_eq!(title(&[BFRAMES, AUDIO]).unwrap_err(), Unplayable { file: 1, reason: Reason::NoVideo });
+}
+
+#[test]
+fn the_tag_changes_with_the_bytes_and_the_target_alone() {
+    let tag = |file, target| Asset::new(vec![header(file).unwrap()], target).unwrap().tag();
+    assert_eq!(tag(BFRAMES, TARGET), tag(BFRAMES, TARGET));
+    assert_ne!(tag(BFRAMES, TARGET), tag(FASTSTART, TARGET));
+    assert_ne!(tag(BFRAMES, TARGET), tag(BFRAMES, 2 * TARGET));
+    let longer = [BFRAMES, b"\0\0\0\x08free"].concat();
+    assert_ne!(tag(BFRAMES, TARGET), tag(&longer, TARGET));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn whatever_a_header_says_the_answer_is_a_title_or_a_reason(
+        changes in prop::collection::vec((0_usize..2_000, any::<u8>()), 1..6),
+        front in any::<bool>(),
+    ) {
+        let mut file = if front { FASTSTART.to_vec() } else { BFRAMES.to_vec() };
+        let moov = file.windows(4).position(|it| it == b"moov").unwrap();
+        for (at, value) in changes {
+            if let Some(byte) = file.get_mut(moov + at) {
+                *byte = value;
+            }
+        }
+        let Some(header) = header(&file) else { return Ok(()) };
+        let Ok(title) = Asset::new(vec![header], TARGET) else { return Ok(()) };
+        prop_assert!(!title.multivariant().is_empty() && !title.mpd().is_empty());
+        for track in [V0, A0] {
+            let Some(text) = title.media_playlist(track) else { continue };
+            let read = m3u8_rs::parse_media_playlist_res(text.as_bytes());
+            prop_assert!(read.is_ok(), "{}", text);
+            for n in 0..read.unwrap().segments.len() {
+                prop_assert!(title.segment(track, n).is_some_and(|it| it.body.length() > 0));
+            }
+        }
+    }
+}
