@@ -1,7 +1,9 @@
 //! Tapes: what real encoders sent, replayed byte for byte through session, FLV reader and timeline. However the
-//! bytes are split, the broadcast is told the same.
+//! bytes are split, the broadcast is told the same. Encoders that could not be recorded are [`synthetic`].
 //!
 //! Tapes are recorded with `examples/tape.rs`. `LEVADA_TAPE_SPLITS` sets the number of random splits of each.
+
+mod synthetic;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -33,6 +35,36 @@ fn obs_studio_is_understood() {
     check("obs-x264");
 }
 
+#[test]
+fn flash_media_live_encoder_is_understood() {
+    check_bytes("synthetic-fmle", synthetic::fmle());
+}
+
+#[test]
+fn applications_with_librtmp_are_understood() {
+    check_bytes("synthetic-librtmp", synthetic::librtmp());
+}
+
+#[test]
+fn wirecast_is_understood() {
+    check_bytes("synthetic-wirecast", synthetic::wirecast());
+}
+
+#[test]
+fn phones_are_understood() {
+    check_bytes("synthetic-phone", synthetic::phone());
+}
+
+#[test]
+fn hardware_encoders_are_understood() {
+    check_bytes("synthetic-hardware", synthetic::hardware());
+}
+
+#[test]
+fn servers_that_push_are_understood() {
+    check_bytes("synthetic-relay", synthetic::relay());
+}
+
 /// One read of the recorder.
 struct Read {
     at: Duration,
@@ -41,8 +73,17 @@ struct Read {
 
 #[track_caller]
 fn check(name: &str) {
-    let tape = load(name);
-    let told = replay(&tape);
+    check_reads(name, &load(name));
+}
+
+#[track_caller]
+fn check_bytes(name: &str, bytes: Bytes) {
+    check_reads(name, &[piece(bytes)]);
+}
+
+#[track_caller]
+fn check_reads(name: &str, tape: &[Read]) {
+    let told = replay(tape);
     insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, summary(&told)) });
 
     let whole: Bytes = tape.iter().flat_map(|it| it.bytes.iter().copied()).collect();
@@ -96,7 +137,10 @@ fn replay(tape: &[Read]) -> Vec<Input> {
         while let Some(event) = session.poll().expect("the encoder keeps to the protocol") {
             match event {
                 Event::Connect(_) => session.accept_connect(),
-                Event::Publish(it) => session.accept_publish(it.stream),
+                Event::Publish(it) => {
+                    assert_eq!((&*it.app, &*it.name), ("live", "tape"));
+                    session.accept_publish(it.stream);
+                }
                 Event::Audio { timestamp, payload, .. } => intake.audio(timestamp, payload).expect("AAC"),
                 Event::Video { timestamp, payload, .. } => intake.video(timestamp, payload).expect("H.264"),
                 Event::Data { payload, .. } => intake.data(payload),
