@@ -23,6 +23,10 @@ const SHORTEST_TARGET: Duration = Duration::from_secs(1);
 /// Changes whenever other bytes are made of the same file, so that no cache mixes old and new.
 const FORMAT: u64 = 1;
 
+/// Ten hours at 60 pictures a second with eight languages, or six qualities and two. A crafted header of a few
+/// kilobytes can announce more, and each is walked several times.
+const MAX_SAMPLES: u64 = 1 << 24;
+
 /// Two renditions whose lengths differ by more are not the same film.
 const LENGTHS: Duration = Duration::from_secs(6);
 
@@ -55,10 +59,15 @@ impl Asset {
         let target = target.max(SHORTEST_TARGET);
         let mut left_out = Vec::new();
         let mut files = Vec::new();
+        let mut samples = 0_u64;
         for (file, header) in headers.iter().enumerate() {
             let refused = |reason: Reason| Unplayable { file, reason };
             let movie = Movie::parse(&header.moov).map_err(|it| refused(it.into()))?;
             left_out.extend(movie.left_out.iter().map(|it| (file, *it)));
+            samples += movie.tracks.iter().map(|it| u64::from(it.samples.count())).sum::<u64>();
+            if samples > MAX_SAMPLES {
+                return Err(refused(Reason::TooManySamples(samples)));
+            }
             files.push(Indexes::of(movie).map_err(refused)?);
         }
         let tag = tag(&headers, target);

@@ -100,6 +100,11 @@ impl Index {
         Timestamp::new(ticks, self.track.timescale)
     }
 
+    /// What its tables hold in memory beside the file's header.
+    pub(super) fn weight(&self) -> usize {
+        self.samples.weight()
+    }
+
     /// How large its pictures are.
     pub(super) fn pixels(&self) -> u64 {
         match &self.track.config {

@@ -45,6 +45,7 @@ impl Tracks<'_> {
                 audio_group: (!self.audio.is_empty()).then(|| GROUP.into()),
             });
         }
+        in_order_of_start(&mut variants);
         if !variants.is_empty() {
             return multivariant::render(
                 &variants,
@@ -63,6 +64,7 @@ impl Tracks<'_> {
                 audio_group: None,
             });
         }
+        in_order_of_start(&mut variants);
         multivariant::render(&variants, &[], multivariant::Segments::Independent)
     }
 
@@ -199,6 +201,16 @@ impl Tracks<'_> {
     /// Relative to the title's own manifests.
     fn uri(&self, track: TrackName, item: Item) -> String {
         format!("{}/{track}/{item}", self.tag)
+    }
+}
+
+/// Players begin with the first variant before they have measured anything: that is the one nearest to 2 Mbit/s
+/// (Apple's rule 1.32). The others ascend.
+fn in_order_of_start(variants: &mut [Variant]) {
+    variants.sort_by_key(|it| it.bandwidth);
+    let distance = |it: &Variant| it.average_bandwidth.unwrap_or(it.bandwidth).abs_diff(2_000_000);
+    if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
+        variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
     }
 }
 

@@ -27,6 +27,9 @@ pub enum Reason {
     /// Times beyond ten days.
     #[error("the track lasts longer than ten days, or begins so far away")]
     TooLong,
+    /// More work than any film is.
+    #[error("the tracks of the title have {0} samples together")]
+    TooManySamples(u64),
     /// More than any playlist should list.
     #[error("the track has {0} segments")]
     TooManySegments(usize),

@@ -23,6 +23,10 @@ const MAX_SAMPLE: u32 = 64 * 1024 * 1024;
 /// More segments than a ten-day film has at 10 s each; what is beyond has a target of nothing or no end.
 const MAX_SEGMENTS: usize = 100_000;
 
+/// As many neighbouring segments as any measure of a peak looks at: real ones last seconds, and a crafted one that
+/// lasts days would else be compared with all others.
+const MAX_RUN: usize = 32;
+
 /// A track of a title, cut.
 #[derive(Debug)]
 pub(super) struct Rendition {
@@ -55,7 +59,9 @@ struct Segment {
 impl Rendition {
     /// Cuts a track. Pictures are cut at the key frames that stand at the plan's boundaries; sound belongs to the
     /// segment in which it begins to be heard.
-    pub(super) fn cut(index: Index, file: usize, plan: &Plan) -> Result<Self, Reason> {
+    pub(super) fn cut(mut index: Index, file: usize, plan: &Plan) -> Result<Self, Reason> {
+        // The plan was made of them; nobody asks again.
+        index.keys = Vec::new();
         let mut it = Self {
             file,
             origin: index.ticks(plan.origin),
@@ -106,7 +112,7 @@ impl Rendition {
 
     /// What is held in memory beside the file's header.
     pub(super) fn weight(&self) -> usize {
-        self.segments.capacity() * size_of::<Segment>() + self.index.keys.capacity() * size_of::<Timestamp>()
+        self.segments.capacity().saturating_mul(size_of::<Segment>()).saturating_add(self.index.weight())
     }
 
     /// The init segment. What the file's edit list says is said again, against the title's common origin.
@@ -212,7 +218,7 @@ impl Rendition {
         let mut peak = None;
         for first in 0..facts.len() {
             let mut run = (0.0, 0.0);
-            for it in facts.iter().skip(first) {
+            for it in facts.iter().skip(first).take(MAX_RUN) {
                 run = (run.0 + it.0, run.1 + it.1);
                 if run.0 > 1.5 * target + 0.5 {
                     break;
