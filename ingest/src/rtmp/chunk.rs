@@ -93,7 +93,7 @@ pub struct ChunkReader {
     scratch: Scratch,
     /// The chunk whose payload is being read.
     open: Option<OpenChunk>,
-    /// Bytes read since the handshake.
+    /// Bytes taken since the handshake.
     at: u64,
 }
 
@@ -150,9 +150,9 @@ impl ChunkReader {
         }
     }
 
-    /// Bytes read since the handshake.
+    /// How far the bytes after the handshake have been understood; a header that has begun does not count.
     pub const fn position(&self) -> u64 {
-        self.at
+        self.at.saturating_sub(self.scratch.held() as u64)
     }
 
     /// Bytes that unfinished messages take now.

@@ -37,7 +37,7 @@ pub enum Error {
     /// The chunks are wrong.
     #[error("at byte {at} after the handshake, {fault}")]
     Chunk {
-        /// Where the chunk ends, counted from the end of the handshake.
+        /// Before which byte, counted from the end of the handshake, all was understood.
         at: u64,
         /// What is wrong.
         fault: chunk::Fault,

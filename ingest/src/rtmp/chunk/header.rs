@@ -116,6 +116,11 @@ impl Scratch {
         seen
     }
 
+    /// How many bytes of a header are held.
+    pub(super) const fn held(&self) -> usize {
+        self.held.length
+    }
+
     /// Holds all of `input`: a header is not complete yet, so there is room for it.
     pub(super) fn keep(&mut self, input: &mut Bytes) {
         self.held.add(input);

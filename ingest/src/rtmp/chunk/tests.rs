@@ -441,7 +441,7 @@ proptest! {
                     }
                 }
             }
-            (messages, fault)
+            (messages, fault, fault.map(|_| reader.position()))
         };
         prop_assert_eq!(outcome(&sizes), outcome(&[usize::MAX]));
     }
