@@ -14,6 +14,8 @@ pub mod cache;
 
 pub mod origin;
 
+pub mod respond;
+
 pub mod ledger;
 
 pub mod observe;

@@ -29,7 +29,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use config::units::IpNetwork;
 
-use crate::passage::{Admitted, Credentials, Reason, Refusal, Routed};
+use crate::passage::{Admitted, Behavior, Credentials, Reason, Refusal, Routed};
 
 pub use keys::{KeyFault, KeyProblem, Keys};
 pub use stats::Stats;
@@ -102,16 +102,9 @@ impl Access {
         }
     }
 
-    /// Whether a manifest given to this viewer may hand the viewer's signature on to a URI of the same distribution:
-    /// the URI's behavior trusts the same key, and the policy covers the URI. `path` is canonical.
-    pub fn carries(&self, admitted: &Admitted, path: &str, query: Option<&str>) -> bool {
-        let Some(credentials) = admitted.credentials() else { return false };
-        let routed = admitted.routed();
-        let groups = &routed.distribution().behavior(path).trusted_key_groups;
-        let request = routed.request();
-        let url = Url { scheme: request.scheme().as_str(), host: request.host(), path, query };
-        self.rules.load().keys.find(groups, &credentials.key_pair_id).is_some()
-            && credentials.resource.as_deref().is_none_or(|it| covers(it, url))
+    /// Whether a behavior trusts a key: manifests hand a viewer's signature on to such behaviors only.
+    pub fn trusts(&self, behavior: &Behavior, key_pair_id: &str) -> bool {
+        self.rules.load().keys.find(&behavior.trusted_key_groups, key_pair_id).is_some()
     }
 
     /// What was done since the start.
@@ -152,11 +145,9 @@ impl Access {
         }
         policy.judge(now, request.client())?;
         let credentials = match (form, in_query, request.query(), presented.key_pair_id) {
-            (Form::Custom, Some(_), Some(query), Some(id)) => Some(Credentials {
-                query: signing_part(query).into(),
-                key_pair_id: id.into(),
-                resource: policy.resource.clone(),
-            }),
+            (Form::Custom, Some(_), Some(query), Some(id)) => {
+                Some(Credentials { query: signing_part(query).into(), key_pair_id: id.into() })
+            }
             _ => None,
         };
         Ok((own, credentials))

@@ -385,12 +385,12 @@ fn a_custom_signature_of_a_url_is_handed_on_where_it_counts() {
     let credentials = admitted.credentials().unwrap();
     assert_eq!(Some(&*credentials.query), CUSTOM_RSA_SHA1.split_once('?').map(|it| it.1));
     assert_eq!(&*credentials.key_pair_id, "KRSATEST000001");
-    let carries = |path: &str| access.carries(&admitted, path, None);
-    assert!(carries("/live/ch1/video/1.m4s"));
-    assert!(carries("/live/ch1/video.m3u8"));
-    assert!(!carries("/live/ch1/video.own"));
-    assert!(!carries("/live/ch1/video.public"));
-    assert!(!carries("/live/ch2/video.m3u8"));
+    let distribution = admitted.routed().distribution();
+    let trusts = |path: &str| access.trusts(distribution.behavior(path), &credentials.key_pair_id);
+    assert!(trusts("/live/ch1/video/1.m4s"));
+    assert!(trusts("/live/ch1/video.m3u8"));
+    assert!(!trusts("/live/ch1/video.own"));
+    assert!(!trusts("/live/ch1/video.public"));
 }
 
 #[test]
@@ -398,7 +398,6 @@ fn a_canned_signature_is_never_handed_on() {
     let access = access();
     let admitted = admit(&access, CANNED_RSA_SHA1).unwrap();
     assert!(admitted.credentials().is_none());
-    assert!(!access.carries(&admitted, admitted.path(), admitted.query()));
 }
 
 /// A signer, with an access that trusts it.

@@ -14,8 +14,6 @@ pub struct Credentials {
     pub query: Arc<str>,
     /// The key it was made with; only behaviors that trust it get the signature.
     pub key_pair_id: Arc<str>,
-    /// The URLs its policy covers, wildcards and all. None: every URL.
-    pub resource: Option<Arc<str>>,
 }
 
 /// A request that passed all restrictions; only such can be looked up or fetched.

@@ -18,6 +18,7 @@ mod state;
 mod tests;
 
 use std::any::Any;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::sync::Arc;
 use std::task::Waker;
@@ -31,7 +32,7 @@ pub use self::reader::Reader;
 
 use self::derived::Notes;
 use self::state::{CHUNK_COST, Retention, Shared};
-use super::{Lifetime, Reservation};
+use super::{Failure, Lifetime, Reservation};
 
 /// What a head and an entry of the store cost beside the texts in them.
 const HEAD_COST: u64 = 512;
@@ -164,6 +165,29 @@ impl Object {
             place = Some(self.shared.lock().readers.enter(range.start));
         }
         Reader::new(Arc::clone(&self.shared), range.start..end.max(range.start), place)
+    }
+
+    /// Waits until all octets are here.
+    ///
+    /// # Errors
+    /// Why they will never be.
+    pub async fn ended(self: &Arc<Self>) -> Result<(), Failure> {
+        let place = self.shared.lock().readers.enter(u64::MAX - 1);
+        let mut reader = Reader::new(Arc::clone(&self.shared), u64::MAX - 1..u64::MAX, Some(place));
+        poll_fn(|context| reader.poll_chunk(context)).await.map_or(Ok(()), |it| it.map(drop))
+    }
+
+    /// Waits until there are so many octets, or it is known that there are fewer.
+    ///
+    /// # Errors
+    /// Why neither will be.
+    pub async fn reached(self: &Arc<Self>, octets: u64) -> Result<(), Failure> {
+        let mut reader = self.read(octets.saturating_sub(1)..octets);
+        match poll_fn(|context| reader.poll_chunk(context)).await {
+            Some(Err(_)) if self.length().is_some() => Ok(()),
+            Some(Err(failure)) => Err(failure),
+            None | Some(Ok(_)) => Ok(()),
+        }
     }
 
     /// Follows all of it.

@@ -1,5 +1,6 @@
 //! Growing, sliding, failing, and never looking whole before it is.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake};
 
@@ -142,6 +143,37 @@ fn memory_that_is_not_there_is_not_accepted() {
     assert_eq!(budget.used(), 196, "a reader still holds it");
     drop(reader);
     assert_eq!(budget.used(), 0);
+}
+
+#[test]
+fn the_end_and_any_octet_can_be_waited_for() {
+    fn poll(
+        waiting: std::pin::Pin<&mut impl Future<Output = Result<(), Failure>>>,
+    ) -> Poll<Result<(), Failure>> {
+        waiting.poll(&mut Context::from_waker(Waker::noop()))
+    }
+    for length in [None, Some(6)] {
+        let (object, mut filler) = Object::growing(head(length));
+        let mut end = pin!(object.ended());
+        let mut third = pin!(object.reached(3));
+        let mut tenth = pin!(object.reached(10));
+        assert!(poll(end.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
+        assert_eq!(poll(tenth.as_mut()).is_pending(), length.is_none());
+        filler.push(Bytes::from("levada")).unwrap();
+        assert_eq!(poll(third.as_mut()), Poll::Ready(Ok(())));
+        assert!(poll(end.as_mut()).is_pending());
+        filler.finish().unwrap();
+        assert_eq!(poll(end.as_mut()), Poll::Ready(Ok(())));
+        if length.is_none() {
+            assert_eq!(poll(tenth.as_mut()), Poll::Ready(Ok(())));
+        }
+    }
+    let (object, filler) = Object::growing(head(None));
+    let (mut end, mut tenth) = (pin!(object.ended()), pin!(object.reached(10)));
+    assert!(poll(end.as_mut()).is_pending() && poll(tenth.as_mut()).is_pending());
+    drop(filler);
+    assert_eq!(poll(end.as_mut()), Poll::Ready(Err(Failure::GivenUp)));
+    assert_eq!(poll(tenth.as_mut()), Poll::Ready(Err(Failure::GivenUp)));
 }
 
 #[test]

@@ -1,0 +1,158 @@
+//! Answers that the edge makes itself: preflights, refusals, failures, pages, the time.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+};
+use http::{HeaderValue, Method, Response, StatusCode};
+use jiff::Timestamp;
+
+use super::body::Body;
+use super::cors;
+use super::stamp::{self, Mark};
+use crate::passage::{Failure, Reason, Refusal, Request, Routed, Served, Unrouted, Verdict};
+
+/// The answer to a preflight, if this is one and the behavior has rules for other origins. It is given before access:
+/// a preflight carries neither query nor cookies of the request that follows it.
+pub fn preflight(routed: &Routed, now: SystemTime) -> Option<Response<Body>> {
+    let cors = routed.behavior().response_headers_policy.cors.as_ref()?;
+    if !cors::is_preflight(routed.request()) {
+        return None;
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    stamp::routed(&mut response, routed, Mark::of(Served::Own), now);
+    cors::add_preflight(response.headers_mut(), routed.request(), cors);
+    Some(response)
+}
+
+/// The answer to a viewer who may not have what he asks for.
+pub fn refusal(refusal: &Refusal, now: SystemTime) -> Response<Body> {
+    let (routed, reason) = (refusal.routed(), refusal.reason());
+    let request = routed.request();
+    let mut response = match reason.error() {
+        Some((code, message)) => xml(request, reason.status(), code, message),
+        None => page(request, reason.status(), sentence(reason)),
+    };
+    let headers = response.headers_mut();
+    let mark = match reason {
+        Reason::Redirect { location, .. } => {
+            // It was made of a target that was legal.
+            if let Ok(location) = HeaderValue::try_from(location) {
+                headers.insert(LOCATION, location);
+            }
+            Mark { reason: Some(reason.name().into()), ..Mark::of(Served::Redirect) }
+        }
+        _ => Mark::error(reason.name()),
+    };
+    if *reason == Reason::Method {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+    }
+    stamp::routed(&mut response, routed, mark, now);
+    response
+}
+
+const fn sentence(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Redirect { .. } => "This is served over https only; follow the redirect.",
+        Reason::HttpsOnly => "This is served over https only.",
+        Reason::Method => "This request method is not allowed here.",
+        _ => "Access denied.",
+    }
+}
+
+/// The answer to a request whose path nobody can choose a behavior by.
+pub fn unrouted(unrouted: &Unrouted, now: SystemTime) -> Response<Body> {
+    let request = unrouted.request();
+    let mut response = page(request, StatusCode::BAD_REQUEST, "Bad request.");
+    let reason = Some(unrouted.fault().to_string().into());
+    let distribution = "".into();
+    response.extensions_mut().insert(crate::passage::Outcome { served: Served::Error, reason, distribution });
+    stamp::unrouted(&mut response, request, Served::Error, now);
+    response
+}
+
+/// The answer when an origin gave none.
+pub(super) fn failure(
+    routed: &Routed,
+    failure: &Failure,
+    verdict: &Verdict,
+    now: SystemTime,
+) -> Response<Body> {
+    let (status, sentence) = match failure {
+        Failure::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, "The origin did not answer in time."),
+        Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) => {
+            (StatusCode::BAD_GATEWAY, "The origin could not be read.")
+        }
+        Failure::GivenUp | Failure::Busy | Failure::OutOfMemory => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The server is busy; try again.")
+        }
+    };
+    let mut response = page(routed.request(), status, sentence);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    stamp::cache_status(response.headers_mut(), verdict);
+    stamp::routed(&mut response, routed, Mark::error(&failure.to_string()), now);
+    response
+}
+
+/// `/.levada/time`, for players that set their clock by it (`urn:mpeg:dash:utc:http-iso:2014`). Everybody may ask.
+pub fn time(request: &Request, now: SystemTime) -> Response<Body> {
+    let now_text = Timestamp::try_from(now).map_or_else(|_| String::new(), |it| format!("{it:.3}"));
+    let body = Bytes::from(now_text);
+    let mut response = text(request, StatusCode::OK, "text/plain; charset=utf-8", body);
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    stamp::unrouted(&mut response, request, Served::Own, now);
+    response
+}
+
+/// A page of the server's own, such as the watch page.
+pub fn document(
+    request: &Request,
+    content_type: &'static str,
+    body: Bytes,
+    now: SystemTime,
+) -> Response<Body> {
+    let mut response = text(request, StatusCode::OK, content_type, body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    stamp::unrouted(&mut response, request, Served::Own, now);
+    response
+}
+
+/// cloudfront.md 1.7.
+fn xml(request: &Request, status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    text(request, status, "text/xml", body.into())
+}
+
+/// cloudfront.md 3.14. Nothing of the request stands in it but its id.
+fn page(request: &Request, status: StatusCode, sentence: &str) -> Response<Body> {
+    let body = format!(
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <title>{title}: The request could not be satisfied</title></head>\
+         <body><h1>{status} {title}</h1><h2>The request could not be satisfied.</h2><p>{sentence}</p>\
+         <hr><p>Generated by Levada<br>Request ID: {id}</p></body></html>\n",
+        title = if status.is_redirection() { "REDIRECT" } else { "ERROR" },
+        status = status.as_u16(),
+        id = request.id(),
+    );
+    text(request, status, "text/html; charset=utf-8", body.into())
+}
+
+/// A small answer that nobody keeps.
+fn text(request: &Request, status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Body> {
+    let length = body.len();
+    let is_head = *request.method() == Method::HEAD;
+    let mut response = Response::new(if is_head { Body::empty() } else { Body::text(body) });
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,224 @@
+//! Parts of a body (http-edge.md 7, RFC 9110 14).
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::ops::Range;
+
+/// Ranges of one answer, after joining; more are a burden and never a player's.
+const MOST: usize = 8;
+
+/// Ranges of one header that are looked at before it is ignored.
+const MOST_ASKED: usize = 64;
+
+/// Ranges nearer than this are joined: the head of a part takes as much.
+const NEAR: u64 = 80;
+
+/// One range, as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// `a-b`
+    Between(u64, u64),
+    /// `a-`
+    From(u64),
+    /// `-n`
+    Last(u64),
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// All of it: the ranges are too many to be served apart.
+    Whole,
+    /// 206 with one part.
+    One(Range<u64>),
+    /// 206 with several parts, in the order asked.
+    Several(Vec<Range<u64>>),
+    /// 416: nothing that was asked for is there.
+    Nothing,
+}
+
+/// Reads a `Range`; none for another unit or a form that is not understood, which is ignored.
+pub(super) fn parse(value: &str) -> Option<Vec<Asked>> {
+    let (unit, set) = value.split_once('=')?;
+    if !unit.trim().eq_ignore_ascii_case("bytes") {
+        return None;
+    }
+    let mut asked = Vec::new();
+    for spec in set.split(',').map(|it| it.trim_matches([' ', '\t'])).filter(|it| !it.is_empty()) {
+        if asked.len() == MOST_ASKED {
+            return None;
+        }
+        let (first, last) = spec.split_once('-')?;
+        asked.push(match (first, last) {
+            ("", last) => Asked::Last(number(last)?),
+            (first, "") => Asked::From(number(first)?),
+            (first, last) => {
+                let (first, last) = (number(first)?, number(last)?);
+                if first > last {
+                    return None;
+                }
+                Asked::Between(first, last)
+            }
+        });
+    }
+    (!asked.is_empty()).then_some(asked)
+}
+
+/// Digits; numbers without an end are as good as the largest.
+fn number(text: &str) -> Option<u64> {
+    if text.is_empty() || !text.bytes().all(|it| it.is_ascii_digit()) {
+        return None;
+    }
+    Some(text.parse().unwrap_or(u64::MAX))
+}
+
+/// What `asked` comes to in a body of `length` octets.
+pub(super) fn resolve(asked: &[Asked], length: u64) -> Wanted {
+    let mut found: Vec<Range<u64>> = asked.iter().filter_map(|it| within(*it, length)).collect();
+    if found.is_empty() {
+        return Wanted::Nothing;
+    }
+    join(&mut found);
+    match found.len() {
+        1 => found.pop().map_or(Wanted::Nothing, Wanted::One),
+        2..=MOST => Wanted::Several(found),
+        _ => Wanted::Whole,
+    }
+}
+
+/// The octets of one range that are there; none when there are none.
+fn within(asked: Asked, length: u64) -> Option<Range<u64>> {
+    let range = match asked {
+        Asked::Between(first, last) => first..last.saturating_add(1).min(length),
+        Asked::From(first) => first..length,
+        Asked::Last(count) => length.saturating_sub(count)..length,
+    };
+    (range.start < range.end).then_some(range)
+}
+
+/// Joins what overlaps or is near; each stands where the first of its parts stood.
+fn join(ranges: &mut Vec<Range<u64>>) {
+    let mut order: Vec<(usize, Range<u64>)> = std::mem::take(ranges).into_iter().enumerate().collect();
+    order.sort_unstable_by_key(|(place, range)| (range.start, *place));
+    let mut joined: Vec<(usize, Range<u64>)> = Vec::new();
+    for (place, range) in order {
+        match joined.last_mut() {
+            Some((first, last)) if range.start <= last.end.saturating_add(NEAR) => {
+                last.end = last.end.max(range.end);
+                *first = place.min(*first);
+            }
+            _ => joined.push((place, range)),
+        }
+    }
+    joined.sort_unstable_by_key(|(place, _)| *place);
+    ranges.extend(joined.into_iter().map(|(_, range)| range));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(value: &str, length: u64, expected: Option<Wanted>) {
+        assert_eq!(parse(value).map(|it| resolve(&it, length)), expected, "{value}");
+    }
+
+    const fn one(start: u64, end: u64) -> Option<Wanted> {
+        Some(Wanted::One(start..end))
+    }
+
+    #[test]
+    fn one_range() {
+        check("bytes=0-0", 10, one(0, 1));
+        check("bytes=2-5", 10, one(2, 6));
+        check("bytes=2-", 10, one(2, 10));
+        check("bytes=-3", 10, one(7, 10));
+        check("bytes=-30", 10, one(0, 10));
+        check("Bytes=5-50", 10, one(5, 10));
+        check("bytes=0-99999999999999999999", 10, one(0, 10));
+        check("bytes= 1-2 , ", 10, one(1, 3));
+    }
+
+    #[test]
+    fn what_is_not_there() {
+        check("bytes=10-", 10, Some(Wanted::Nothing));
+        check("bytes=10-20", 10, Some(Wanted::Nothing));
+        check("bytes=-0", 10, Some(Wanted::Nothing));
+        check("bytes=0-", 0, Some(Wanted::Nothing));
+        check("bytes=-5", 0, Some(Wanted::Nothing));
+        check("bytes=99999999999999999999-", 10, Some(Wanted::Nothing));
+        check("bytes=20-30, 4-5", 10, one(4, 6));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_ignored() {
+        for value in
+            ["bytes=5-2", "bytes=a-b", "bytes=", "bytes", "items=0-1", "bytes=1", "bytes=--1", "bytes=+1-2"]
+        {
+            check(value, 10, None);
+        }
+        check("bytes=5-2, 0-1", 10, None);
+        check(&format!("bytes={}", vec!["0-0"; 65].join(",")), 10, None);
+    }
+
+    #[test]
+    fn several_ranges_stand_in_the_order_asked() {
+        check("bytes=500-509, 0-9", 1000, Some(Wanted::Several(vec![500..510, 0..10])));
+        check("bytes=500-509, 0-9, 505-600", 1000, Some(Wanted::Several(vec![500..601, 0..10])));
+    }
+
+    #[test]
+    fn what_overlaps_or_is_near_is_joined() {
+        check("bytes=0-9, 5-20", 1000, one(0, 21));
+        check("bytes=0-9, 90-99", 1000, one(0, 100));
+        check("bytes=0-9, 91-99", 1000, Some(Wanted::Several(vec![0..10, 91..100])));
+    }
+
+    #[test]
+    fn too_many_ranges_are_answered_with_all() {
+        let ranges =
+            |count: u64| (0..count).map(|it| format!("{0}-{0}", it * 1000)).collect::<Vec<_>>().join(",");
+        assert!(matches!(
+            resolve(&parse(&format!("bytes={}", ranges(8))).unwrap(), 100_000),
+            Wanted::Several(it) if it.len() == 8
+        ));
+        check(&format!("bytes={}", ranges(9)), 100_000, Some(Wanted::Whole));
+    }
+
+    proptest! {
+        /// Whatever is asked: what is sent lies within the body, does not overlap, and holds every octet asked for.
+        #[test]
+        fn ranges_are_true(
+            asked in prop::collection::vec(
+                prop_oneof![
+                    (0..2000u64, 0..2000u64).prop_map(|(a, b)| Asked::Between(a.min(b), a.max(b))),
+                    (0..2000u64).prop_map(Asked::From),
+                    (0..2000u64).prop_map(Asked::Last),
+                ],
+                1..12,
+            ),
+            length in 0..1500u64,
+        ) {
+            let sent = match resolve(&asked, length) {
+                Wanted::Whole => return Ok(()),
+                Wanted::Nothing => Vec::new(),
+                Wanted::One(it) => vec![it],
+                Wanted::Several(it) => it,
+            };
+            for range in &sent {
+                prop_assert!(range.start < range.end && range.end <= length);
+                let others = sent.iter().filter(|it| *it != range);
+                prop_assert!(others.clone().all(|it| it.end <= range.start || range.end <= it.start));
+            }
+            for range in asked.iter().filter_map(|it| within(*it, length)) {
+                prop_assert!(sent.iter().any(|it| it.start <= range.start && range.end <= it.end));
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,80}") {
+            let _ = parse(&format!("bytes={text}")).map(|it| resolve(&it, 100));
+        }
+    }
+}
