@@ -43,6 +43,11 @@ pub fn target_duration(segment: Duration, gop: Duration) -> u32 {
     u32::try_from(seconds).unwrap_or(u32::MAX).clamp(1, MAX_TARGET_DURATION)
 }
 
+/// No segment of any track is longer under that target duration.
+pub fn longest_segment(target_duration: u32) -> Duration {
+    Duration::from_secs(u64::from(target_duration)) + SLACK + FOLLOWER_SLACK
+}
+
 /// The part target of a broadcast whose slowest track has samples of `sample`: as many of them as go into `part`, at
 /// least one, with a millisecond for RTMP's rounding. (That millisecond counts for `part` as well: a third of a second
 /// can only be written as 333 ms, and ten pictures at 30 per second are meant to go into it.)
@@ -203,6 +208,11 @@ impl Slices {
     /// Where the open slice begins.
     pub const fn start(&self) -> i64 {
         self.start
+    }
+
+    /// A part may end so long before its segment does.
+    pub const fn rest(&self) -> i64 {
+        self.rest
     }
 
     /// Ends the open slice at `end`; gives its length.

@@ -192,7 +192,7 @@ impl Shared {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::super::Error;
@@ -306,7 +306,7 @@ mod tests {
     }
 
     /// Sizes, durations, offsets and keys as a reader finds them, and the payload they stand for.
-    fn read_back(fragment: &Bytes) -> Result<(u64, Vec<Entry>, Bytes), Error> {
+    pub(crate) fn read_back(fragment: &Bytes) -> Result<(u64, Vec<Entry>, Bytes), Error> {
         let moof = Boxed::first(fragment, 0)?;
         let traf = moof.required(b"traf")?;
         let tfhd = traf.required(b"tfhd")?;

@@ -422,7 +422,7 @@ impl Packager {
             });
             Announced {
                 availability_start: whole_second(came.checked_sub(HEAD_ROOM).unwrap_or(came)),
-                target_duration: target_duration(self.settings.segment, gathered.first_gop(lead)),
+                target_duration: target_duration(self.settings.segment, gathered.longest_gop(lead)),
                 part_target: part_target(self.settings.part, slowest.max().unwrap_or_default()),
             }
         });
@@ -448,7 +448,7 @@ impl Packager {
                 Some((first, ..)) if kind != lead => first.rescale(timescale).plus(shift).max(start),
                 _ => start,
             };
-            let packer = Packer::new(kind, first, self.media_sequence, announced.part_target, cadence);
+            let packer = Packer::new(kind, first, self.media_sequence, &announced, cadence);
             self.shelve(kind, start, first, &announced, now);
             Some(Lane { packer, shift, shown_shift })
         });

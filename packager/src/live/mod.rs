@@ -11,6 +11,8 @@ mod cadence;
 #[cfg(test)]
 mod example;
 mod facts;
+#[cfg(test)]
+mod laws;
 mod manifest;
 mod meter;
 mod moment;

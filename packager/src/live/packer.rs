@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::cadence::Cadence;
+use super::settings::Announced;
 use crate::isobmff::fragment::{TimedSample, fragment};
 use crate::media::{Sample, Sync, Timescale, Timestamp, TrackKind};
-use crate::segmenter::{Fill, Slices};
+use crate::segmenter::{Fill, Slices, longest_segment};
 
 /// A part as large as this ends before its time: no picture of a stream that plays over a network needs more.
 const MAX_PART: usize = 16 << 20;
@@ -75,6 +76,8 @@ pub(super) struct Packer {
     kind: TrackKind,
     timescale: Timescale,
     slices: Slices,
+    part_target: i64,
+    longest: i64,
     cadence: Cadence,
     pending: Vec<TimedSample>,
     pending_weight: usize,
@@ -105,13 +108,17 @@ impl Packer {
         kind: TrackKind,
         start: Timestamp,
         media_sequence: u64,
-        part_target: Duration,
+        announced: &Announced,
         cadence: Cadence,
     ) -> Self {
+        let ticks = |it| Timestamp::from_duration(it, start.timescale()).ticks().max(1);
+        let part_target = announced.part_target;
         Self {
             kind,
             timescale: start.timescale(),
             slices: Slices::new(part_target, start),
+            part_target: ticks(part_target),
+            longest: ticks(longest_segment(announced.target_duration)),
             cadence,
             pending: Vec::new(),
             pending_weight: 0,
@@ -142,9 +149,9 @@ impl Packer {
         let at = at.max(self.newest);
         self.newest = at;
         self.settle(at);
-        self.cadence.observe(at);
         self.make_cuts(at);
-        let lasting = self.cadence.usual();
+        self.cadence.observe(at);
+        let lasting = self.usual();
         while let Some(end) = self.slices.end_before(at, lasting, self.fill()) {
             self.close_part(end);
         }
@@ -169,7 +176,7 @@ impl Packer {
         });
         self.next_dts = self.next_dts.saturating_add(duration);
         if let Some(end) = self.slices.end_after(at.saturating_add(lasting), lasting) {
-            self.close_part(end);
+            self.close_part_early(end);
         } else if self.pending_weight > MAX_PART {
             self.close_part(at.max(self.slices.start()).saturating_add(1));
         }
@@ -181,7 +188,7 @@ impl Packer {
         while let Some(cut) = self.cuts.pop_front() {
             self.end_segment(cut.ticks());
         }
-        self.end_segment(end);
+        self.end_segment(end.min(self.segment.start.saturating_add(self.longest)));
     }
 
     /// The next thing that was made.
@@ -196,10 +203,7 @@ impl Packer {
 
     /// Where the newest sample will probably end.
     pub(super) fn end(&self) -> Timestamp {
-        Timestamp::new(
-            self.newest.saturating_add(self.cadence.usual()).max(self.slices.start()),
-            self.timescale,
-        )
+        Timestamp::new(self.newest.saturating_add(self.usual()).max(self.slices.start()), self.timescale)
     }
 
     /// How long samples usually last.
@@ -210,6 +214,11 @@ impl Packer {
     /// The name of the part that comes next.
     pub(super) const fn next_name(&self) -> PartName {
         self.name
+    }
+
+    /// How long the newest sample will probably last. A sample that outlasts a part is no guide to the next.
+    fn usual(&self) -> i64 {
+        self.cadence.usual().min(self.part_target)
     }
 
     const fn fill(&self) -> Fill {
@@ -228,12 +237,12 @@ impl Packer {
         // Video is cut exactly; a sound belongs where the larger half of it is.
         let near = match self.kind {
             TrackKind::Video => at,
-            TrackKind::Audio => at.saturating_add(self.cadence.usual() / 2),
+            TrackKind::Audio => at.saturating_add(self.usual() / 2),
         };
         while let Some(cut) = self.cuts.front().map(|it| it.ticks()).filter(|it| *it <= near) {
             self.cuts.pop_front();
             // The sample begins the segment, unless the cut was made in a hole before it.
-            let follows = at.saturating_sub(cut) <= self.cadence.usual();
+            let follows = at.saturating_sub(cut) <= self.usual().min(self.slices.rest());
             self.end_segment(if follows { at } else { cut });
         }
     }
@@ -262,6 +271,14 @@ impl Packer {
         self.segment = Open { media_sequence, start: end, parts: 0, first: None, octets: 0, weight: 0 };
         if self.name != announced {
             self.name = PartName { media_sequence, index: 0 };
+        }
+    }
+
+    /// Ends the open part at a time that has not come yet, unless the segment must end before: what is given out cannot
+    /// be taken back.
+    fn close_part_early(&mut self, end: i64) {
+        if end.saturating_sub(self.segment.start) <= self.longest {
+            self.close_part(end);
         }
     }
 

@@ -43,7 +43,8 @@ struct Seen {
     first: Timestamp,
     came: SystemTime,
     shown: Timestamp,
-    second_key: Option<Timestamp>,
+    last_key: Timestamp,
+    longest_gop: Duration,
     has_segment: bool,
 }
 
@@ -68,12 +69,14 @@ impl PreRoll {
             None if sync == Sync::Delta => return,
             none @ None => {
                 let shown = sample.pts();
-                *none = Some(Seen { first: at, came, shown, second_key: None, has_segment: false });
+                let longest_gop = Duration::ZERO;
+                *none = Some(Seen { first: at, came, shown, last_key: at, longest_gop, has_segment: false });
             }
             Some(seen) => {
                 let length = at.since(seen.first).to_duration();
-                if sync == Sync::Key {
-                    seen.second_key.get_or_insert(at);
+                if sync == Sync::Key || length >= LONGEST {
+                    seen.longest_gop = seen.longest_gop.max(at.since(seen.last_key).to_duration());
+                    seen.last_key = at;
                 }
                 seen.has_segment |= (sync == Sync::Key && length >= FIRST_SEGMENT) || length >= LONGEST;
             }
@@ -129,10 +132,9 @@ impl PreRoll {
         self.seen[kind].map(|it| (it.first, it.shown, it.came))
     }
 
-    /// The length of the first group of pictures; the longest allowed where its end has not come.
-    pub(super) fn first_gop(&self, lead: TrackKind) -> Duration {
-        let gop = self.seen[lead].and_then(|it| Some(it.second_key?.since(it.first).to_duration()));
-        gop.unwrap_or(LONGEST)
+    /// The length of the longest group of pictures.
+    pub(super) fn longest_gop(&self, kind: TrackKind) -> Duration {
+        self.seen[kind].map_or(Duration::ZERO, |it| it.longest_gop)
     }
 
     /// Decoding times of a track, in the order they came.

@@ -324,3 +324,261 @@ impl Broadcast {
         *self.0.facts.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(facts);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::io;
+    use std::net::Ipv4Addr;
+    use std::time::UNIX_EPOCH;
+
+    use tokio::time::sleep;
+
+    use super::*;
+    use crate::live::example::{Encoder, WALL, audio_config, ms, settings, video_config};
+    use crate::live::{Directive, Item, Record};
+    use crate::media::{AppName, TrackKind};
+
+    /// Keeps records in memory, and counts.
+    #[derive(Default)]
+    struct Memory {
+        records: Mutex<HashMap<BroadcastName, Record>>,
+        broken: bool,
+    }
+
+    impl Ledger for Memory {
+        fn load(&self, name: &BroadcastName) -> io::Result<Option<Record>> {
+            if self.broken {
+                return Err(io::Error::other("broken"));
+            }
+            Ok(self.records.lock().unwrap().get(name).cloned())
+        }
+
+        fn store(&self, name: &BroadcastName, record: &Record) -> io::Result<()> {
+            if self.broken {
+                return Err(io::Error::other("broken"));
+            }
+            self.records.lock().unwrap().insert(name.clone(), record.clone());
+            Ok(())
+        }
+    }
+
+    fn registry() -> Registry {
+        Registry::new(settings(), Arc::new(Memory::default()))
+    }
+
+    fn name(text: &str) -> BroadcastName {
+        BroadcastName::new(AppName::new("live").unwrap(), text).unwrap()
+    }
+
+    fn info(on_conflict: OnConflict) -> PublisherInfo {
+        PublisherInfo {
+            address: (Ipv4Addr::LOCALHOST, 1935).into(),
+            encoder: Some("test".into()),
+            on_conflict,
+            now: UNIX_EPOCH + Duration::from_secs(WALL),
+        }
+    }
+
+    async fn send(publisher: &mut Publisher, encoder: Encoder) {
+        publisher.send(Input::Configure(video_config())).await.unwrap();
+        publisher.send(Input::Configure(audio_config())).await.unwrap();
+        let begun = Instant::now();
+        for (at, input) in encoder.samples() {
+            tokio::time::sleep_until(begun + ms(u64::try_from(at).unwrap())).await;
+            publisher.send(input).await.unwrap();
+        }
+    }
+
+    fn text(answer: Answer) -> String {
+        let Answer::Found { chunks, .. } = answer else { panic!("{answer:?}") };
+        String::from_utf8(chunks.concat()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_viewer_who_comes_early_gets_the_first_playlist_when_it_stands() {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let broadcast = registry.find(&name("a")).unwrap();
+        let begun = Instant::now();
+        let viewer = tokio::spawn(async move {
+            let it = text(broadcast.answer(Resource::Multivariant).await);
+            (it, begun.elapsed())
+        });
+        send(&mut publisher, Encoder { length: 3_000, gop: 1_000, ..Encoder::TYPICAL }).await;
+        let (playlist, waited) = viewer.await.unwrap();
+        assert!(playlist.contains("video/index.m3u8"));
+        assert!((ms(1_000)..ms(1_050)).contains(&waited), "{waited:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_playlist_that_never_stands_is_unavailable_after_twelve_seconds() {
+        let registry = registry();
+        let _publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let broadcast = registry.find(&name("a")).unwrap();
+        let begun = Instant::now();
+        assert_eq!(broadcast.answer(Resource::Mpd).await, Answer::Unavailable);
+        assert_eq!(begun.elapsed(), ms(12_000));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn thousands_who_wait_for_one_part_get_one_rendering() {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let encoder = Encoder { length: 2_400, ..Encoder::TYPICAL };
+        send(&mut publisher, encoder).await;
+        sleep(ms(1)).await;
+        let broadcast = registry.find(&name("a")).unwrap();
+        let next = Directive { media_sequence: WALL + 1, part: Some(1) };
+        let waiting: Vec<_> = (0..2_000)
+            .map(|_| {
+                let broadcast = broadcast.clone();
+                tokio::spawn(async move {
+                    broadcast.answer(Resource::Playlist(TrackKind::Video, Some(next))).await
+                })
+            })
+            .collect();
+        sleep(ms(50)).await;
+        assert!(waiting.iter().all(|it| !it.is_finished()));
+        for (_, input) in (Encoder { origin: 2_400, length: 400, ..Encoder::TYPICAL }).samples() {
+            publisher.send(input).await.unwrap();
+        }
+        let mut texts = Vec::new();
+        for it in waiting {
+            let Answer::Found { chunks, .. } = it.await.unwrap() else { panic!() };
+            texts.push(chunks[0].as_ptr());
+        }
+        assert!(texts.iter().all(|it| *it == texts[0]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_for_what_does_not_come_ends_after_three_target_durations() {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 2_400, ..Encoder::TYPICAL }).await;
+        sleep(ms(1)).await;
+        let broadcast = registry.find(&name("a")).unwrap();
+        let begun = Instant::now();
+        let next = Directive { media_sequence: WALL + 1, part: None };
+        let answer = broadcast.answer(Resource::Playlist(TrackKind::Video, Some(next))).await;
+        assert_eq!((answer, begun.elapsed()), (Answer::Unavailable, ms(6_000)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_taken_name_is_refused_or_taken_over_as_the_newcomer_says() {
+        let registry = registry();
+        let mut first = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let refused = registry.publish(name("a"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::Taken);
+        let second = registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
+        first.superseded().await;
+        assert_eq!(first.send(Input::Discontinuity).await, Err(Superseded));
+        // Two encoders with one key take the name from each other no faster than this.
+        let third = registry.publish(name("a"), info(OnConflict::Replace)).await;
+        assert_eq!(third.unwrap_err(), Refused::TooSoon(ms(5_000)));
+        // A publisher that lost its seat does not give up the seat of the one who has it.
+        drop(first);
+        let refused = registry.publish(name("a"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::Taken);
+        sleep(ms(5_000)).await;
+        registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
+        second.superseded().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_are_no_more_broadcasts_than_allowed() {
+        let registry = registry();
+        let mut publishers = Vec::new();
+        for it in ["a", "b", "c", "d"] {
+            publishers.push(registry.publish(name(it), info(OnConflict::Refuse)).await.unwrap());
+        }
+        let refused = registry.publish(name("e"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::Full);
+        assert_eq!(registry.list().len(), 4);
+        // Nothing was ever shown of it, so nothing of it stays after the grace time.
+        publishers.pop();
+        sleep(ms(30_001)).await;
+        assert_eq!(registry.list().len(), 3);
+        registry.publish(name("e"), info(OnConflict::Refuse)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_publisher_that_comes_back_within_the_grace_time_goes_on_with_its_broadcast() {
+        let registry = registry();
+        let mut first = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let broadcast = registry.find(&name("a")).unwrap();
+        send(&mut first, Encoder { length: 5_000, ..Encoder::TYPICAL }).await;
+        drop(first);
+        sleep(ms(5_000)).await;
+        let later =
+            PublisherInfo { now: UNIX_EPOCH + Duration::from_secs(WALL + 10), ..info(OnConflict::Refuse) };
+        let mut second = registry.publish(name("a"), later).await.unwrap();
+        send(&mut second, Encoder { length: 5_000, origin: 70_000, ..Encoder::TYPICAL }).await;
+        sleep(ms(1)).await;
+        let playlist = text(broadcast.answer(Resource::Playlist(TrackKind::Video, None)).await);
+        assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
+        assert_eq!(broadcast.facts().discontinuities, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_stops_keeps_its_records_and_the_next_goes_on() {
+        let ledger = Arc::new(Memory::default());
+        let registry = Registry::new(settings(), Arc::clone(&ledger) as Arc<dyn Ledger>);
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 5_000, ..Encoder::TYPICAL }).await;
+        registry.close().await;
+        publisher.superseded().await;
+        let refused = registry.publish(name("a"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::Stopping);
+        // Three segments closed, the last when the server stopped: no number is left out.
+        assert_eq!(ledger.records.lock().unwrap()[&name("a")].media_sequence, WALL + 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_broken_ledger_stops_no_broadcast() {
+        let registry = Registry::new(settings(), Arc::new(Memory { broken: true, ..Memory::default() }));
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 5_000, ..Encoder::TYPICAL }).await;
+        let broadcast = registry.find(&name("a")).unwrap();
+        assert!(text(broadcast.answer(Resource::Multivariant).await).contains("video/index.m3u8"));
+        assert_eq!(broadcast.facts().warnings, [crate::live::Warning::Forgetful]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_operator_sees_what_is_published() {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 12_500, ..Encoder::TYPICAL }).await;
+        let facts = registry.find(&name("a")).unwrap().facts();
+        assert_eq!(facts.key_frame_interval, Some(ms(2_000)));
+        assert_eq!(facts.publisher.as_ref().unwrap().encoder.as_deref(), Some("test"));
+        let tracks: Vec<_> = facts.tracks.iter().map(|it| (&*it.codec, it.size, it.sample_rate)).collect();
+        assert_eq!(tracks, [("avc1.64001f", Some((1_280, 720)), None), ("mp4a.40.2", None, Some(48_000))]);
+        assert_eq!(facts.tracks[0].frame_rate, Some(25.0));
+        assert_eq!(facts.tracks[0].bit_rate, 25 * 16 * 8);
+        drop(publisher);
+        sleep(ms(1)).await;
+        assert_eq!(registry.find(&name("a")).unwrap().facts().publisher, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_player_follows_the_ring_over_a_change_of_publishers() {
+        let registry = registry();
+        let mut first = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let mut player = registry.find(&name("a")).unwrap().subscribe();
+        send(&mut first, Encoder { length: 200, audio: false, ..Encoder::TYPICAL }).await;
+        sleep(ms(1)).await;
+        let second = registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
+        drop((first, second));
+        let mut seen = String::new();
+        while let Some(item) = player.next().await {
+            seen.push(match item {
+                Item::Metadata(_) => 'm',
+                Item::Configure(_) => 'c',
+                Item::Sample(..) => 's',
+                Item::Discontinuity => 'd',
+            });
+        }
+        assert_eq!(seen, "ccsssssd");
+    }
+}

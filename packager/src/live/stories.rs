@@ -1,100 +1,17 @@
 //! Whole broadcasts in simulated time: what viewers see when publishers do what publishers do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use m3u8_rs::{MediaPlaylist, parse_master_playlist_res, parse_media_playlist_res};
+use m3u8_rs::{MediaPlaylist, parse_master_playlist_res};
 
 use super::example::{
     Encoder, Studio, WALL, audio_config, lines, ms, picture, settings, sized_video_config, sound,
     video_config, wall,
 };
-use super::{Answer, Input, Lifetime, Look, Record, Resource, Settings, Warning, Window};
+use super::laws::{check_laws, playlists, read, uri};
+use super::{Answer, Input, Lifetime, Look, Record, Settings, Warning};
 use crate::media::{Sync, TrackKind};
-
-/// The playlists of a track as they were shown, with the time.
-fn playlists(studio: &Studio, track: TrackKind) -> Vec<(i64, String)> {
-    let mut all: Vec<(i64, String)> = Vec::new();
-    for (at, window) in &studio.windows {
-        if let Some(text) = playlist(window, track)
-            && all.last().is_none_or(|it| it.1 != text)
-        {
-            all.push((*at, text));
-        }
-    }
-    all
-}
-
-fn playlist(window: &Window, track: TrackKind) -> Option<String> {
-    match window.look(Resource::Playlist(track, None)) {
-        Look::Now(Answer::Found { chunks, .. }) => Some(String::from_utf8(chunks.concat()).unwrap()),
-        _ => None,
-    }
-}
-
-fn read(text: &str) -> MediaPlaylist {
-    parse_media_playlist_res(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-/// What RFC 8216bis asks of every playlist of a track, and of each after the one before.
-fn check_laws(studio: &Studio) {
-    for track in [TrackKind::Video, TrackKind::Audio] {
-        let mut names: HashMap<u64, String> = HashMap::new();
-        let mut before: Option<(MediaPlaylist, Vec<String>, String)> = None;
-        for (_, text) in playlists(studio, track) {
-            let now = read(&text);
-            let target = now.target_duration;
-            let part_target: f64 = lines(&text, "#EXT-X-PART-INF:PART-TARGET=")[0].parse().unwrap();
-            let constants: Vec<_> = text.lines().take(5).map(str::to_owned).collect();
-            for (number, segment) in (now.media_sequence..).zip(&now.segments) {
-                assert!(f64::from(segment.duration).round() <= target as f64, "{text}");
-                let named = names.entry(number).or_insert_with(|| segment.uri.clone());
-                assert_eq!(*named, segment.uri, "a number changed its segment");
-            }
-            check_parts(&text, part_target);
-            if let Some((older, older_constants, older_text)) = &before {
-                assert_eq!(*older_constants, constants, "constants changed");
-                assert!(now.media_sequence >= older.media_sequence, "{older_text}{text}");
-                assert!(now.discontinuity_sequence >= older.discontinuity_sequence);
-                let end = |it: &MediaPlaylist| it.media_sequence + it.segments.len() as u64;
-                assert!(end(&now) >= end(older), "a segment vanished from the end");
-            }
-            before = Some((now, constants, text));
-        }
-        assert_eq!(names.values().collect::<HashSet<_>>().len(), names.len(), "a name was used twice");
-    }
-}
-
-/// Parts are no longer than the target; those that are not the last of their segment no shorter than 85 % of it; those of
-/// a segment add up to it.
-fn check_parts(text: &str, target: f64) {
-    let mut parts: Vec<f64> = Vec::new();
-    let check = |parts: &[f64]| {
-        for (index, part) in parts.iter().enumerate() {
-            assert!(*part <= target + 1e-9, "{part} of {target} in\n{text}");
-            assert!(
-                index + 1 == parts.len() || *part >= target * 0.85 - 1e-4,
-                "{part} of {target} in\n{text}"
-            );
-        }
-    };
-    for line in text.lines() {
-        if let Some(rest) = line.strip_prefix("#EXT-X-PART:DURATION=") {
-            parts.push(rest.split(',').next().unwrap().parse().unwrap());
-        } else if let Some(rest) = line.strip_prefix("#EXTINF:") {
-            let whole: f64 = rest.trim_end_matches(',').parse().unwrap();
-            let sum: f64 = parts.iter().sum();
-            assert!(parts.is_empty() || (sum - whole).abs() < 1e-3, "{sum} is not {whole} in\n{text}");
-            check(&parts);
-            parts.clear();
-        }
-    }
-    // The open segment's newest part is not known to be its last.
-    if let Some((newest, others)) = parts.split_last() {
-        assert!(*newest <= target + 1e-9);
-        check(others);
-    }
-}
 
 #[test]
 fn the_first_playlists_stand_when_the_first_segment_has_closed() {
@@ -161,10 +78,6 @@ fn the_hinted_name_is_the_next_part_also_across_segments() {
         }
         check_laws(&studio);
     }
-}
-
-fn uri(attributes: &str) -> String {
-    attributes.split("URI=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
 #[test]
