@@ -102,16 +102,24 @@ impl Store {
         if let Some(done) = attempt() {
             return Some(done);
         }
-        let mut candidates: Vec<_> = self
-            .index
-            .iter()
-            .take(MOST_EVICTIONS)
-            .filter_map(|(key, slot)| {
-                slot.stored().map(|it| (it.freshness.ttl(now), it.freshness.received, key))
-            })
-            .collect();
+        self.drive_out(bytes, now, attempt)
+    }
+
+    /// Lets stored answers go one after the other until `attempt` succeeds. What is being read gives nothing back, and
+    /// where the rest is not enough nothing is let go: slow viewers must not empty the store.
+    fn drive_out<T>(&self, bytes: u64, now: Instant, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+        let candidate = |(key, slot): (Arc<Key>, Arc<Slot>)| {
+            let stored = slot.stored().filter(|it| !it.object.is_read())?;
+            Some((stored.freshness.ttl(now), stored.freshness.received, stored.cost, key))
+        };
+        let mut candidates: Vec<_> = self.index.iter().take(MOST_EVICTIONS).filter_map(candidate).collect();
+        let free = self.budget.limit().saturating_sub(self.budget.used());
+        let gain: u64 = candidates.iter().map(|(.., cost, _)| cost).sum();
+        if free + gain < bytes {
+            return None;
+        }
         // The stale first, then what is stale soonest, then what came first.
-        candidates.sort_unstable_by_key(|(ttl, received, _)| (*ttl, *received));
+        candidates.sort_unstable_by_key(|(ttl, received, ..)| (*ttl, *received));
         candidates.into_iter().find_map(|(.., key)| {
             self.index.invalidate(&*key);
             attempt()

@@ -367,6 +367,42 @@ async fn without_memory_an_answer_is_refused_and_comes_again_when_there_is_some(
 }
 
 #[tokio::test(start_paused = true)]
+async fn slow_viewers_do_not_empty_the_store() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let plan = |size: usize| {
+        origin.at_once(move || {
+            fetched(StatusCode::OK, Lifetime::Immutable, FetchedBody::Whole(vec![vec![7; size].into()]))
+        })
+    };
+    cache.get(&ask("/small"), plan(10_000)).await;
+    let slow = cache.get(&ask("/a"), plan(800_000)).await.object.unwrap().read_all();
+    let refused = cache.get(&ask("/b"), plan(500_000)).await;
+    assert_eq!(refused.object.unwrap_err(), Failure::OutOfMemory);
+    let answer = cache.get(&ask("/small"), plan(10_000)).await;
+    assert!(matches!(answer.verdict, Verdict::Hit { .. }));
+    drop(slow);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn readers_on_many_threads_see_every_octet() {
+    let (cache, origin) = (Cache::new(64 * MIB), Origin::default());
+    let (sender, coming) = growing();
+    let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
+    let first = cache.get(&ask("/a"), plan).await.object.unwrap();
+    let readers: Vec<_> = (0..200).map(|_| tokio::spawn(read(first.read_all()))).collect();
+    let mut all = Vec::new();
+    for number in 0..500u32 {
+        let chunk = Bytes::from(vec![number as u8; 1 + number as usize % 97]);
+        all.extend_from_slice(&chunk);
+        sender.send(Ok(chunk)).await.unwrap();
+    }
+    drop(sender);
+    for reader in readers {
+        assert_eq!(reader.await.unwrap().unwrap(), all);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn closing_ends_what_is_under_way() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let (_sender, coming) = growing();

@@ -55,7 +55,7 @@ fn allow_origin(headers: &mut HeaderMap, request: &Request, cors: &Cors) -> bool
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         return true;
     }
-    headers.append(VARY, HeaderValue::from_static("Origin"));
+    vary(headers, "Origin");
     let Some(origin) = request.headers().get(ORIGIN) else { return false };
     let allowed = everyone
         || origin.to_str().is_ok_and(|it| cors.allow_origins.iter().any(|allowed| matches(allowed, it)));
@@ -66,6 +66,16 @@ fn allow_origin(headers: &mut HeaderMap, request: &Request, cors: &Cors) -> bool
         }
     }
     allowed
+}
+
+/// Says that the answer depends on a header of the request.
+pub(super) fn vary(headers: &mut HeaderMap, name: &'static str) {
+    let says = |line: &HeaderValue| {
+        line.to_str().is_ok_and(|it| it.split(',').any(|it| it.trim().eq_ignore_ascii_case(name)))
+    };
+    if !headers.get_all(VARY).iter().any(says) {
+        headers.append(VARY, HeaderValue::from_static(name));
+    }
 }
 
 /// Whether an allowed origin, exact or with `*` as its leftmost label, is `origin`.

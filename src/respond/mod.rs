@@ -26,7 +26,6 @@ use std::time::SystemTime;
 
 use http::header::{
     ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
-    VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
@@ -74,7 +73,7 @@ async fn found(
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     if representation.negotiable {
-        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+        cors::vary(&mut headers, "Accept-Encoding");
     }
     stamp::cache_control(&mut headers, head, representation.signed);
     stamp::age(&mut headers, answer);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use config::distribution::{RewriteManifests, ViewerProtocolPolicy};
 use futures_util::FutureExt as _;
 use http::HeaderName;
-use http::header::{AGE, CACHE_CONTROL, DATE, LOCATION, VIA};
+use http::header::{AGE, CACHE_CONTROL, DATE, LOCATION, VARY, VIA};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -381,6 +381,11 @@ fn a_preflight_is_answered_where_there_are_rules() {
     assert_eq!(got.named("access-control-allow-methods"), Some("GET, HEAD, OPTIONS"));
     assert_eq!(got.named("access-control-max-age"), Some("86400"));
     assert!(preflight(&Example::get("/a").routed(), now()).is_none());
+    let mut named = example();
+    let policy = Arc::make_mut(&mut named.behavior.response_headers_policy);
+    policy.cors.as_mut().unwrap().allow_origins = vec!["https://page.example".to_owned()];
+    let got = collect(preflight(&named.routed(), now()).unwrap());
+    assert_eq!(got.headers.get_all(VARY).iter().collect::<Vec<_>>(), ["Origin"]);
     let mut none = example();
     Arc::make_mut(&mut none.behavior.response_headers_policy).cors = None;
     assert!(preflight(&none.routed(), now()).is_none());

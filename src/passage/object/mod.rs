@@ -157,6 +157,11 @@ impl Object {
         self.shared.whole.get().is_some() || self.shared.lock().retention == Retention::All
     }
 
+    /// Whether somebody reads it, so that its memory would not come back if it were let go.
+    pub fn is_read(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
     /// Follows the octets of `range`; its end may be `u64::MAX` for "to the end".
     pub fn read(self: &Arc<Self>, range: Range<u64>) -> Reader {
         let end = self.length().map_or(range.end, |length| range.end.min(length));
