@@ -4,6 +4,8 @@
 
 pub mod passage;
 
+pub mod edge;
+
 pub mod viewer;
 
 pub mod behavior;
@@ -16,14 +18,18 @@ pub mod origin;
 
 pub mod respond;
 
+pub mod page;
+
+pub mod hook;
+
 pub mod ledger;
 
 pub mod observe;
 
 pub mod control;
 
-pub mod hook;
+pub mod body;
 
-pub mod page;
+pub mod serve;
 
 pub mod command;

@@ -1,5 +1,7 @@
 //! Requests, an origin and a clock that stands still unless told.
 
+#![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
+
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

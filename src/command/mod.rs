@@ -1,4 +1,139 @@
-//! What `levada` does when it is called: a file per command, each an argument struct and a `run`.
+//! The command line: a file per command.
+//!
+//! Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly, 3 the configuration has problems.
 
+mod check;
+mod demo;
+mod init;
 pub mod keygen;
+mod publish;
+mod reload;
+mod serve;
 pub mod sign;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use config::Config;
+use config::problem::Problems;
+
+const EXAMPLES: &str = "\
+Examples:
+  levada demo                              see it work, with nothing to configure
+  levada init && levada serve              a server of your own in this directory
+  levada check                             is levada.toml right?
+  levada publish film.mp4 rtmp://localhost/live/KEY
+  levada sign http://localhost:8080/vod/film.mp4/index.m3u8 --help
+
+Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly, 3 the configuration has problems.";
+
+/// Live streams and films, packaged and served through an edge cache that behaves like CloudFront.
+#[derive(Debug, Parser)]
+#[command(name = "levada", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::Arguments),
+    Serve(serve::Arguments),
+    Demo(demo::Arguments),
+    Check(check::Arguments),
+    Publish(publish::Arguments),
+    Sign(sign::Sign),
+    Keygen(keygen::Keygen),
+    Reload(reload::Arguments),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Print completions for a shell, such as `levada completions bash > /etc/bash_completion.d/levada`.
+#[derive(Debug, clap::Args)]
+struct Completions {
+    /// Which shell.
+    shell: clap_complete::Shell,
+}
+
+/// Print the manual page, as in `levada man | man -l -`.
+#[derive(Debug, clap::Args)]
+struct Man {}
+
+/// Where a configuration comes from.
+#[derive(Clone, Debug, clap::Args)]
+struct Source {
+    /// The configuration; without it `levada.toml` of this directory, and without that the built-in default.
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Override an option, as in `--set listen.http=0.0.0.0:80`; may be repeated. The environment does the same:
+    /// `LEVADA_LISTEN__HTTP=0.0.0.0:80`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+}
+
+impl Source {
+    /// The file it is read from, if any.
+    fn file(&self) -> Option<PathBuf> {
+        let own = || Some(PathBuf::from("levada.toml")).filter(|it| it.exists());
+        self.config.clone().or_else(own)
+    }
+
+    /// Loads it.
+    fn load(&self) -> Result<Config, Problems> {
+        config::load(self.file().as_deref(), std::env::vars(), &self.sets)
+    }
+}
+
+/// Does what was asked.
+pub fn run(arguments: Arguments) -> ExitCode {
+    let done = match arguments.command {
+        Command::Init(it) => init::run(&it),
+        Command::Serve(it) => return serve::run(it),
+        Command::Demo(it) => demo::run(&it),
+        Command::Check(it) => return check::run(&it),
+        Command::Publish(it) => publish::run(&it),
+        Command::Sign(it) => sign::run(&it),
+        Command::Keygen(it) => keygen::run(&it),
+        Command::Reload(it) => reload::run(&it),
+        Command::Completions(it) => {
+            let mut command = Arguments::command();
+            clap_complete::generate(it.shell, &mut command, "levada", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Man(_) => clap_mangen::Man::new(Arguments::command())
+            .render(&mut std::io::stdout())
+            .map_err(anyhow::Error::from),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("levada: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says what is wrong with a configuration; exit code 3.
+fn problems(problems: &Problems) -> ExitCode {
+    eprintln!("{problems}");
+    let count = problems.count();
+    eprintln!("{count} problem{}", if count == 1 { "" } else { "s" });
+    ExitCode::from(3)
+}
+
+/// A runtime for a command that talks to the network.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Arguments::command().debug_assert();
+    }
+}

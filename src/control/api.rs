@@ -75,6 +75,7 @@ pub(super) async fn ingest(State(control): State<Arc<Control>>) -> Json<Vec<Inge
 
 #[derive(Serialize)]
 pub(super) struct Said {
+    reloaded: bool,
     message: String,
 }
 
@@ -82,9 +83,11 @@ pub(super) async fn reload(State(control): State<Arc<Control>>) -> (StatusCode, 
     // Reading files and keys may take a moment; other requests must not wait for it.
     let done = tokio::task::spawn_blocking(move || control.server.reload()).await;
     match done {
-        Ok(Ok(message)) => (StatusCode::OK, Json(Said { message })),
-        Ok(Err(message)) => (StatusCode::UNPROCESSABLE_ENTITY, Json(Said { message })),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, Json(Said { message: error.to_string() })),
+        Ok(Ok(message)) => (StatusCode::OK, Json(Said { reloaded: true, message })),
+        Ok(Err(message)) => (StatusCode::UNPROCESSABLE_ENTITY, Json(Said { reloaded: false, message })),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, Json(Said { reloaded: false, message: error.to_string() }))
+        }
     }
 }
 

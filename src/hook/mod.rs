@@ -4,9 +4,7 @@ mod keys;
 mod webhook;
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use config::ingest::{App, OnConflict, Publish};
@@ -20,8 +18,10 @@ use packager::media::{AppName, BroadcastName};
 pub use keys::Keys;
 use webhook::Webhook;
 
-/// Checks the signature of a stream name (cloudfront.md 1.13): name, query, trusted key groups, client, now.
-pub type SignedNames = dyn Fn(&str, &str, &[String], IpAddr, SystemTime) -> bool + Send + Sync;
+use crate::access::StreamAsk;
+
+/// Judges a signed stream name (cloudfront.md 1.13).
+pub type SignedNames = dyn Fn(&StreamAsk<'_>) -> bool + Send + Sync;
 
 /// Decides for RTMP connections by the configuration in force.
 pub struct Gate {
@@ -144,16 +144,46 @@ impl Gate {
             Refusal::new(Reason::InvalidName, format!("the stream's name cannot be used: {why}"))
         })?;
         let groups = &entry.play_key_groups;
-        let client = ask.address.ip().to_canonical();
-        if groups.is_empty()
-            || (self.signed)(&ask.name, ask.query.as_str(), groups, client, SystemTime::now())
-        {
+        let (scheme, host) = scheme_and_host(ask.tc_url.as_deref());
+        let asked = StreamAsk {
+            scheme,
+            host: &host,
+            app: &ask.app,
+            name: &ask.name,
+            query: Some(ask.query.as_str()).filter(|it| !it.is_empty()),
+            client: ask.address.ip().to_canonical(),
+            key_groups: groups,
+        };
+        if groups.is_empty() || (self.signed)(&asked) {
             return Ok(name);
         }
         Err(Refusal::new(Reason::Denied, "this stream plays with a signed name, and this one's is not valid"))
     }
 }
 
+/// `rtmp://Host:1935/live` → `rtmp`, `host`: what a signature may name as its resource.
+fn scheme_and_host(tc_url: Option<&str>) -> (&'static str, String) {
+    let (scheme, rest) = tc_url.and_then(|it| it.split_once("://")).unwrap_or(("rtmp", ""));
+    let (scheme, default) =
+        if scheme.eq_ignore_ascii_case("rtmps") { ("rtmps", ":443") } else { ("rtmp", ":1935") };
+    let host = rest.split(['/', '?']).next().unwrap_or_default().to_ascii_lowercase();
+    let host = host.strip_suffix(default).unwrap_or(&host).to_owned();
+    (scheme, host)
+}
+
 fn unknown_app(app: &str) -> Refusal {
     Refusal::new(Reason::Denied, format!("there is no application {app:?} here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_url_gives_what_a_signature_may_name() {
+        let of = |url: &str| scheme_and_host(Some(url));
+        assert_eq!(of("rtmp://Media.Example:1935/live"), ("rtmp", "media.example".into()));
+        assert_eq!(of("rtmps://media.example:4443/live?x"), ("rtmps", "media.example:4443".into()));
+        assert_eq!(scheme_and_host(None), ("rtmp", String::new()));
+    }
 }

@@ -6,13 +6,15 @@ use bytes::Bytes;
 use config::units::Secret;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ingest::admission::{PublishAsk, Reason, Refusal};
 use serde::{Deserialize, Serialize};
+
+use crate::body::read_within;
 
 /// Octets of a service's answer that are read.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -98,8 +100,7 @@ impl Webhook {
         if status.is_server_error() {
             return Err(format!("it said {status}"));
         }
-        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
-        let body = body.map_err(|error| error.to_string())?.to_bytes();
+        let body = read_within(response.into_body(), MAX_ANSWER).await.map_err(|error| error.to_string())?;
         // A service that answers with a status alone has said enough.
         let said =
             if body.is_empty() { Said::default() } else { serde_json::from_slice(&body).unwrap_or_default() };

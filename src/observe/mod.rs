@@ -2,4 +2,5 @@
 
 pub mod access_log;
 pub mod audience;
+pub mod metrics;
 pub mod trace;

@@ -72,6 +72,8 @@
     });
     const hls = new Hls({
       lowLatencyMode: true,
+      // A little faster than life until the live edge is as near as the playlist allows: nobody hears 8 %.
+      maxLiveSyncPlaybackRate: 1.08,
       backBufferLength: 30,
       // The first playlist is held until there is something to play, up to 12 s.
       manifestLoadPolicy: slow(15000),
@@ -92,7 +94,8 @@
     hls.on(Hls.Events.FRAG_CHANGED, (_, { frag }) => note('frag', { sn: frag.sn, cc: frag.cc, level: frag.level }));
     hls.on(Hls.Events.ERROR, (_, data) => {
       const status = data.response && data.response.code;
-      note('error', { type: data.type, details: data.details, fatal: data.fatal, status });
+      const why = data.error && data.error.message;
+      note('error', { type: data.type, details: data.details, fatal: data.fatal, status, why });
       if (!data.fatal || refused(status)) return;
       if (data.type === Hls.ErrorTypes.MEDIA_ERROR) { hls.recoverMediaError(); return; }
       retry(status === 404 ? 'Nothing is on air here yet.' : 'The stream cannot be reached just now.',

@@ -1,5 +1,7 @@
 //! What viewers get, head and body.
 
+#![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
+
 use std::io::Read as _;
 use std::time::Duration;
 

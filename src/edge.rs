@@ -1,0 +1,77 @@
+//! A request's whole way, in the order of its stations.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+
+use crate::access::Access;
+use crate::behavior::Table;
+use crate::cache::Cache;
+use crate::origin::Origins;
+use crate::page;
+use crate::passage::{Behavior, Request};
+use crate::respond;
+use crate::viewer::Serve;
+
+/// Where MPDs send players for the time.
+const TIME: &str = "/.levada/time";
+
+/// What a reload swaps whole.
+pub struct Tables {
+    /// Host and path to behavior.
+    pub routes: Table,
+    /// Origins by id.
+    pub origins: Origins,
+}
+
+/// The edge: everything between a viewer's request and its response.
+pub struct Edge {
+    tables: Arc<ArcSwap<Tables>>,
+    access: Arc<Access>,
+    cache: Cache,
+}
+
+impl Edge {
+    /// An edge over these stations.
+    pub const fn new(tables: Arc<ArcSwap<Tables>>, access: Arc<Access>, cache: Cache) -> Self {
+        Self { tables, access, cache }
+    }
+}
+
+impl Serve for Edge {
+    type Body = respond::Body;
+
+    async fn serve(&self, request: Request) -> http::Response<respond::Body> {
+        if let Some(own) = own(&request) {
+            return own;
+        }
+        // A request keeps the tables it began with, whatever is reloaded meanwhile.
+        let tables = self.tables.load_full();
+        let routed = match tables.routes.route(request) {
+            Ok(it) => it,
+            Err(unrouted) => return respond::unrouted(&unrouted, SystemTime::now()),
+        };
+        let received = routed.request().received();
+        // A preflight carries neither query nor cookies, so it is answered before anyone asks for a signature.
+        if let Some(preflight) = respond::preflight(&routed, received) {
+            return preflight;
+        }
+        let asked = match self.access.admit(routed, received) {
+            Ok(it) => it,
+            Err(refusal) => return respond::refusal(&refusal, received),
+        };
+        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked)).await;
+        let trusts = |behavior: &Behavior, key: &str| self.access.trusts(behavior, key);
+        respond::to(&asked, answer, SystemTime::now(), trusts).await
+    }
+}
+
+/// What every host answers itself, before it is asked whose the path is: the time, and the watch page.
+fn own(request: &Request) -> Option<http::Response<respond::Body>> {
+    if request.path() == TIME {
+        return Some(respond::time(request, SystemTime::now()));
+    }
+    let page = page::find(request.path())?;
+    Some(respond::document(request, page.content_type, page.body, SystemTime::now()))
+}

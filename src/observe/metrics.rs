@@ -1,0 +1,220 @@
+//! All metrics, read from the books of the stations when someone asks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use packager::live::Registry;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry;
+
+use super::access_log::AccessLog;
+use crate::access::Access;
+use crate::cache::Cache;
+use crate::edge::Tables;
+use crate::origin::vod::Vod;
+use crate::viewer;
+
+/// The books that are read.
+#[derive(Clone)]
+pub struct Books {
+    /// Viewers' connections and responses.
+    pub viewer: Arc<viewer::Stats>,
+    /// Signatures.
+    pub access: Arc<Access>,
+    /// The cache.
+    pub cache: Cache,
+    /// Stored assets.
+    pub tables: Arc<ArcSwap<Tables>>,
+    /// RTMP.
+    pub rtmp: Arc<ingest::stats::Stats>,
+    /// Broadcasts.
+    pub registry: Registry,
+    /// The access log.
+    pub access_log: Option<AccessLog>,
+}
+
+impl Books {
+    /// Prints all metrics as OpenMetrics text.
+    pub fn print(&self) -> String {
+        let mut registry = registry::Registry::with_prefix("levada");
+        registry.register_collector(Box::new(self.clone()));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("a String takes all");
+        text
+    }
+}
+
+impl std::fmt::Debug for Books {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Books")
+    }
+}
+
+impl Collector for Books {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut page = Page { encoder };
+        self.viewers(&mut page)?;
+        self.signatures(&mut page)?;
+        self.cached(&mut page)?;
+        self.assets(&mut page)?;
+        self.publishers(&mut page)?;
+        self.broadcasts(&mut page)
+    }
+}
+
+impl Books {
+    fn viewers(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let it = &self.viewer;
+        page.counter("viewer_connections", "Connections taken", it.accepted.count())?;
+        let open = it.accepted.count().saturating_sub(it.closed.count());
+        page.gauge("viewer_connections_open", "Connections now", open)?;
+        page.counter("viewer_turned_away", "Connections beyond a bound", it.turned_away.count())?;
+        page.counter("viewer_failed_handshakes", "TLS handshakes that failed", it.failed_handshakes.count())?;
+        page.counter(
+            "viewer_slow_heads",
+            "Connections whose request did not come in time",
+            it.slow_heads.count(),
+        )?;
+        page.counter("viewer_rude_requests", "Requests no HTTP client should send", it.rude.count())?;
+        page.counter("viewer_aborted_responses", "Responses not taken to their end", it.aborted.count())?;
+        page.counter("viewer_sent_bytes", "Octets of responses", it.sent_bytes.count())?;
+        let classes = it.responses.iter().zip(["1xx", "2xx", "3xx", "4xx", "5xx"]);
+        let counts = classes.map(|(counter, class)| (class, counter.count()));
+        page.counters("viewer_responses", "Responses by status", "class", counts)?;
+        if let Some(log) = &self.access_log {
+            page.counter("access_log_dropped", "Lines that found the log's queue full", log.dropped())?;
+        }
+        Ok(())
+    }
+
+    fn signatures(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let it = self.access.stats();
+        page.counter("access_verifications", "Signatures checked with a key", it.verifications)?;
+        page.counter("access_recognitions", "Signatures known from before", it.recognitions)?;
+        page.counters("access_refusals", "Requests refused, by reason", "reason", it.refusals)
+    }
+
+    fn cached(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let it = self.cache.stats();
+        page.counter("cache_hits", "Requests answered from the store", it.hits.count())?;
+        page.counter("cache_misses", "Requests answered by a fetch", it.misses.count())?;
+        page.counter("cache_collapsed", "Misses that joined another's fetch", it.collapsed.count())?;
+        page.counter("cache_fills", "Fetches begun", it.fills.count())?;
+        page.counter("cache_failed_fills", "Fetches that brought not all", it.failed_fills.count())?;
+        page.counter(
+            "cache_abandoned_fills",
+            "Fetches nobody waited for any more",
+            it.abandoned_fills.count(),
+        )?;
+        page.counter("cache_evictions", "Answers let go for want of room", it.evictions.count())?;
+        page.counter("cache_out_of_memory", "Answers not kept for want of memory", it.out_of_memory.count())?;
+        page.counter("cache_busy", "Requests beyond the bound on fetches", it.busy.count())?;
+        page.gauge(
+            "cache_memory_bytes",
+            "Memory held, filling, or let go but still read",
+            self.cache.memory_used(),
+        )?;
+        page.gauge("cache_memory_limit_bytes", "Memory there is", self.cache.memory_limit())?;
+        page.gauge("cache_fills_under_way", "Fetches now", self.cache.fills_under_way() as u64)
+    }
+
+    fn assets(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let tables = self.tables.load();
+        let sum = |read: fn(&Vod) -> &AtomicU64| {
+            tables.origins.assets().map(|it| read(it).load(Ordering::Relaxed)).sum()
+        };
+        page.counter("vod_reads", "Reads of stored files", sum(|it| &it.reads().count))?;
+        page.counter("vod_read_bytes", "Octets read of stored files", sum(|it| &it.reads().bytes))?;
+        page.counter("vod_segments", "Segments fetched", sum(|it| &it.stats().segments))?;
+        page.counter(
+            "vod_documents",
+            "Manifests and init segments fetched",
+            sum(|it| &it.stats().documents),
+        )?;
+        page.counter(
+            "vod_refusals",
+            "Titles that are not there or cannot be played",
+            sum(|it| &it.stats().refusals),
+        )
+    }
+
+    fn publishers(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let it = &self.rtmp;
+        page.counter("rtmp_accepted", "Connections taken", it.accepted.count())?;
+        page.gauge("rtmp_connections_open", "Connections now", it.connections.count())?;
+        page.gauge("rtmp_publishers", "Publishers now", it.publishers.count())?;
+        page.gauge("rtmp_players", "Players now", it.players.count())?;
+        page.counter("rtmp_turned_away", "Connections beyond a bound", it.turned_away.count())?;
+        page.counter("rtmp_received_bytes", "Octets received", it.received_bytes.count())?;
+        page.counter("rtmp_sent_bytes", "Octets sent", it.sent_bytes.count())?;
+        let refusals = [
+            ("denied", it.denied.count()),
+            ("taken", it.taken.count()),
+            ("unsupported", it.unsupported.count()),
+            ("unavailable", it.unavailable.count()),
+            ("not-found", it.not_found.count()),
+        ];
+        page.counters("rtmp_refusals", "Publishers and players refused, by reason", "reason", refusals)?;
+        page.counter("rtmp_superseded", "Publishers replaced by newer ones", it.superseded.count())?;
+        page.counter(
+            "rtmp_protocol_errors",
+            "Connections that broke the protocol",
+            it.protocol_errors.count(),
+        )?;
+        page.counter("rtmp_timeouts", "Connections that were silent for too long", it.timeouts.count())?;
+        page.counter(
+            "rtmp_malformed_messages",
+            "Messages whose media could not be read",
+            it.malformed_messages.count(),
+        )?;
+        page.counter(
+            "rtmp_skipped_messages",
+            "Messages slow players did not get",
+            it.skipped_messages.count(),
+        )
+    }
+
+    fn broadcasts(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        page.gauge(
+            "broadcasts",
+            "Broadcasts now, those waiting for their encoder included",
+            self.registry.list().len() as u64,
+        )
+    }
+}
+
+/// Where metrics are written.
+struct Page<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl Page<'_> {
+    fn counter(&mut self, name: &str, help: &str, value: u64) -> std::fmt::Result {
+        let metric = ConstCounter::new(value);
+        metric.encode(self.encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> std::fmt::Result {
+        let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+        metric.encode(self.encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    }
+
+    fn counters<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) -> std::fmt::Result {
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (value, count) in values {
+            ConstCounter::new(count).encode(family.encode_family(&[(label, value)])?)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,506 @@
+//! From a [`Config`] to a running server, and back to silence.
+//!
+//! Everything is built here and handed its own section of the configuration. It stops in order: listeners, requests,
+//! broadcasts, stores.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use config::Config;
+use config::ingest::Publish;
+use config::problem::Problems;
+use ingest::server::Server as Rtmp;
+use packager::live::{Broadcast, Registry, Settings};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::sign::{Signer, Terms};
+use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
+use crate::behavior::Table;
+use crate::cache::Cache;
+use crate::control::{self, Control, IngestApp, StreamKey, Token};
+use crate::edge::{Edge, Tables};
+use crate::hook::Gate;
+use crate::ledger::Ledger;
+use crate::observe::access_log::AccessLog;
+use crate::observe::audience::Audience;
+use crate::observe::metrics::Books;
+use crate::origin::Origins;
+use crate::viewer::tls::{Certificates, Unusable};
+use crate::viewer::{self, Limits, Listener, Viewers};
+
+/// How long links that the control page makes stay valid.
+const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
+/// Descriptors for files, the control address and the runtime itself.
+const SPARE_DESCRIPTORS: u64 = 256;
+
+/// How the server gets its configuration again.
+pub type Load = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
+
+/// What a server is given beside its configuration.
+pub struct Extras {
+    /// Loads the configuration again.
+    pub load: Load,
+    /// Signs the links of the control page; none: pages that need a signature are not linked.
+    pub signer: Option<Signer>,
+}
+
+/// Why a server did not start, in one sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotStart {
+    /// A socket, a file or a directory.
+    #[error("{0}")]
+    System(#[from] io::Error),
+    /// A TLS certificate.
+    #[error("{0}")]
+    Certificate(#[from] Unusable),
+    /// Stream keys.
+    #[error("{0}")]
+    StreamKeys(#[from] Problems),
+    /// Public keys.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    PublicKeys(Vec<KeyProblem>),
+}
+
+/// A server that takes viewers and publishers.
+pub struct Running {
+    /// Where viewers come in without TLS.
+    pub http: Option<SocketAddr>,
+    /// Where viewers come in with TLS.
+    pub https: Option<SocketAddr>,
+    /// Where publishers come in.
+    pub rtmp: Option<SocketAddr>,
+    /// Where operators come in.
+    pub control: Option<SocketAddr>,
+    /// The operators' token.
+    pub token: Token,
+    parts: Arc<Parts>,
+    viewers: Arc<Viewers<Edge>>,
+    tasks: Tasks,
+}
+
+/// What goes on in the background, in the order it is told to stop.
+struct Tasks {
+    stop: CancellationToken,
+    listening: TaskTracker,
+    rtmp: TaskTracker,
+    control_stop: CancellationToken,
+    background: TaskTracker,
+}
+
+/// What lives as long as the server and may be changed by a reload.
+struct Parts {
+    config: ArcSwap<Config>,
+    load: Load,
+    signer: Option<Signer>,
+    tables: Arc<ArcSwap<Tables>>,
+    access: Arc<Access>,
+    gate: Arc<Gate>,
+    certificates: Option<Arc<Certificates>>,
+    registry: Registry,
+    cache: Cache,
+    audience: Arc<Audience>,
+    access_log: Option<AccessLog>,
+    books: Books,
+    ready: AtomicBool,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// [`CannotStart`]; nothing is left running.
+pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStart> {
+    std::fs::create_dir_all(&config.state_dir).map_err(|error| named(&config.state_dir, error))?;
+    let token = Token::open(&config.state_dir)?;
+    raise_descriptors(&config);
+
+    let listen = &config.listen;
+    let certificates = match &listen.https {
+        Some(it) => Some(Certificates::load(&it.certificate, &it.private_key)?),
+        None => None,
+    };
+    let http = listen.http.map(|it| Listener::bind(it, None)).transpose()?;
+    let https = match (&listen.https, &certificates) {
+        (Some(it), Some(certificates)) => {
+            Some(Listener::bind(it.address, Some(certificates.server_config()?))?)
+        }
+        _ => None,
+    };
+    let rtmp = listen.rtmp.map(|it| bind("RTMP", it)).transpose()?;
+    let control = config.control.address.map(|it| bind("the control address", it)).transpose()?;
+
+    let ledger = Arc::new(Ledger::open(&config.state_dir)?);
+    let registry = Registry::new(live_settings(&config), ledger);
+    let cache = Cache::new(config.cache.memory.0);
+    let access = Arc::new(Access::new(rules(&config)?));
+    let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
+    let tables = Arc::new(ArcSwap::from_pointee(Tables {
+        routes: routes(&config),
+        origins: Origins::new(&config.origins, &registry, None),
+    }));
+    let (access_log, writer) = match &config.observe.access_log {
+        Some(it) => {
+            let (log, writer) = AccessLog::open(it).await?;
+            (Some(log), Some(writer))
+        }
+        None => (None, None),
+    };
+    let viewer_stats = Arc::new(viewer::Stats::default());
+    let rtmp_stats = Arc::new(ingest::stats::Stats::default());
+    let audience = Arc::new(Audience::default());
+    let books = Books {
+        viewer: Arc::clone(&viewer_stats),
+        access: Arc::clone(&access),
+        cache: cache.clone(),
+        tables: Arc::clone(&tables),
+        rtmp: Arc::clone(&rtmp_stats),
+        registry: registry.clone(),
+        access_log: access_log.clone(),
+    };
+
+    let edge = Edge::new(Arc::clone(&tables), Arc::clone(&access), cache.clone());
+    let journal = {
+        let (log, audience) = (access_log.clone(), Arc::clone(&audience));
+        move |record: viewer::Record| {
+            audience.saw(&record, Instant::now());
+            if let Some(log) = &log {
+                log.record(record);
+            }
+        }
+    };
+    let viewers = Arc::new(Viewers::new(edge, limits(&config), viewer_stats, journal));
+
+    let parts = Arc::new(Parts {
+        load: extras.load,
+        signer: extras.signer,
+        tables,
+        access,
+        gate,
+        certificates,
+        registry,
+        cache,
+        audience,
+        access_log,
+        books,
+        ready: AtomicBool::new(true),
+        config: ArcSwap::from_pointee(config),
+    });
+
+    let tasks = Tasks {
+        stop: CancellationToken::new(),
+        listening: TaskTracker::new(),
+        rtmp: TaskTracker::new(),
+        control_stop: CancellationToken::new(),
+        background: TaskTracker::new(),
+    };
+    let running = Running {
+        http: http.as_ref().map(Listener::local_address).transpose()?,
+        https: https.as_ref().map(Listener::local_address).transpose()?,
+        rtmp: rtmp.as_ref().map(TcpListener::local_addr).transpose()?,
+        control: control.as_ref().map(TcpListener::local_addr).transpose()?,
+        token: token.clone(),
+        parts: Arc::clone(&parts),
+        viewers: Arc::clone(&viewers),
+        tasks,
+    };
+    if let Some(writer) = writer {
+        running.tasks.background.spawn(writer.run());
+    }
+    for listener in [http, https].into_iter().flatten() {
+        let (viewers, stop) = (Arc::clone(&viewers), running.tasks.stop.clone());
+        running.tasks.listening.spawn(async move { viewers.listen(listener, stop).await });
+    }
+    if let Some(socket) = rtmp {
+        let server = Rtmp::new(
+            rtmp_settings(&parts.config.load()),
+            parts.registry.clone(),
+            Arc::clone(&parts.gate) as _,
+            rtmp_stats,
+        );
+        running.tasks.rtmp.spawn(server.run(socket, running.tasks.stop.clone()));
+    }
+    if let Some(socket) = control {
+        let addresses = Addresses::of(&running);
+        let hosts = parts.config.load().control.public_host.iter().cloned().collect();
+        let server = Box::new(Operated { parts: Arc::clone(&parts), addresses });
+        let control = Control { token, hosts, server };
+        running.tasks.background.spawn(control::serve(control, socket, running.tasks.control_stop.clone()));
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Loads the configuration again, and opens the access log anew.
+    ///
+    /// # Errors
+    /// Why nothing changed.
+    pub async fn reload(&self) -> Result<String, String> {
+        if let Some(log) = &self.parts.access_log {
+            log.reopen().await;
+        }
+        self.parts.reload()
+    }
+
+    /// Where a viewer watches a broadcast, signed when it has to be and the server can.
+    pub fn watch_link(&self, broadcast: &str) -> Option<String> {
+        self.parts.watch_link(&Addresses::of(self), broadcast)
+    }
+
+    /// Stops in order: listeners close, requests finish within the drain time, broadcasts are written down, the
+    /// cache lets go.
+    pub async fn stop(self) {
+        let drain = self.parts.config.load().listen.drain;
+        self.parts.ready.store(false, Ordering::Release);
+        self.tasks.stop.cancel();
+        self.tasks.listening.close();
+        self.tasks.listening.wait().await;
+        self.tasks.rtmp.close();
+        let quiet = async {
+            tokio::join!(self.viewers.drained(), self.tasks.rtmp.wait());
+        };
+        if tokio::time::timeout(drain, quiet).await.is_err() {
+            tracing::warn!(?drain, "some connections were cut: they had not finished in time");
+        }
+        self.parts.registry.close().await;
+        self.parts.cache.close().await;
+        self.tasks.control_stop.cancel();
+        let Self { parts, viewers, tasks, .. } = self;
+        // The access log's writer ends when nobody can send it anything any more.
+        drop((viewers, parts));
+        tasks.background.close();
+        let _ = tokio::time::timeout(Duration::from_secs(2), tasks.background.wait()).await;
+    }
+}
+
+impl Parts {
+    fn reload(&self) -> Result<String, String> {
+        let new = (self.load)()?;
+        let old = self.config.load_full();
+        let rules = rules(&new).map_err(|error| error.to_string())?;
+        // What can fail comes first; from here on everything is swapped.
+        if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
+            certificates.reload(&https.certificate, &https.private_key).map_err(|error| error.to_string())?;
+        }
+        self.gate.reload(&new.apps).map_err(|error| error.to_string())?;
+        self.access.replace(rules);
+        let previous = self.tables.load_full();
+        self.tables.store(Arc::new(Tables {
+            routes: routes(&new),
+            origins: Origins::new(&new.origins, &self.registry, Some(&previous.origins)),
+        }));
+        let late = old.needs_restart(&new);
+        self.config.store(Arc::new(new));
+        Ok(match late.as_slice() {
+            [] => "the configuration was loaded".into(),
+            keys => format!("the configuration was loaded; only a restart changes {}", keys.join(", ")),
+        })
+    }
+
+    fn watch_link(&self, addresses: &Addresses, broadcast: &str) -> Option<String> {
+        let base = addresses.viewer_base(self.config.load().control.public_host.as_deref())?;
+        let page = format!("{base}/watch/{broadcast}");
+        let host = base.split_once("://").map_or("", |(_, host)| host);
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let tables = self.tables.load();
+        let path = format!("/{broadcast}/index.m3u8");
+        if tables.routes.distribution(name).behavior(&path).trusted_key_groups.is_empty() {
+            return Some(page);
+        }
+        let terms = Terms {
+            resource: Some(format!("{base}/{broadcast}/*")),
+            expires: SystemTime::now() + LINK_LIFETIME,
+            not_before: None,
+            network: None,
+        };
+        let signed = self.signer.as_ref()?.sign_custom(&terms).ok()?;
+        Some(signed.append_to(&page))
+    }
+}
+
+/// Where the listeners are, for links.
+#[derive(Clone, Copy)]
+struct Addresses {
+    http: Option<SocketAddr>,
+    https: Option<SocketAddr>,
+    rtmp: Option<SocketAddr>,
+}
+
+impl Addresses {
+    const fn of(running: &Running) -> Self {
+        Self { http: running.http, https: running.https, rtmp: running.rtmp }
+    }
+
+    /// `https://host[:port]`, or http where there is no TLS.
+    fn viewer_base(&self, public_host: Option<&str>) -> Option<String> {
+        let host = public_host.unwrap_or("localhost");
+        match (self.https, self.http) {
+            (Some(it), _) if it.port() == 443 => Some(format!("https://{host}")),
+            (Some(it), _) => Some(format!("https://{host}:{}", it.port())),
+            (None, Some(it)) if it.port() == 80 => Some(format!("http://{host}")),
+            (None, Some(it)) => Some(format!("http://{host}:{}", it.port())),
+            (None, None) => None,
+        }
+    }
+
+    /// OBS's "Server" box.
+    fn rtmp_server(&self, public_host: Option<&str>, app: &str) -> Option<String> {
+        let (host, port) = (public_host.unwrap_or("localhost"), self.rtmp?.port());
+        Some(if port == 1935 {
+            format!("rtmp://{host}/{app}")
+        } else {
+            format!("rtmp://{host}:{port}/{app}")
+        })
+    }
+}
+
+/// The running server as the control address sees it.
+struct Operated {
+    parts: Arc<Parts>,
+    addresses: Addresses,
+}
+
+impl control::Server for Operated {
+    fn broadcasts(&self) -> Vec<Broadcast> {
+        self.parts.registry.list()
+    }
+
+    fn viewers(&self, broadcast: &str) -> u64 {
+        self.parts.audience.viewers(broadcast, Instant::now())
+    }
+
+    fn watch_link(&self, broadcast: &str) -> Option<String> {
+        self.parts.watch_link(&self.addresses, broadcast)
+    }
+
+    fn apps(&self) -> Vec<IngestApp> {
+        let config = self.parts.config.load();
+        let host = config.control.public_host.as_deref();
+        let app = |it: &config::ingest::App| {
+            Some(IngestApp {
+                server: self.addresses.rtmp_server(host, &it.name)?,
+                publish: match it.publish {
+                    Publish::Open => "open",
+                    Publish::KeysFile(_) => "keys_file",
+                    Publish::Webhook { .. } => "webhook",
+                },
+                keys: self
+                    .parts
+                    .gate
+                    .keys(&it.name)
+                    .into_iter()
+                    .map(|(key, name)| StreamKey { key, name })
+                    .collect(),
+            })
+        };
+        config.apps.iter().filter_map(app).collect()
+    }
+
+    fn metrics(&self) -> String {
+        self.parts.books.print()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.parts.ready.load(Ordering::Acquire)
+    }
+
+    fn reload(&self) -> Result<String, String> {
+        self.parts.reload()
+    }
+}
+
+fn routes(config: &Config) -> Table {
+    Table::new(&config.distributions, &config.cache_policies, &config.response_headers_policies)
+}
+
+fn rules(config: &Config) -> Result<Rules, CannotStart> {
+    Ok(Rules {
+        keys: Keys::load(&config.access, |file| std::fs::read(file)).map_err(CannotStart::PublicKeys)?,
+        trusted_clients: config.listen.trusted_clients.clone(),
+        https_port: config.listen.https.as_ref().map(|it| it.address.port()),
+    })
+}
+
+fn signed_names(access: &Arc<Access>) -> Arc<crate::hook::SignedNames> {
+    let access = Arc::clone(access);
+    Arc::new(move |stream: &StreamAsk<'_>| access.admit_stream(stream, SystemTime::now()).is_ok())
+}
+
+fn limits(config: &Config) -> Limits {
+    let listen = &config.listen;
+    Limits {
+        max_connections: listen.max_connections,
+        max_connections_per_client: listen.max_connections_per_client,
+        header_timeout: listen.header_timeout,
+        keep_alive: listen.keep_alive,
+        send_timeout: listen.send_timeout,
+        max_header: usize::try_from(listen.max_header.0).unwrap_or(usize::MAX),
+        trusted_proxies: listen.trusted_proxies.clone(),
+        trusted_clients: listen.trusted_clients.clone(),
+    }
+}
+
+fn live_settings(config: &Config) -> Settings {
+    let packaging = &config.packaging;
+    Settings {
+        segment: packaging.segment,
+        part: packaging.part,
+        window: packaging.window,
+        grace: packaging.grace,
+        replace_interval: config.rtmp.replace_interval,
+        max_broadcasts: packaging.max_broadcasts,
+        ring_bytes: config.rtmp.ring.0,
+    }
+}
+
+fn rtmp_settings(config: &Config) -> ingest::server::Settings {
+    let (rtmp, trusted) = (&config.rtmp, config.listen.trusted_clients.clone());
+    ingest::server::Settings {
+        max_connections: rtmp.max_connections,
+        max_connections_per_client: rtmp.max_connections_per_client,
+        trusted: Arc::new(move |address| trusted.iter().any(|it| it.contains(address))),
+        limits: ingest::rtmp::session::Limits {
+            setup: rtmp.handshake_timeout,
+            silence: rtmp.silence_timeout,
+            partial_bytes: usize::try_from(rtmp.max_partial.0).unwrap_or(usize::MAX),
+        },
+        ring_bytes: usize::try_from(rtmp.ring.0).unwrap_or(usize::MAX),
+    }
+}
+
+fn bind(what: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    viewer::bind(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address} for {what}: {error}"))
+    })
+}
+
+fn named(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+/// Raises the limit on open files as far as it goes, and says when that is too little for the connections allowed.
+fn raise_descriptors(config: &Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let have = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let needed =
+        u64::from(config.listen.max_connections) + u64::from(config.rtmp.max_connections) + SPARE_DESCRIPTORS;
+    if have.is_some_and(|it| it < needed) {
+        tracing::warn!(
+            "this process may open {} files, which is too few for listen.max_connections and rtmp.max_connections \
+             ({needed}); raise it with `ulimit -n` or LimitNOFILE=, or lower them",
+            have.unwrap_or_default()
+        );
+    }
+}

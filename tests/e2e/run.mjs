@@ -1,0 +1,29 @@
+// Runs the stories: real encoders, real players, real signers against a real server.
+//   node tests/e2e/run.mjs            all
+//   node tests/e2e/run.mjs WORD…      those whose file or name holds one of the words
+// LEVADA_E2E_SECONDS: how long players play (60).
+import { readdirSync } from 'node:fs';
+
+const words = process.argv.slice(2);
+let passed = 0;
+let failed = 0;
+const directory = new URL('stories/', import.meta.url);
+for (const file of readdirSync(directory).filter((it) => it.endsWith('.mjs')).sort()) {
+  const { stories } = await import(new URL(file, directory));
+  for (const [name, story] of Object.entries(stories)) {
+    const title = `${file.replace('.mjs', '')}: ${name}`;
+    if (words.length && !words.some((word) => title.includes(word))) continue;
+    const began = Date.now();
+    const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
+    try {
+      const note = await story();
+      passed += 1;
+      console.log(`ok    ${title} (${seconds()})${note ? `: ${note}` : ''}`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL  ${title} (${seconds()})\n${error.stack}`);
+    }
+  }
+}
+console.log(`e2e: ${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ffprobe, pages, playIn, run, watch, watched, withPage } from '../support/players.mjs';
+import { serve, sleep, until } from '../support/server.mjs';
+
+/** Media made for these stories: B-frames and an edit list, a ladder of three, moov at the back. */
+async function withMedia(use) {
+  const media = mkdtempSync(join(tmpdir(), 'levada-media-'));
+  const ffmpeg = (...args) => execFileSync('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', ...args], { cwd: media });
+  const source = (size) => ['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=30:duration=24`, '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000:duration=24'];
+  const encode = (rate) => ['-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '3', '-b_strategy', '0', '-g', '60', '-sc_threshold', '0', '-pix_fmt', 'yuv420p', '-b:v', rate, '-c:a', 'aac'];
+  ffmpeg(...source('640x360'), ...encode('500k'), 'film.mp4');
+  ffmpeg(...source('320x180'), ...encode('200k'), 'film_180.mp4');
+  ffmpeg(...source('640x360'), ...encode('500k'), '-movflags', '+faststart', 'film_360.mp4');
+  ffmpeg(...source('960x540'), ...encode('1200k'), 'film_540.mp4');
+  writeFileSync(join(media, 'film.set.json'), JSON.stringify({ renditions: ['film_180.mp4', 'film_360.mp4', 'film_540.mp4'].map((file) => ({ file })) }));
+  writeFileSync(join(media, 'garbage.mp4'), Buffer.alloc(100_000, 0x41));
+  const server = await serve('', { media });
+  try { return await use(server, media); } finally {
+    await server.stop();
+    rmSync(media, { recursive: true, force: true });
+  }
+}
+
+const lines = (text) => text.split('\n').filter((it) => it && !it.startsWith('#'));
+const base = (url) => url.slice(0, url.lastIndexOf('/') + 1);
+
+/** Segments of the first variant (and its init segment) of a multivariant playlist, as absolute URLs. */
+async function segments(url) {
+  const multivariant = await (await fetch(url)).text();
+  const media = new URL(lines(multivariant)[0], url).href;
+  const text = await (await fetch(media)).text();
+  const init = new URL(/#EXT-X-MAP:URI="([^"]+)"/.exec(text)[1], media).href;
+  return { init, media, all: lines(text).map((it) => new URL(it, media).href) };
+}
+
+const frames = async (url, stream) => {
+  const probed = await ffprobe('-select_streams', stream, '-show_entries', 'packet=pts_time', url);
+  return probed.packets.map((it) => Number(it.pts_time)).sort((a, b) => a - b);
+};
+
+export const stories = {
+  'frame times equal those ffprobe reads from the source': () => withMedia(async (server, media) => {
+    for (const kind of ['index.m3u8', 'manifest.mpd']) {
+      for (const stream of ['v:0', 'a:0']) {
+        const source = (await frames(join(media, 'film.mp4'), stream)).filter((it) => it >= 0);
+        const served = (await frames(`${server.base}/vod/film.mp4/${kind}`, stream)).filter((it) => it >= -0.0005);
+        const worst = Math.max(...source.slice(0, served.length).map((it, at) => Math.abs(it - served[at])));
+        assert.ok(Math.abs(source.length - served.length) <= 1, `${kind} ${stream}: ${source.length} frames, served ${served.length}`);
+        assert.ok(worst <= 0.001, `${kind} ${stream}: off by ${worst} s`);
+      }
+    }
+  }),
+
+  'hls.js plays and seeks a file': () => withMedia((server) => withPage(async (page) => {
+    await watch(page, `${server.base}/watch/vod/film.mp4`);
+    await page.evaluate(() => { document.querySelector('video').currentTime = 15; });
+    await until('the seek', async () => (await watched(page)).time > 16);
+    const seen = await watched(page);
+    assert.deepEqual(seen.events.filter((it) => it.kind === 'error' && it.fatal), []);
+    assert.ok(Math.abs(seen.duration - 24) < 0.1, `it lasts ${seen.duration} s`);
+  })),
+
+  'hls.js switches within a set of three': () => withMedia((server) => withPage(async (page) => {
+    await watch(page, `${server.base}/watch/vod/film.set.json`);
+    assert.equal((await watched(page)).levels, 3);
+    for (const [level, height] of [[0, 180], [2, 540], [1, 360]]) {
+      await page.evaluate((it) => { window.levada.hls.currentLevel = it; }, level);
+      await until(`${height} lines`, async () => (await watched(page)).height === height);
+    }
+    await page.evaluate(() => { document.querySelector('video').currentTime = 20; });
+    await until('the end', async () => (await watched(page)).time > 21);
+  })),
+
+  'dash.js plays, seeks and switches a set of three': () => withMedia(async (server) => {
+    const players = await pages();
+    try {
+      await withPage(async (page) => {
+        await playIn(page, players.url('dash', `${server.base}/vod/film.set.json/manifest.mpd`), 3);
+        const height = () => page.evaluate(() => document.querySelector('video').videoHeight);
+        await page.evaluate(() => window.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: false } }, buffer: { fastSwitchEnabled: true } } }));
+        for (const [at, lines] of [[0, 180], [2, 540]]) {
+          await page.evaluate((it) => {
+            const all = window.player.getRepresentationsByType('video').sort((a, b) => a.bandwidth - b.bandwidth);
+            window.player.setRepresentationForTypeById('video', all[it].id, true);
+          }, at);
+          await until(`${lines} lines`, async () => (await height()) === lines);
+        }
+        await page.evaluate(() => window.player.seek(18));
+        await until('the seek', () => page.evaluate(() => document.querySelector('video').currentTime > 19));
+        assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), []);
+      });
+    } finally { players.close(); }
+  }),
+
+  'a thousand at once for one cold segment are one read': () => withMedia(async (server) => {
+    const { all } = await segments(`${server.base}/vod/film.mp4/index.m3u8`);
+    const reads = async () => Number(/levada_vod_reads_total (\d+)/.exec(await server.metrics())?.[1]);
+    const fills = async () => Number(/levada_cache_fills_total (\d+)/.exec(await server.metrics())?.[1]);
+    const before = [await reads(), await fills()];
+    // curl, since Node's fetch opens no thousand connections at once.
+    const { stdout } = await run('bash', ['-c', `seq 1000 | xargs -P 200 -I{} curl -s --fail ${all[1]} -o - | md5sum; curl -s ${all[1]} | wc -c`], { maxBuffer: 1 << 20 });
+    const whole = Buffer.from(await (await fetch(all[1])).arrayBuffer());
+    const expected = createHash('md5');
+    for (let at = 0; at < 1000; at += 1) expected.update(whole);
+    assert.ok(stdout.startsWith(expected.digest('hex')), 'all are the same and right');
+    const after = [await reads(), await fills()];
+    assert.equal(after[1] - before[1], 1, 'one fill');
+    return `${after[0] - before[0]} read(s) of the file`;
+  }),
+
+  'ranges are byte-exact': () => withMedia(async (server) => {
+    const { all } = await segments(`${server.base}/vod/film.mp4/index.m3u8`);
+    const get = async (range) => {
+      const { stdout } = await run('curl', ['-s', '-D', '/dev/stderr', ...(range ? ['-r', range] : []), all[0]], { encoding: 'buffer', maxBuffer: 64 << 20 });
+      return stdout;
+    };
+    const whole = await get();
+    for (const [range, from, to] of [['0-0', 0, 1], ['100-299', 100, 300], [`${whole.length - 5}-`, whole.length - 5, whole.length], ['-7', whole.length - 7, whole.length], ['50000-99999999', 50000, whole.length]]) {
+      assert.deepEqual(await get(range), whole.subarray(from, to), range);
+    }
+    const beyond = await fetch(all[0], { headers: { range: `bytes=${whole.length}-` } });
+    assert.equal(beyond.status, 416);
+    assert.equal(beyond.headers.get('content-range'), `bytes */${whole.length}`);
+    const several = await fetch(all[0], { headers: { range: 'bytes=0-9,1000-1009' } });
+    assert.equal(several.status, 206);
+    const text = Buffer.from(await several.arrayBuffer());
+    assert.match(several.headers.get('content-type'), /^multipart\/byteranges; boundary=/);
+    assert.ok(text.includes(whole.subarray(0, 10)) && text.includes(whole.subarray(1000, 1010)));
+    const etag = (await fetch(all[0])).headers.get('etag');
+    assert.equal((await fetch(all[0], { headers: { 'if-none-match': etag } })).status, 304);
+    assert.equal((await fetch(all[0], { headers: { range: 'bytes=0-9', 'if-range': '"other"' } })).status, 200);
+  }),
+
+  'a garbage file is an error in a sentence, and others play on': () => withMedia(async (server) => {
+    const answer = await fetch(`${server.base}/vod/garbage.mp4/index.m3u8`);
+    assert.ok(answer.status >= 400 && answer.status < 600, `${answer.status}`);
+    assert.match(server.output(), /garbage\.mp4/);
+    assert.equal((await fetch(`${server.base}/vod/film.mp4/index.m3u8`)).status, 200);
+    assert.equal((await fetch(`${server.base}/vod/missing.mp4/index.m3u8`)).status, 404);
+    assert.equal((await fetch(`${server.base}/vod/%2e%2e/%2e%2e/etc/passwd/index.m3u8`)).status >= 400, true);
+    await sleep(10);
+  }),
+};

@@ -1,0 +1,138 @@
+// Real players: hls.js, dash.js and Shaka in Chromium, ffprobe, VLC.
+import { execFile } from 'node:child_process';
+import { createReadStream, existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { chromium } from 'playwright-core';
+import { ROOT, background, sleep, until } from './server.mjs';
+
+const run = promisify(execFile);
+
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required', '--mute-audio', '--ignore-certificate-errors'];
+
+export async function withPage(use, options = {}) {
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: ARGUMENTS });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors: true, ...options });
+    page.problems = [];
+    page.on('pageerror', (error) => page.problems.push(error.message));
+    return await use(page);
+  } finally {
+    await browser.close();
+  }
+}
+
+/** What hls.js on the watch page says of itself. */
+export const watched = (page) => page.evaluate(() => {
+  const { hls, events } = window.levada;
+  const video = document.querySelector('video');
+  const ranges = [...Array(video.buffered.length).keys()].map((at) => [video.buffered.start(at), video.buffered.end(at)]);
+  return {
+    events, ranges, time: video.currentTime, paused: video.paused, width: video.videoWidth, height: video.videoHeight,
+    latency: hls && hls.latency, behind: hls && hls.playingDate ? (Date.now() - hls.playingDate.getTime()) / 1000 : null,
+    level: hls && hls.currentLevel, levels: hls ? hls.levels.length : 0, duration: video.duration,
+    lowLatency: !!(hls && hls.latestLevelDetails && hls.latestLevelDetails.partList),
+    message: document.getElementById('message').hidden ? '' : document.getElementById('sentence').textContent,
+  };
+});
+
+/** Opens the watch page and waits for a moving picture. */
+export async function watch(page, url, seconds = 30) {
+  await page.goto(url);
+  return until('a moving picture', async () => {
+    const seen = await watched(page);
+    if (seen.time > 0.3 && seen.width > 0 && !seen.paused) return seen;
+    throw new Error(JSON.stringify({ ...seen, events: seen.events.slice(-8) }));
+  }, seconds);
+}
+
+/** Stalls: waiting or stalled after playing had begun, and buffer errors. */
+export const stalls = (seen, since = 0) => {
+  const from = seen.events.findIndex((it) => it.kind === 'playing');
+  return seen.events.slice(from + 1).filter((it) => it.at >= since
+    && (it.kind === 'waiting' || (it.kind === 'error' && (it.fatal || it.details === 'bufferStalledError'))));
+};
+
+const PAGES = {
+  '/dash': (mpd) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/dashjs/dist/modern/umd/dash.all.min.js"></script><script>
+window.events = [];
+const player = dashjs.MediaPlayer().create();
+window.player = player;
+const note = (kind, detail) => events.push({ kind, at: Math.round(performance.now()), detail });
+player.updateSettings({ streaming: { delay: { liveDelay: 3 } } });
+player.on('error', (e) => note('error', JSON.stringify(e.error && e.error.message || e.error)));
+player.on('playbackStalled', () => note('stalled'));
+player.on('qualityChangeRendered', (e) => note('quality', e.mediaType));
+player.initialize(document.getElementById('v'), ${JSON.stringify(mpd)}, true);
+</script>`,
+  '/shaka': (mpd) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/shaka-player/dist/shaka-player.compiled.js"></script><script>
+window.events = [];
+const note = (kind, detail) => events.push({ kind, at: Math.round(performance.now()), detail });
+(async () => {
+  shaka.polyfill.installAll();
+  const player = new shaka.Player();
+  window.player = player;
+  await player.attach(document.getElementById('v'));
+  player.addEventListener('error', (e) => note('error', String(e.detail && e.detail.code) + ' ' + JSON.stringify(e.detail && e.detail.data)));
+  try { await player.load(${JSON.stringify(mpd)}); document.getElementById('v').play(); } catch (e) { note('error', 'load ' + e.code + ' ' + JSON.stringify(e.data)); }
+})();
+</script>`,
+};
+
+/** Serves player pages from an origin of its own, so that what they load is cross-origin. */
+export function pages() {
+  return new Promise((done) => {
+    const server = createServer((request, response) => {
+      const url = new URL(request.url, 'http://x');
+      if (PAGES[url.pathname]) {
+        response.setHeader('content-type', 'text/html');
+        response.end(PAGES[url.pathname](url.searchParams.get('u')));
+        return;
+      }
+      const file = join(ROOT, 'node_modules', url.pathname.replace(/^\/m\//, ''));
+      if (!url.pathname.startsWith('/m/') || url.pathname.includes('..') || !existsSync(file)) { response.statusCode = 404; response.end(); return; }
+      response.setHeader('content-type', 'text/javascript');
+      createReadStream(file).pipe(response);
+    }).listen(0, '127.0.0.1', () => done({
+      url: (player, media) => `http://127.0.0.1:${server.address().port}/${player}?u=${encodeURIComponent(media)}`,
+      close: () => server.close(),
+    }));
+  });
+}
+
+/** Plays an MPD or playlist in dash.js or Shaka until `seconds` of media have gone by. */
+export async function playIn(page, url, seconds) {
+  await page.goto(url);
+  const state = () => page.evaluate(() => {
+    const video = document.querySelector('video');
+    return { time: video.currentTime, width: video.videoWidth, events: window.events, duration: video.duration };
+  });
+  let first = null;
+  await until(`${seconds} s of media`, async () => {
+    const now = await state();
+    if (first === null && now.time > 0 && now.width > 0) first = now.time;
+    if (first !== null && now.time - first >= seconds) return true;
+    throw new Error(JSON.stringify(now));
+  }, seconds + 30);
+  return state();
+}
+
+export async function ffprobe(...args) {
+  const { stdout } = await run('ffprobe', ['-hide_banner', '-v', 'error', '-of', 'json', ...args], { maxBuffer: 64 << 20, timeout: 60_000 });
+  return JSON.parse(stdout);
+}
+
+/** VLC reads for some seconds without a window and tells what it decoded. */
+export async function vlc(url, seconds = 8) {
+  const player = background('cvlc', ['-vv', '--no-color', '--intf', 'dummy', '--vout', 'dummy', '--aout', 'dummy', '--no-audio-time-stretch',
+    '--run-time', String(seconds), '--play-and-exit', url, 'vlc://quit'],
+  { uid: process.getuid() === 0 ? 65534 : undefined, env: { ...process.env, HOME: '/tmp' } });
+  await Promise.race([player.ended, sleep((seconds + 20) * 1000)]);
+  const output = player.output();
+  await player.stop('SIGKILL');
+  return output;
+}
+
+export { run };
