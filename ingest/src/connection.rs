@@ -31,11 +31,13 @@ use crate::rtmp::session::{
 use crate::server::Shared;
 use crate::stats::{Present, Stats};
 
-/// How much is read at once. Messages are sliced out of it, so it is what one allocation serves.
-const READ: usize = 64 * 1024;
+/// How much one allocation for reading holds; messages are sliced out of it. A peer that sends no media says little,
+/// and there may be thousands of them.
+const READ: usize = 4 * 1024;
+const READ_MEDIA: usize = 64 * 1024;
 
 /// Below this much room a new allocation begins: fewer system calls for a little waste.
-const LEAST_READ: usize = 4 * 1024;
+const LEAST_READ: usize = 1024;
 
 /// How much may wait for a peer to read it before no more is added, and nothing more is read from it.
 const AHEAD: usize = 256 * 1024;
@@ -178,6 +180,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
                 break end;
             }
         };
+        if matches!(self.role, Role::Publishing(_)) {
+            info!(reason = %end, "a publication ended");
+        }
         self.close(&end).await;
         end
     }
@@ -219,7 +224,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
         let Wire { reader, writer, session, buffer, outgoing, taken } = &mut self.wire;
         let waiting = outgoing.remaining();
         if buffer.capacity() < LEAST_READ {
-            buffer.reserve(READ);
+            buffer.reserve(if matches!(self.role, Role::Publishing(_)) { READ_MEDIA } else { READ });
         }
         let deadline = session.next_deadline();
         let (superseded, progress) = match &mut self.role {
@@ -263,7 +268,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
                 }
                 Ok(())
             }
-            Event::Unpublish { .. } | Event::StopPlay { .. } => {
+            Event::Unpublish { .. } => {
+                info!(reason = "the encoder stopped", "a publication ended");
+                self.role = Role::None;
+                Ok(())
+            }
+            Event::StopPlay { .. } => {
                 self.role = Role::None;
                 Ok(())
             }

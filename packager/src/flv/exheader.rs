@@ -12,16 +12,17 @@ const MOD_EX: u8 = 7;
 pub(super) fn skip_modifiers(mut packet: u8, body: &mut Bytes, kind: TrackKind) -> Result<u8, Error> {
     let truncated = |_| Error::Truncated(kind);
     while packet == MOD_EX {
-        let short = body.try_get_u8().map_err(truncated)?;
-        let size = match short {
+        // One less than it is.
+        let size = match body.try_get_u8().map_err(truncated)? {
             u8::MAX => usize::from(body.try_get_u16().map_err(truncated)?),
             short => usize::from(short),
         };
-        // One more than it says, and then a byte of which the low half is the packet type.
-        if body.len() <= size + 1 {
+        let size = size.saturating_add(1);
+        // Behind it stands a byte of which the low half is the packet type.
+        if body.len() <= size {
             return Err(Error::Truncated(kind));
         }
-        body.advance(size + 1);
+        body.advance(size);
         packet = body.get_u8() & 0x0f;
     }
     Ok(packet)

@@ -4,6 +4,8 @@
 //! bytes; [`configuration`] and [`sample`] go the other way, for players. Time is not its business but for the
 //! composition time, which the body carries. H.264 and AAC are read; every other codec is refused by name.
 
+#![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod audio;
 mod exheader;
 mod video;
