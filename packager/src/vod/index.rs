@@ -27,6 +27,8 @@ const KEYS_PER_SECOND: i64 = 5;
 pub(super) struct Index {
     /// How it is decoded.
     pub(super) track: Track,
+    /// A tag of BCP 47; `und` when the file does not say.
+    pub(super) language: String,
     /// How its pictures are turned.
     pub(super) matrix: Matrix,
     /// Presentation minus composition time, in ticks.
@@ -66,6 +68,9 @@ impl Index {
         let placement = track.placement;
         let usual_duration = majority(track.samples.samples(0).map(|it| it.duration));
         let mut index = Self {
+            language: track
+                .language_tag
+                .unwrap_or_else(|| String::from_utf8_lossy(&track.track.language).into_owned()),
             matrix: track.matrix,
             shift: placement.shift,
             sent: 0..track.samples.count(),

@@ -1,17 +1,21 @@
 //! Playlists and the MPD of a stored title.
 
-use std::fmt::Write;
+use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::rendition::Rendition;
 use super::{Item, Tag, TrackName};
-use crate::dash::{AdaptationSet, Mpd, Period, Representation, Segment, Segments, Type};
+use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
+use crate::hls::media::{Head, Kind, Lines};
 use crate::hls::multivariant::{self, AudioRendition, Variant};
-use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
+use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 
 /// The one audio group.
 const GROUP: &str = "audio";
+
+/// What playlists count in: the decimals of `EXTINF`.
+const HUNDRED_THOUSANDTHS: Timescale = Timescale::new(100_000).expect("it is not zero");
 
 /// A title's tracks.
 #[derive(Clone, Copy)]
@@ -24,115 +28,98 @@ pub(super) struct Tracks<'a> {
 impl Tracks<'_> {
     /// The multivariant playlist. Tracks are never muxed: where there are pictures, sound is a group beside them.
     pub(super) fn multivariant(&self) -> String {
-        let loudest = |of: fn(&Rendition) -> u64| self.audio.iter().map(of).max().unwrap_or(0);
-        let mut audio_codecs: Vec<String> = Vec::new();
-        for it in self.audio {
-            let codec = it.index.track.config.codec_string();
-            if !audio_codecs.contains(&codec) {
-                audio_codecs.push(codec);
-            }
+        let tracks = if self.video.is_empty() { self.audio } else { self.video };
+        let mut variants: Vec<Variant> =
+            tracks.iter().enumerate().map(|(index, it)| self.variant(index, it)).collect();
+        // Players begin with the first variant before they have measured anything: the one nearest to 2 Mbit/s
+        // (Apple's rule 1.32). The others ascend.
+        variants.sort_by_key(|it| it.bandwidth);
+        let distance = |it: &Variant| it.average_bandwidth.unwrap_or(it.bandwidth).abs_diff(2_000_000);
+        if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
+            variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
         }
-        let mut variants: Vec<Variant> = Vec::new();
-        for (index, it) in self.video.iter().enumerate() {
-            let codec = it.index.track.config.codec_string();
-            variants.push(Variant {
-                uri: self.uri(TrackName { kind: TrackKind::Video, index }, Item::Playlist),
-                bandwidth: it.rate.peak + loudest(|it| it.rate.peak),
-                average_bandwidth: Some(it.rate.average + loudest(|it| it.rate.average)),
-                codecs: [vec![codec], audio_codecs.clone()].concat(),
-                resolution: resolution(it),
-                frame_rate: it.index.frame_rate.map(|it| it.per_second()),
-                audio_group: (!self.audio.is_empty()).then(|| GROUP.into()),
-            });
-        }
-        in_order_of_start(&mut variants);
-        if !variants.is_empty() {
-            return multivariant::render(
-                &variants,
-                &self.audio_renditions(),
-                multivariant::Segments::Independent,
-            );
-        }
-        for (index, it) in self.audio.iter().enumerate() {
-            variants.push(Variant {
-                uri: self.uri(TrackName { kind: TrackKind::Audio, index }, Item::Playlist),
-                bandwidth: it.rate.peak,
-                average_bandwidth: Some(it.rate.average),
-                codecs: vec![it.index.track.config.codec_string()],
-                resolution: None,
-                frame_rate: None,
-                audio_group: None,
-            });
-        }
-        in_order_of_start(&mut variants);
-        multivariant::render(&variants, &[], multivariant::Segments::Independent)
+        multivariant::render(&variants, &self.audio_group(), multivariant::Segments::Independent)
     }
 
-    fn audio_renditions(&self) -> Vec<AudioRendition> {
+    /// A quality of the pictures with the costliest sound; of sound alone, where there are no pictures.
+    fn variant(&self, index: usize, it: &Rendition) -> Variant {
+        let kind = it.index.track.kind();
+        let beside = if kind == TrackKind::Video { self.audio } else { &[] };
+        let costliest = |of: fn(&Rendition) -> u64| beside.iter().map(of).max().unwrap_or(0);
+        let mut codecs: Vec<String> = Vec::new();
+        for codec in iter::once(it).chain(beside).map(|it| it.index.track.config.codec_string()) {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        Variant {
+            uri: self.playlist(TrackName { kind, index }),
+            bandwidth: it.rate.peak.saturating_add(costliest(|it| it.rate.peak)),
+            average_bandwidth: Some(it.rate.average.saturating_add(costliest(|it| it.rate.average))),
+            codecs,
+            resolution: resolution(it),
+            frame_rate: it.index.frame_rate.map(FrameRate::per_second),
+            audio_group: (!beside.is_empty()).then(|| GROUP.into()),
+        }
+    }
+
+    fn audio_group(&self) -> Vec<AudioRendition> {
+        if self.video.is_empty() {
+            return Vec::new();
+        }
         let rendition = |(index, it): (usize, &Rendition)| {
-            let language = language(it);
-            // Names are unique in their group, also where two tracks have one language.
-            let name = match (language, self.audio.len()) {
-                ("und", 1) => "Audio".to_owned(),
-                ("und", _) => format!("Audio {}", index + 1),
-                (language, 1) => language.to_owned(),
-                (language, _) => format!("{language} {}", index + 1),
-            };
+            let language = &it.index.language;
+            let spoken = if language == "und" { "Audio" } else { language };
             AudioRendition {
                 group: GROUP.into(),
-                name,
+                // Names are unique in their group, also where two tracks have one language.
+                name: if self.audio.len() == 1 { spoken.into() } else { format!("{spoken} {}", index + 1) },
                 // Apple's rules want it always; `und` is a legal tag (RFC 5646 4.1).
-                language: Some(language.into()),
+                language: Some(language.clone()),
                 default: index == 0,
                 channels: match &it.index.track.config {
                     CodecConfig::Aac(config) => config.output_channels(),
                     CodecConfig::Avc(_) => 0,
                 },
-                uri: self.uri(TrackName { kind: TrackKind::Audio, index }, Item::Playlist),
+                uri: self.playlist(TrackName { kind: TrackKind::Audio, index }),
             }
         };
         self.audio.iter().enumerate().map(rendition).collect()
     }
 
+    /// The URI of a media playlist, relative to the title's own manifests.
+    fn playlist(&self, track: TrackName) -> String {
+        format!("{}/{track}/{}", self.tag, Item::Playlist)
+    }
+
     /// The media playlist of one track; its URIs are relative to its own place.
     pub(super) fn media(&self, rendition: &Rendition) -> String {
         // The target is the same in every playlist of a title (Apple's rule 8.2).
-        let hundred_thousandths = |it: Timestamp| {
-            let hertz = i128::from(it.timescale().hertz());
-            (i128::from(it.ticks()) * 200_000 + hertz).div_euclid(2 * hertz)
-        };
-        let durations = |it: &Rendition| {
-            // Absolute times are rounded, not durations: so errors do not add up. The first segment begins with
-            // the presentation, also where its first picture comes a little later.
-            let mut previous = 0;
-            let ends: Vec<i128> = it.spans().map(|span| hundred_thousandths(it.index.at(span.end))).collect();
-            ends.into_iter()
-                .map(|end| {
-                    let duration = end - previous;
-                    previous = end;
-                    duration
-                })
-                .collect::<Vec<i128>>()
-        };
-        let all = self.video.iter().chain(self.audio).flat_map(durations);
-        let target = all.map(|it| (it + 50_000) / 100_000).max().unwrap_or(1).max(1);
-        let mut out = format!(
-            "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:{target}\n\
-             #EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-MAP:URI=\"init.mp4\"\n"
-        );
-        for (n, duration) in durations(rendition).into_iter().enumerate() {
-            let (seconds, rest) = (duration / 100_000, duration % 100_000);
-            writeln!(out, "#EXTINF:{seconds}.{rest:05},\n{n}.m4s")
-                .expect("a String takes all that is written to it");
+        let longest = self.all().flat_map(durations).max().unwrap_or_default();
+        let rounded = (longest.as_millis() + 500) / 1_000;
+        let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
+        lines.head(&Head {
+            target_duration: u32::try_from(rounded).unwrap_or(u32::MAX).max(1),
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            kind: Kind::Vod,
+        });
+        lines.map(Item::Init);
+        for (n, duration) in durations(rendition).enumerate() {
+            lines.segment(duration, Item::Segment(n));
         }
-        out.push_str("#EXT-X-ENDLIST\n");
-        out
+        lines.end();
+        lines.into_string()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Rendition> {
+        self.video.iter().chain(self.audio)
     }
 
     /// The static MPD.
     pub(super) fn mpd(&self) -> String {
-        let all = || self.video.iter().chain(self.audio);
-        let longest = all()
+        let longest = self
+            .all()
             .flat_map(|it| it.spans().map(|span| it.index.at(span.end - span.start)))
             .max()
             .map_or(Duration::ZERO, rounded_up);
@@ -147,7 +134,7 @@ impl Tracks<'_> {
         let sets = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
         Mpd {
             kind: Type::Static {
-                duration: all().map(Rendition::end).max().map_or(Duration::ZERO, Timestamp::to_duration),
+                duration: self.all().map(Rendition::end).max().map_or(Duration::ZERO, Timestamp::to_duration),
             },
             min_buffer: longest,
             max_segment: longest,
@@ -197,21 +184,18 @@ impl Tracks<'_> {
             timeline: timeline.collect(),
         }
     }
-
-    /// Relative to the title's own manifests.
-    fn uri(&self, track: TrackName, item: Item) -> String {
-        format!("{}/{track}/{item}", self.tag)
-    }
 }
 
-/// Players begin with the first variant before they have measured anything: that is the one nearest to 2 Mbit/s
-/// (Apple's rule 1.32). The others ascend.
-fn in_order_of_start(variants: &mut [Variant]) {
-    variants.sort_by_key(|it| it.bandwidth);
-    let distance = |it: &Variant| it.average_bandwidth.unwrap_or(it.bandwidth).abs_diff(2_000_000);
-    if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
-        variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
-    }
+/// What `EXTINF` says of each segment. Absolute times are rounded, not durations, so errors do not add up. The first
+/// segment begins with the presentation, also where its first picture comes a little later.
+fn durations(it: &Rendition) -> impl Iterator<Item = Duration> + '_ {
+    let mut previous = 0;
+    it.spans().map(move |span| {
+        let units = Timestamp::new(span.end, it.index.track.timescale).rescale(HUNDRED_THOUSANDTHS).ticks();
+        let duration = u64::try_from(units.saturating_sub(previous)).unwrap_or(0);
+        previous = units;
+        Duration::from_micros(duration.saturating_mul(10))
+    })
 }
 
 /// To the next nanosecond: a segment longer than announced is an error to validators.
@@ -230,8 +214,4 @@ fn resolution(it: &Rendition) -> Option<(u32, u32)> {
         CodecConfig::Avc(config) => Some((config.display_width, config.display_height)),
         CodecConfig::Aac(_) => None,
     }
-}
-
-fn language(it: &Rendition) -> &str {
-    std::str::from_utf8(&it.index.track.language).unwrap_or("und")
 }
