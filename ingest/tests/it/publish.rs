@@ -116,6 +116,25 @@ async fn our_own_publisher_publishes_a_file() {
 }
 
 #[tokio::test]
+async fn our_own_publisher_comes_back_when_the_server_does() {
+    let first = Stage::open(Setting::default()).await;
+    let file = demux(Bytes::from_static(SAMPLE)).unwrap();
+    let target = Target::parse(&format!("rtmp://{}/live/film", first.address)).unwrap();
+    let stop = CancellationToken::new();
+    let watch = async {
+        first.broadcast("film").await;
+        first.stop.cancel();
+        first.server.await.unwrap();
+        let second = Stage::open_at(first.address, Setting::default()).await;
+        second.broadcast("film").await;
+        stop.cancel();
+    };
+    let options = Options { passes: Passes::Endless, on_loss: OnLoss::Reconnect };
+    let (published, ()) = tokio::join!(publish(&file, &target, options, &stop), watch);
+    assert!(published.is_ok(), "{published:?}");
+}
+
+#[tokio::test]
 async fn our_own_publisher_says_why_it_was_refused() {
     let stage = Stage::open(Setting::default()).await;
     let file = demux(Bytes::from_static(SAMPLE)).unwrap();

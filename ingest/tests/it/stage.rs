@@ -50,6 +50,10 @@ impl Default for Setting {
 
 impl Stage {
     pub(crate) async fn open(setting: Setting) -> Self {
+        Self::open_at("127.0.0.1:0".parse().unwrap(), setting).await
+    }
+
+    pub(crate) async fn open_at(address: SocketAddr, setting: Setting) -> Self {
         let registry = Registry::new(
             live::Settings {
                 segment: Duration::from_secs(2),
@@ -72,7 +76,7 @@ impl Stage {
         let stats = Arc::new(Stats::default());
         let admission = Arc::new(Doorman(setting.on_conflict));
         let server = Server::new(settings, registry.clone(), admission, Arc::clone(&stats));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let server = tokio::spawn(server.run(listener, stop.clone()));
