@@ -702,7 +702,8 @@ impl Packager {
         let tail = match (&self.stage, hint) {
             (Stage::Ended(_), _) => Tail::End,
             (_, Some((epoch, name))) => Tail::Hint(epoch, name),
-            (_, None) => Tail::Open,
+            (Stage::Run(_), None) if open.is_some_and(|it| it.epoch.id == newest.epoch.id) => Tail::Open,
+            (_, None) => Tail::Break,
         };
         let text = shelf.render(layout, tail)?;
         Some(Arc::new(TrackWindow {

@@ -220,8 +220,8 @@ fn nearest_rate(usual: u32) -> FrameRate {
         |(pictures, seconds): (u32, u32)| (90_000.0 * f64::from(seconds) / f64::from(pictures) - usual).abs();
     let (pictures, seconds) =
         COMMON.into_iter().min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or((30, 1));
-    // Half a tick is the rounding of the measure itself; 24 and 23.976 are four apart.
-    if off((pictures, seconds)) <= 1.6 {
+    // RTMP's milliseconds blur what a few pictures tell by some thousandths; uncommon rates are further away.
+    if off((pictures, seconds)) <= usual * 0.004 {
         FrameRate { pictures, seconds }
     } else {
         FrameRate { pictures: (90_000.0 * 100.0 / usual).round() as u32, seconds: 100 }

@@ -77,6 +77,9 @@ pub(super) enum Tail {
     Hint(u64, PartName),
     /// Something may come, and nobody knows its name.
     Open,
+    /// Whatever comes is of another epoch. Said before it comes: hls.js counts discontinuities up to the end of a
+    /// playlist, and gives up when the segment it waits for turns out to lie behind one.
+    Break,
     /// Nothing will come.
     End,
 }
@@ -200,6 +203,7 @@ impl Shelf {
         match tail {
             Tail::Hint(epoch, name) => out.preload_hint(PartUri(epoch, name)),
             Tail::Open => {}
+            Tail::Break => out.discontinuity(),
             Tail::End => out.end(),
         }
         Some(out.into_string())
