@@ -70,7 +70,7 @@ enum Stage {
     /// Nobody publishes. Until then someone may come back; without a time, nobody ever came.
     Idle(Option<Instant>),
     /// Someone publishes, and it is not clear yet what.
-    PreRoll(PreRoll),
+    PreRoll(Box<PreRoll>),
     /// Samples become segments.
     Run(Box<Run>),
     /// All playlists have ended; they can be read until then.
@@ -353,7 +353,7 @@ impl Packager {
     fn gather(&mut self, now: Moment) {
         self.late = false;
         let not_before = self.begun.map_or(now.steady, |it| it + SHORTEST_EPOCH);
-        self.stage = Stage::PreRoll(PreRoll::new(now.steady, not_before));
+        self.stage = Stage::PreRoll(Box::new(PreRoll::new(now.steady, not_before)));
     }
 
     /// Ends the run, if there is one: all that came is shown.
@@ -397,7 +397,7 @@ impl Packager {
         let needs = if self.announced.is_some() { Needs::Tracks } else { Needs::Segment };
         let Some(here) = gathering.ready(&expected, needs, now.steady) else { return };
         let Stage::PreRoll(gathered) = std::mem::replace(&mut self.stage, Stage::Idle(None)) else { return };
-        self.begin(gathered, &here, now);
+        self.begin(*gathered, &here, now);
     }
 
     /// Begins an epoch with what was gathered.
