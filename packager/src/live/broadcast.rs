@@ -29,6 +29,7 @@ use super::settings::{Announced, Record, Settings};
 use super::shelf::{Epoch, Init, Layout, Shelf, Tail};
 use super::tracks::{KINDS, Tracks};
 use super::window::{Document, Manifest, Timing, TrackWindow, Window};
+use crate::dash::FrameRate;
 use crate::isobmff::init::init_segment;
 use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track, TrackKind};
 use crate::segmenter::{Beginning, Cut, Segmenter, part_target, target_duration};
@@ -101,6 +102,8 @@ pub struct Packager {
     inits: Tracks<Vec<Arc<Init>>>,
     cadences: Tracks<Cadence>,
     meters: Tracks<Meter>,
+    /// What playlists say of the pictures of the newest epoch that has some.
+    frame_rate: Option<FrameRate>,
     /// Where the newest run ended, from the availability start.
     end: Duration,
     /// When the newest epoch began.
@@ -137,6 +140,7 @@ impl Packager {
             inits: Tracks::default(),
             cadences: Tracks::each(usual),
             meters: Tracks::default(),
+            frame_rate: None,
             end: Duration::ZERO,
             begun: None,
             date_shift: 0,
@@ -414,6 +418,12 @@ impl Packager {
             }
             self.cadences[kind].interrupt();
         }
+        if here.video
+            && let Some(config) = &self.configs.video
+        {
+            let promised = self.metadata.as_ref().and_then(|it| it.frame_rate);
+            self.frame_rate = manifest::frame_rate(self.cadences.video.usual(), config, promised);
+        }
         let beginning = if self.announced.is_some() { Beginning::Epoch } else { Beginning::Broadcast };
         let announced = *self.announced.get_or_insert_with(|| {
             let slowest = KINDS.into_iter().filter(|&kind| here[kind]).map(|kind| {
@@ -448,7 +458,10 @@ impl Packager {
                 Some((first, ..)) if kind != lead => first.rescale(timescale).plus(shift).max(start),
                 _ => start,
             };
-            let packer = Packer::new(kind, first, self.media_sequence, &announced, cadence);
+            let delay = if kind == lead { shift.saturating_sub(shown_shift) } else { 0 };
+            let most = Timestamp::from_duration(HEAD_ROOM, timescale).ticks();
+            let delay = delay.clamp(0, most);
+            let packer = Packer::new(kind, first, delay, self.media_sequence, &announced, cadence);
             self.shelve(kind, start, first, &announced, now);
             Some(Lane { packer, shift, shown_shift })
         });
@@ -644,11 +657,6 @@ impl Packager {
     fn describe(&self, window: &mut Window, announced: &Announced, etag: String) {
         let described = Tracks::each(|kind| {
             let shelf = &self.shelves[kind];
-            let usual = self.cadences[kind].usual();
-            let usual = match &self.stage {
-                Stage::Run(run) => run.packer(kind).map_or(usual, |it| it.cadence().usual()),
-                _ => usual,
-            };
             (self.carried[kind] && shelf.listed().next().is_some()).then(|| manifest::Described {
                 shelf,
                 meter: &self.meters[kind],
@@ -656,7 +664,7 @@ impl Packager {
                     TrackKind::Video => it.video_bit_rate,
                     TrackKind::Audio => it.audio_bit_rate,
                 }),
-                usual: u32::try_from(usual).unwrap_or(u32::MAX),
+                frame_rate: self.frame_rate.filter(|_| kind == TrackKind::Video),
             })
         });
         if let Some(text) = manifest::multivariant(&described)

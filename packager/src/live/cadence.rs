@@ -22,7 +22,7 @@ impl Cadence {
             usual: usual.max(1),
             last: None,
             distances: VecDeque::with_capacity(MEMORY),
-            rounding: i64::from(hertz) / 1_000 + 1,
+            rounding: i64::from(hertz) / 1_000,
         }
     }
 
@@ -41,6 +41,12 @@ impl Cadence {
         self.last = None;
     }
 
+    /// How much shorter than usual the next sample may last for rounding alone; nothing where all lasted the same.
+    pub(super) fn rounding(&self) -> i64 {
+        let even = self.distances.iter().all(|it| *it == self.usual);
+        if even { 0 } else { self.rounding }
+    }
+
     /// How long the next sample will probably last.
     pub(super) const fn usual(&self) -> i64 {
         self.usual
@@ -55,7 +61,7 @@ impl Cadence {
         }
         sorted.sort_unstable();
         let median = sorted[self.distances.len() / 2];
-        let alike = self.distances.iter().filter(|it| (**it - median).abs() <= self.rounding);
+        let alike = self.distances.iter().filter(|it| (**it - median).abs() <= self.rounding + 1);
         let (sum, count) = alike.fold((0, 0), |(sum, count), it| (sum + it, count + 1));
         // Rounded to the nearest tick; the median itself is always among those counted.
         (sum + count / 2) / count.max(1)
@@ -84,6 +90,15 @@ mod tests {
         assert_eq!(usual(&[330, 330, 340].repeat(5)), 330);
         assert_eq!(usual(&[33, 33, 34, 67, 33, 33, 34, 1_000]), 33);
         assert_eq!(usual(&[&[33; 20][..], &[100; 16]].concat()), 100);
+    }
+
+    #[test]
+    fn only_uneven_samples_are_rounded() {
+        let mut it = Cadence::new(3_000, 90_000);
+        (0..20).for_each(|at| it.observe(at * 3_000));
+        assert_eq!(it.rounding(), 0);
+        it.observe(20 * 3_000 + 60);
+        assert_eq!(it.rounding(), 90);
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) struct Described<'a> {
     pub(super) meter: &'a Meter,
     /// Bits a second that the encoder announced.
     pub(super) promised: Option<u64>,
-    /// Ticks that its samples usually last.
-    pub(super) usual: u32,
+    /// Of pictures.
+    pub(super) frame_rate: Option<FrameRate>,
 }
 
 impl Described<'_> {
@@ -47,13 +47,6 @@ impl Described<'_> {
             });
         rate(octets, duration)
     }
-
-    fn frame_rate(&self) -> Option<FrameRate> {
-        match self.config()? {
-            CodecConfig::Avc(_) => Some(nearest_rate(self.usual)),
-            CodecConfig::Aac(_) => None,
-        }
-    }
 }
 
 /// The multivariant playlist; nothing before there is something to play.
@@ -62,7 +55,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
     let video = tracks.video.as_ref().and_then(|it| Some((it, it.config()?)));
     let variant = |it: &Described<'_>, config: &CodecConfig| {
         let (resolution, frame_rate) = match config {
-            CodecConfig::Avc(avc) => (Some((avc.display_width, avc.display_height)), it.frame_rate()),
+            CodecConfig::Avc(avc) => (Some((avc.display_width, avc.display_height)), it.frame_rate),
             CodecConfig::Aac(_) => (None, None),
         };
         Variant {
@@ -190,21 +183,33 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
             id: kind.word().into(),
             bandwidth: track.bandwidth(),
             config,
-            frame_rate: track.frame_rate(),
+            frame_rate: track.frame_rate,
             segments: None,
         }],
     };
     Some((set, end.to_duration()))
 }
 
-/// The `tfdt` of a segment's first sample, which `S@t` must equal; where it has none, where it would be.
+/// The earliest presentation time of a segment, which `S@t` is (ISO 23009-1 5.3.9.6); where it has no sample, where it
+/// would be.
 fn written_at(segment: &Segment) -> i64 {
     segment.closing.first.unwrap_or(segment.closing.start.ticks())
 }
 
-/// The rate whose pictures last `usual` ticks of 90 kHz, or the common one it is a rounding of.
-fn nearest_rate(usual: u32) -> FrameRate {
-    const COMMON: [(u32, u32); 9] = [
+/// The rate of pictures that usually last `usual` ticks of 90 kHz. Millisecond timestamps cannot tell 30 from 29.97, so a
+/// promise is believed when it fits: the stream's own before the encoder's.
+pub(super) fn frame_rate(usual: i64, config: &CodecConfig, promised: Option<f64>) -> Option<FrameRate> {
+    let CodecConfig::Avc(avc) = config else { return None };
+    let usual = usual.max(1) as f64;
+    let fits = |rate: &f64| (90_000.0 / rate - usual).abs() <= usual / 50.0;
+    let said = avc.frame_rate.map(|(pictures, seconds)| f64::from(pictures) / f64::from(seconds.max(1)));
+    let rate = said.filter(fits).or(promised.filter(fits)).unwrap_or(90_000.0 / usual);
+    Some(nearest(rate))
+}
+
+/// The common rate that `rate` is a rounding of, or what it is to a hundredth.
+fn nearest(rate: f64) -> FrameRate {
+    const COMMON: [(u32, u32); 10] = [
         (24_000, 1_001),
         (24, 1),
         (25, 1),
@@ -213,17 +218,40 @@ fn nearest_rate(usual: u32) -> FrameRate {
         (50, 1),
         (60_000, 1_001),
         (60, 1),
+        (100, 1),
         (120, 1),
     ];
-    let usual = f64::from(usual.max(1));
-    let off =
-        |(pictures, seconds): (u32, u32)| (90_000.0 * f64::from(seconds) / f64::from(pictures) - usual).abs();
+    let off = |(pictures, seconds): (u32, u32)| (f64::from(pictures) / f64::from(seconds) / rate - 1.0).abs();
     let (pictures, seconds) =
         COMMON.into_iter().min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or((30, 1));
-    // RTMP's milliseconds blur what a few pictures tell by some thousandths; uncommon rates are further away.
-    if off((pictures, seconds)) <= usual * 0.004 {
+    // 24 and 23.976 differ by a thousandth; a mean over sixteen pictures with millisecond times is off by two.
+    if off((pictures, seconds)) <= 0.002 {
         FrameRate { pictures, seconds }
     } else {
-        FrameRate { pictures: (90_000.0 * 100.0 / usual).round() as u32, seconds: 100 }
+        FrameRate { pictures: (rate * 100.0).round().max(1.0) as u32, seconds: 100 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::example::{audio_config, video_config};
+
+    #[test]
+    fn a_frame_rate_is_what_was_promised_where_that_fits_and_a_common_one_otherwise() {
+        let check = |usual, promised, expected: (u32, u32)| {
+            let it = frame_rate(usual, &video_config(), promised).unwrap();
+            assert_eq!((it.pictures, it.seconds), expected, "{usual} {promised:?}");
+        };
+        check(2_998, Some(30.0), (30, 1));
+        check(3_002, Some(29.97), (30_000, 1_001));
+        check(3_000, Some(29.97), (30_000, 1_001));
+        check(2_998, None, (30, 1));
+        check(3_600, Some(30.0), (25, 1));
+        check(3_600, Some(f64::NAN), (25, 1));
+        check(3_600, Some(0.0), (25, 1));
+        check(6_428, None, (1_400, 100));
+        check(0, None, (9_000_000, 100));
+        assert_eq!(frame_rate(1_024, &audio_config(), None), None);
     }
 }

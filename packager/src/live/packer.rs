@@ -49,7 +49,7 @@ pub(super) struct Closing {
     pub(super) media_sequence: u64,
     pub(super) start: Timestamp,
     pub(super) length: i64,
-    /// The `tfdt` of its first sample; none when no sample begins in it.
+    /// Where its first sample is shown, reordering aside; none when no sample begins in it.
     pub(super) first: Option<i64>,
     /// Its octets on the wire.
     pub(super) octets: u64,
@@ -70,7 +70,9 @@ pub(super) enum Made {
 /// came with. In the boxes each sample begins where the one before ended, so that there is never a hole between
 /// `tfdt`s: the last sample of a part is written with its usual duration, because the part must not wait for the next
 /// sample, and that next one takes the error up. What is shown when is exact all the same: composition offsets are
-/// counted from where the sample was written.
+/// counted from where the sample was written. They are kept positive, because ffmpeg shows a whole track late for the sake
+/// of one negative offset: pictures are written as much earlier as they are reordered, and where durations are
+/// uneven, the guess is a little short.
 #[derive(Debug)]
 pub(super) struct Packer {
     kind: TrackKind,
@@ -81,8 +83,10 @@ pub(super) struct Packer {
     cadence: Cadence,
     pending: Vec<TimedSample>,
     pending_weight: usize,
-    /// Where the next sample is written.
+    /// Where the next sample is written, but for `delay`.
     next_dts: i64,
+    /// How much earlier than shown the first sample is decoded.
+    delay: i64,
     /// The newest sample's real time.
     newest: i64,
     cuts: VecDeque<Timestamp>,
@@ -103,10 +107,11 @@ struct Open {
 }
 
 impl Packer {
-    /// The first segment begins at `start` as `media_sequence`.
+    /// The first segment begins at `start` as `media_sequence`; its first sample is decoded `delay` before it is shown.
     pub(super) fn new(
         kind: TrackKind,
         start: Timestamp,
+        delay: i64,
         media_sequence: u64,
         announced: &Announced,
         cadence: Cadence,
@@ -123,6 +128,7 @@ impl Packer {
             pending: Vec::new(),
             pending_weight: 0,
             next_dts: start.ticks(),
+            delay,
             newest: start.ticks(),
             cuts: VecDeque::new(),
             name: PartName { media_sequence, index: 0 },
@@ -158,20 +164,22 @@ impl Packer {
         if self.segment.weight.saturating_add(self.pending_weight) > MAX_SEGMENT {
             return;
         }
-        let duration = at.saturating_add(lasting).saturating_sub(self.next_dts).max(1);
+        let short = match self.kind {
+            TrackKind::Video => self.cadence.rounding().min(lasting / 8),
+            // Sound is counted in samples: its guess is no guess.
+            TrackKind::Audio => 0,
+        };
+        let duration = at.saturating_add(lasting - short).saturating_sub(self.next_dts).max(1);
+        let dts = Timestamp::new(self.next_dts.saturating_sub(self.delay), self.timescale);
         let offset = match self.kind {
-            TrackKind::Video => shown.saturating_sub(self.next_dts),
+            TrackKind::Video => shown.saturating_sub(dts.ticks()),
             // Sound is shown where it is written: a few ticks are below hearing, and players expect no offsets there.
             TrackKind::Audio => 0,
         };
         self.pending_weight += sample.payload.len().saturating_add(OVERHEAD);
         self.segment.first = self.segment.first.or(Some(self.next_dts));
         self.pending.push(TimedSample {
-            sample: Sample {
-                dts: Timestamp::new(self.next_dts, self.timescale),
-                composition_offset: clamp(offset),
-                ..sample
-            },
+            sample: Sample { dts, composition_offset: clamp(offset), ..sample },
             duration: ticks(duration),
         });
         self.next_dts = self.next_dts.saturating_add(duration);
@@ -228,7 +236,7 @@ impl Packer {
     /// The newest sample's duration is known now that the next one begins at `at`, unless it was given out already.
     fn settle(&mut self, at: i64) {
         let Some(last) = self.pending.last_mut() else { return };
-        let begun = last.sample.dts.ticks();
+        let begun = last.sample.dts.ticks().saturating_add(self.delay);
         last.duration = ticks(at.saturating_sub(begun).max(1));
         self.next_dts = begun.saturating_add(i64::from(last.duration));
     }
@@ -286,7 +294,8 @@ impl Packer {
         let length = self.slices.end(end);
         let samples = std::mem::take(&mut self.pending);
         self.segment.weight += std::mem::take(&mut self.pending_weight).saturating_add(OVERHEAD);
-        let base = samples.first().map_or(Timestamp::new(self.next_dts, self.timescale), |it| it.sample.dts);
+        let next = Timestamp::new(self.next_dts.saturating_sub(self.delay), self.timescale);
+        let base = samples.first().map_or(next, |it| it.sample.dts);
         self.sequence = self.sequence.wrapping_add(1);
         let chunks: Arc<[Bytes]> = fragment(self.sequence, base, &samples).into();
         self.segment.octets += chunks.iter().map(|it| it.len() as u64).sum::<u64>();
