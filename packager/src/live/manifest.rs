@@ -224,8 +224,8 @@ fn nearest(rate: f64) -> FrameRate {
     let off = |(pictures, seconds): (u32, u32)| (f64::from(pictures) / f64::from(seconds) / rate - 1.0).abs();
     let (pictures, seconds) =
         COMMON.into_iter().min_by(|a, b| off(*a).total_cmp(&off(*b))).unwrap_or((30, 1));
-    // 24 and 23.976 differ by a thousandth; a mean over sixteen pictures with millisecond times is off by two.
-    if off((pictures, seconds)) <= 0.002 {
+    // 24 and 23.976 differ by a thousandth; RTMP's milliseconds blur a mean over sixteen pictures by some thousandths.
+    if off((pictures, seconds)) <= 0.004 {
         FrameRate { pictures, seconds }
     } else {
         FrameRate { pictures: (rate * 100.0).round().max(1.0) as u32, seconds: 100 }
