@@ -655,9 +655,14 @@ impl Packager {
     }
 
     fn describe(&self, window: &mut Window, announced: &Announced, etag: String) {
+        // A player that saw one track without the other would go on without it: the second first segment closes a few
+        // samples after the first, and until then the description of before stands.
+        if KINDS.into_iter().any(|kind| self.carried[kind] && self.shelves[kind].listed().next().is_none()) {
+            return;
+        }
         let described = Tracks::each(|kind| {
             let shelf = &self.shelves[kind];
-            (self.carried[kind] && shelf.listed().next().is_some()).then(|| manifest::Described {
+            self.carried[kind].then(|| manifest::Described {
                 shelf,
                 meter: &self.meters[kind],
                 promised: self.metadata.as_ref().and_then(|it| match kind {

@@ -33,10 +33,11 @@ impl Described<'_> {
         self.shelf.listed().next_back().map(|it| &it.epoch.init.config)
     }
 
-    /// The encoder's word counts, a tenth added for what it does not know of, until a peak above it was measured.
+    /// The encoder's word counts, a tenth added for what it does not know of, until a peak above it was measured. The
+    /// mean is a peak too where segments were too short to be judged.
     fn bandwidth(&self) -> u64 {
         let promised = self.promised.unwrap_or(0);
-        self.meter.bandwidth(promised.saturating_add(promised / 10)).max(1)
+        self.meter.bandwidth(promised.saturating_add(promised / 10).max(self.average())).max(1)
     }
 
     fn average(&self) -> u64 {

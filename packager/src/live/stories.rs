@@ -27,6 +27,17 @@ fn the_first_playlists_stand_when_the_first_segment_has_closed() {
 }
 
 #[test]
+fn nobody_is_shown_pictures_without_their_sound() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder::TYPICAL);
+    let described: Vec<_> = studio.windows.iter().filter_map(|(_, it)| it.multivariant.as_ref()).collect();
+    assert!(described.len() > 2);
+    for it in described {
+        assert!(str::from_utf8(&it.text).unwrap().contains("audio/index.m3u8"));
+    }
+}
+
+#[test]
 fn an_independent_reader_reads_what_players_get() {
     let mut studio = Studio::open();
     studio.connect(Encoder::TYPICAL).send(Encoder::TYPICAL);
