@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { stalls, watch, watched, withPage } from '../support/players.mjs';
+import { BINARY, background, sleep, until } from '../support/server.mjs';
+
+const leftovers = () => readdirSync(tmpdir()).filter((it) => it.startsWith('levada-demo-'));
+
+export const stories = {
+  'the demo plays its sample through a signed link, over HTTP/1.1 and HTTP/2': async () => {
+    const before = leftovers();
+    const demo = background(BINARY, ['demo', '--headless']);
+    try {
+      const link = (name) => new RegExp(`^${name} +(\\S+)`, 'm').exec(demo.output())?.[1];
+      await until('the links', () => link('Control'), 10);
+      assert.match(link('Watch'), /Policy=.*&Signature=.*&Key-Pair-Id=/);
+      for (const name of ['Watch', 'HTTP/2', 'Film']) {
+        await withPage(async (page) => {
+          await watch(page, link(name));
+          const begun = await page.evaluate(() => performance.now());
+          await sleep(8000);
+          assert.deepEqual(stalls(await watched(page), begun + 2000), [], name);
+        });
+      }
+      const unsigned = await fetch(link('HLS').split('?')[0]);
+      assert.equal(unsigned.status, 403);
+      await withPage(async (page) => {
+        await page.goto(link('Control'));
+        await until('the broadcast', () => page.evaluate(() => document.getElementById('broadcasts').textContent.includes('live/demo')));
+        const text = await page.evaluate(() => document.body.innerText);
+        assert.match(text, /640×360/);
+        assert.match(text, /rtmp:\/\/localhost/);
+        assert.equal(await page.evaluate(() => location.hash), '', 'the token does not stay in the address bar');
+      });
+    } finally {
+      assert.equal(await demo.stop('SIGINT'), 0);
+    }
+    assert.deepEqual(leftovers(), before, 'nothing is left behind');
+  },
+};
