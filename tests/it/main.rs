@@ -1,0 +1,7 @@
+//! Stories over sockets: encoders, viewers, operators and strangers meet one server.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod live;
+mod vod;
