@@ -102,6 +102,7 @@ struct Parts {
     signer: Option<Signer>,
     tables: Arc<ArcSwap<Tables>>,
     access: Arc<Access>,
+    https_port: Option<u16>,
     gate: Arc<Gate>,
     certificates: Option<Arc<Certificates>>,
     registry: Registry,
@@ -139,7 +140,8 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
     let registry = Registry::new(live_settings(&config), ledger);
     let cache = Cache::new(config.cache.memory.0);
-    let access = Arc::new(Access::new(rules(&config)?));
+    let https_port = https.as_ref().map(Listener::local_address).transpose()?.map(|it| it.port());
+    let access = Arc::new(Access::new(rules(&config, https_port)?));
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
     let tables = Arc::new(ArcSwap::from_pointee(Tables {
         routes: routes(&config),
@@ -182,6 +184,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         signer: extras.signer,
         tables,
         access,
+        https_port,
         gate,
         certificates,
         registry,
@@ -283,7 +286,7 @@ impl Parts {
     fn reload(&self) -> Result<String, String> {
         let new = (self.load)()?;
         let old = self.config.load_full();
-        let rules = rules(&new).map_err(|error| error.to_string())?;
+        let rules = rules(&new, self.https_port).map_err(|error| error.to_string())?;
         // What can fail comes first; from here on everything is swapped.
         if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
             certificates.reload(&https.certificate, &https.private_key).map_err(|error| error.to_string())?;
@@ -419,11 +422,12 @@ fn routes(config: &Config) -> Table {
     Table::new(&config.distributions, &config.cache_policies, &config.response_headers_policies)
 }
 
-fn rules(config: &Config) -> Result<Rules, CannotStart> {
+/// `https_port` is where it listens, which a reload does not change.
+fn rules(config: &Config, https_port: Option<u16>) -> Result<Rules, CannotStart> {
     Ok(Rules {
         keys: Keys::load(&config.access, |file| std::fs::read(file)).map_err(CannotStart::PublicKeys)?,
         trusted_clients: config.listen.trusted_clients.clone(),
-        https_port: config.listen.https.as_ref().map(|it| it.address.port()),
+        https_port,
     })
 }
 

@@ -3,5 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod control;
+mod edge;
 mod live;
+mod signed;
 mod vod;

@@ -12,6 +12,7 @@ use packager::media::TrackKind;
 pub(crate) static FILE: &[u8] = include_bytes!("../../samples/media/sample.mp4");
 
 const LENGTH: u32 = 8_000;
+const PICTURES: u32 = 240;
 
 /// A message of an encoder.
 #[derive(Clone, Debug)]
@@ -47,4 +48,19 @@ pub(crate) fn tags(stretch: Range<u32>) -> impl Iterator<Item = Tag> {
     (stretch.start / LENGTH..=stretch.end / LENGTH)
         .flat_map(|pass| TAGS.iter().map(move |it| Tag { ms: it.ms + pass * LENGTH, ..it.clone() }))
         .filter(move |it| stretch.contains(&it.ms))
+}
+
+/// A film like ours whose last picture has so many octets.
+pub(crate) fn enlarged(octets: u32) -> Vec<u8> {
+    let mut file = FILE.to_vec();
+    let sizes = boxes(&file, b"stsz").find(|&at| file[at + 16..at + 20] == PICTURES.to_be_bytes());
+    let last = sizes.expect("the pictures have sizes") + 20 + 4 * (PICTURES as usize - 1);
+    file[last..last + 4].copy_from_slice(&octets.to_be_bytes());
+    file.resize(file.len() + octets as usize, 0x55);
+    file
+}
+
+/// Where boxes of a kind are in a file; each begins with its size.
+pub(crate) fn boxes<'a>(file: &'a [u8], kind: &'a [u8; 4]) -> impl Iterator<Item = usize> + 'a {
+    memchr::memmem::find_iter(file, kind).map(|it| it - 4)
 }

@@ -86,6 +86,11 @@ target_origin = "live-members"
 trusted_key_groups = ["viewers"]
 
 [[distribution.behavior]]
+path_pattern = "/members/vod/mixed.mp4/*/a0/*"
+target_origin = "films"
+trusted_key_groups = ["others"]
+
+[[distribution.behavior]]
 path_pattern = "/members/vod/*"
 target_origin = "films"
 trusted_key_groups = ["viewers"]
@@ -218,11 +223,7 @@ impl House {
     }
 
     /// The video playlist of `live/match` as soon as it is as the story needs it.
-    pub(crate) async fn playlist_with(
-        &self,
-        what: &str,
-        wanted: impl Fn(&Playlist) -> bool,
-    ) -> Playlist {
+    pub(crate) async fn playlist_with(&self, what: &str, wanted: impl Fn(&Playlist) -> bool) -> Playlist {
         until(what, async || Some(self.playlist("video").await).filter(|it| wanted(it))).await
     }
 
