@@ -1,12 +1,18 @@
 //! Whether a connection is waiting for a request, reading one, or answering.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use http::Version;
 
 /// Shared by a connection's socket, which sees bytes come, and its service, which sees requests begin and end.
 #[derive(Debug)]
 pub(super) struct Activity {
     state: Mutex<State>,
+    /// Whether the viewer speaks HTTP/2. Between its requests come acknowledgements, window updates and pings, which
+    /// begin no head; who dribbles one there idles, and is closed for that.
+    has_frames: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -22,11 +28,14 @@ enum State {
 impl Activity {
     pub(super) const fn new(now: Instant) -> Self {
         // A new connection owes us a request as if its first byte had come.
-        Self { state: Mutex::new(State::Head { since: now }) }
+        Self { state: Mutex::new(State::Head { since: now }), has_frames: AtomicBool::new(false) }
     }
 
     /// Bytes came from the viewer.
     pub(super) fn bytes(&self, now: Instant) {
+        if self.has_frames.load(Ordering::Relaxed) {
+            return;
+        }
         let mut state = self.lock();
         if let State::Idle { .. } = *state {
             *state = State::Head { since: now };
@@ -34,7 +43,10 @@ impl Activity {
     }
 
     /// A request's head is complete.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, version: Version) {
+        if version == Version::HTTP_2 {
+            self.has_frames.store(true, Ordering::Relaxed);
+        }
         let mut state = self.lock();
         *state = match *state {
             State::Busy { requests } => State::Busy { requests: requests + 1 },
@@ -82,8 +94,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let activity = Activity::new(start);
         assert_eq!(activity.owing(at(3)), Some(Duration::from_secs(3)));
-        activity.begin();
-        activity.begin();
+        activity.begin(Version::HTTP_11);
+        activity.begin(Version::HTTP_11);
         assert_eq!((activity.owing(at(4)), activity.idle(at(4))), (None, None));
         activity.end(at(5));
         assert_eq!(activity.idle(at(6)), None);
@@ -92,5 +104,18 @@ mod tests {
         activity.bytes(at(9));
         activity.bytes(at(10));
         assert_eq!(activity.owing(at(11)), Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn frames_between_two_requests_of_http_2_are_no_head_and_no_activity() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let activity = Activity::new(start);
+        activity.bytes(at(1));
+        assert_eq!(activity.owing(at(2)), Some(Duration::from_secs(2)));
+        activity.begin(Version::HTTP_2);
+        activity.end(at(3));
+        activity.bytes(at(4));
+        assert_eq!((activity.owing(at(9)), activity.idle(at(9))), (None, Some(Duration::from_secs(6))));
     }
 }

@@ -117,7 +117,7 @@ async fn answer<S: Serve>(
     activity: Arc<Activity>,
     shared: Arc<Shared<S>>,
 ) -> http::Response<Either<Watched, Full<Bytes>>> {
-    activity.begin();
+    activity.begin(request.version());
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     drop(body);
