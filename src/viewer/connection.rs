@@ -58,8 +58,7 @@ pub(super) async fn run<S, IO>(
         .timer(TokioTimer::new())
         .header_read_timeout(None)
         .max_headers(MAX_FIELDS)
-        .max_buf_size(limits.max_header.max(8192))
-        .pipeline_flush(true);
+        .max_buf_size(limits.max_header.max(8192));
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
