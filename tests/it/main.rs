@@ -5,6 +5,8 @@ mod support;
 
 mod control;
 mod edge;
+mod hostile;
 mod live;
 mod signed;
+mod stop;
 mod vod;
