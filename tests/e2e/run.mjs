@@ -1,7 +1,7 @@
 // Runs the stories: real encoders, real players, real signers against a real server.
 //   node tests/e2e/run.mjs            all
 //   node tests/e2e/run.mjs WORD…      those whose file or name holds one of the words
-// LEVADA_E2E_SECONDS: how long players play (60).
+// LEVADA_E2E_SECONDS: how long players play (60). LEVADA_E2E_STRICT=1: stalls and delay fail a story, on a quiet machine.
 import { readdirSync } from 'node:fs';
 
 const words = process.argv.slice(2);
