@@ -35,6 +35,8 @@ pub(super) struct PreRoll {
     gathered: Vec<Gathered>,
     bytes: usize,
     seen: Tracks<Option<Seen>>,
+    /// Pictures come, and no key frame has: it is a group of pictures away at most.
+    coming: Tracks<bool>,
 }
 
 /// What is known of a track, so that nothing is looked at twice.
@@ -59,14 +61,18 @@ pub(super) enum Needs {
 
 impl PreRoll {
     pub(super) fn new(since: Instant, not_before: Instant) -> Self {
-        Self { since, not_before, gathered: Vec::new(), bytes: 0, seen: Tracks::default() }
+        let (seen, coming) = (Tracks::default(), Tracks::default());
+        Self { since, not_before, gathered: Vec::new(), bytes: 0, seen, coming }
     }
 
     /// Takes a sample. Pictures before the first key frame help nobody.
     pub(super) fn push(&mut self, kind: TrackKind, sample: Sample, came: SystemTime) {
         let (at, sync) = (sample.dts, sample.sync);
         match &mut self.seen[kind] {
-            None if sync == Sync::Delta => return,
+            None if sync == Sync::Delta => {
+                self.coming[kind] = true;
+                return;
+            }
             none @ None => {
                 let shown = sample.pts();
                 let longest_gop = Duration::ZERO;
@@ -104,9 +110,12 @@ impl PreRoll {
     pub(super) fn ready(&self, expected: &Tracks<bool>, needs: Needs, now: Instant) -> Option<Tracks<bool>> {
         let seen = self.seen[self.lead()?]?;
         let here = Tracks::each(|kind| self.has(kind));
-        let missing = KINDS.into_iter().any(|kind| expected[kind] && !here[kind]);
+        let waited_for = |kind: TrackKind| {
+            let patience = if self.coming[kind] { LONGEST } else { PROMISE };
+            expected[kind] && !here[kind] && now < self.since + patience
+        };
         if self.bytes < MAX_BYTES {
-            if (missing && now < self.since + PROMISE) || now < self.not_before {
+            if KINDS.into_iter().any(waited_for) || now < self.not_before {
                 return None;
             }
             if needs == Needs::Segment && !seen.has_segment {
@@ -119,7 +128,8 @@ impl PreRoll {
     /// When [`ready`](Self::ready) may say something else though no sample came.
     pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         self.lead()?;
-        [self.since + PROMISE, self.not_before].into_iter().filter(|it| *it > now).min()
+        let times = [self.since + PROMISE, self.since + LONGEST, self.not_before];
+        times.into_iter().filter(|it| *it > now).min()
     }
 
     /// The track that makes the cuts.

@@ -74,6 +74,11 @@ impl Run {
         let Some(lane) = &self.lanes[kind] else { return Ok(None) };
         let newest = lane.packer.newest();
         let at = sample.dts.rescale(newest.timescale()).plus(lane.shift);
+        // Sound from before the first picture has nothing to be shown with. It is no step back either: it may have been
+        // gathered for as long as a key frame was waited for.
+        if kind != self.lead && at.plus(lane.packer.cadence().usual() / 2) < self.start {
+            return Ok(None);
+        }
         let step = at.since(newest).ticks();
         let ticks = |it| Timestamp::from_duration(it, newest.timescale()).ticks();
         let waiting = if kind == self.lead { 0 } else { ticks(PATIENCE) };
@@ -174,10 +179,6 @@ impl Run {
     fn follow(&mut self, at: i64, sample: Sample) {
         let Some(audio) = &self.lanes.audio else { return };
         let time = Timestamp::new(at, audio.packer.newest().timescale());
-        // Sound from before the first picture has nothing to be shown with.
-        if time.plus(audio.packer.cadence().usual() / 2) < self.start {
-            return;
-        }
         while let Some(at) = self.segmenter.follower(time) {
             self.cut(at);
         }

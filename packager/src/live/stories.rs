@@ -317,6 +317,24 @@ fn a_promised_track_is_waited_for_and_no_longer_than_two_seconds() {
 }
 
 #[test]
+fn pictures_that_come_are_waited_for_until_their_key_frame() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    // The timeline breaks, and the next key frame is 4 s away.
+    studio.say(Input::Discontinuity);
+    let long = Encoder { gop: 9_000, length: 20_000, ..Encoder::TYPICAL };
+    let begun = studio.clock;
+    for (at, input) in long.samples().into_iter().filter(|it| it.0 >= 5_000) {
+        studio.wait(begun + at - 5_000 - studio.clock).say(input);
+    }
+    check_laws(&studio);
+    let described = studio.windows.iter().filter_map(|(_, it)| it.multivariant.as_ref());
+    let alone = |text: &[u8]| !text.windows(5).any(|it| it == b"avc1.");
+    assert_eq!(described.filter(|it| alone(&it.text)).count(), 0, "sound was shown alone");
+    assert_eq!(studio.packager.discontinuities(), 1);
+}
+
+#[test]
 fn a_changed_configuration_is_a_discontinuity_with_its_own_init_segment() {
     let mut studio = Studio::open();
     studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
