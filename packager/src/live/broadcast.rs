@@ -347,7 +347,6 @@ impl Packager {
 
     /// What follows is another run.
     fn interrupt(&mut self, now: Moment) {
-        self.keys.clear();
         if matches!(self.stage, Stage::Run(_) | Stage::PreRoll(_)) {
             self.leave(now);
             self.gather(now);
@@ -356,6 +355,8 @@ impl Packager {
 
     fn gather(&mut self, now: Moment) {
         self.late = false;
+        // Two key frames on different timelines have no distance.
+        self.keys.clear();
         let not_before = self.begun.map_or(now.steady, |it| it + SHORTEST_EPOCH);
         self.stage = Stage::PreRoll(Box::new(PreRoll::new(now.steady, not_before)));
     }
@@ -439,7 +440,8 @@ impl Packager {
 
         let clock = came.duration_since(announced.availability_start).unwrap_or_default();
         let start = clock.max(self.end).max(HEAD_ROOM);
-        self.date_shift = 0;
+        // What a publisher sent faster than time is not undone by the next one's coming, so its end may lie ahead.
+        self.date_shift = nanos(start.saturating_sub(clock)).saturating_neg();
         self.begun = Some(now.steady);
         self.number(now);
 
@@ -581,16 +583,14 @@ impl Packager {
         }
     }
 
-    /// Keeps dates near the wall clock, however an encoder's clock drifts: never in the future, and moved by a hundredth
-    /// at most, which no player minds.
+    /// Keeps dates near the wall clock, however an encoder's clock drifts. What would lie in the future is put back at
+    /// once (a publisher may begin with what it has kept, faster than time); what lags is moved by a hundredth at most,
+    /// which no player minds.
     fn follow_clock(&mut self, end: Timestamp, duration: Duration, announced: &Announced, now: Moment) {
-        let date = self.date(end, announced);
-        let nanos = |it: Duration| i64::try_from(it.as_nanos()).unwrap_or(i64::MAX);
-        let most = nanos(duration / 100);
-        match now.wall.duration_since(date) {
-            Ok(late) if late > LATENESS => self.date_shift += most.min(nanos(late - LATENESS)),
+        match now.wall.duration_since(self.date(end, announced)) {
+            Ok(late) if late > LATENESS => self.date_shift += nanos((duration / 100).min(late - LATENESS)),
             Ok(_) => {}
-            Err(early) => self.date_shift -= most.min(nanos(early.duration())),
+            Err(early) => self.date_shift = self.date_shift.saturating_sub(nanos(early.duration())),
         }
     }
 
@@ -744,6 +744,10 @@ fn timescale(kind: TrackKind, configs: &Tracks<Option<CodecConfig>>) -> Timescal
         Some(CodecConfig::Aac(it)) => Timescale::new(it.sample_rate).unwrap_or(Timescale::MILLISECONDS),
         _ => Timescale::VIDEO,
     }
+}
+
+fn nanos(it: Duration) -> i64 {
+    i64::try_from(it.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Rounded down: manifests print it, and a whole second is easiest on the eye.

@@ -15,6 +15,10 @@ use crate::media::{CodecConfig, Timestamp};
 /// its afterlife still go in.
 const MAX_WEIGHT: usize = 1 << 30;
 
+/// What has left the playlist lasts no more windows than this: of a publisher that keeps time it is one and a little,
+/// and one that sends a film as fast as it can would else be kept whole until its afterlife is over.
+const MAX_GONE: u32 = 3;
+
 /// An init segment and the epoch that names it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Init {
@@ -240,6 +244,13 @@ impl Shelf {
             self.listed += 1;
         }
         while self.weight > MAX_WEIGHT && self.segments.len() > 3 {
+            self.drop_oldest();
+        }
+        let gone = self.segments.iter().take(self.listed);
+        let mut length: Duration = gone.map(|it| it.duration).sum();
+        while length > window * MAX_GONE {
+            let Some(oldest) = self.segments.front() else { break };
+            length = length.saturating_sub(oldest.duration);
             self.drop_oldest();
         }
     }

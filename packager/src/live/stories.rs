@@ -446,6 +446,46 @@ fn dates_follow_a_drifting_encoder_and_are_never_in_the_future() {
 }
 
 #[test]
+fn a_publisher_faster_than_time_has_no_dates_in_the_future() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).wait(500);
+    let check = |studio: &Studio| {
+        let now = crate::media::date_time(wall(u64::try_from(studio.clock).unwrap()));
+        let text = studio.text("video/index.m3u8");
+        let dates = lines(&text, "#EXT-X-PROGRAM-DATE-TIME:");
+        assert!(dates.iter().all(|it| **it <= *now), "{now}:\n{text}");
+    };
+    for (_, input) in (Encoder { length: 9_000, ..Encoder::TYPICAL }).samples() {
+        studio.say(input);
+    }
+    check(&studio);
+    studio.unpublish().wait(1_500).connect(Encoder::TYPICAL);
+    studio.send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    check(&studio);
+    check_laws(&studio);
+}
+
+#[test]
+fn a_publisher_faster_than_time_is_not_kept_whole() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL);
+    for (_, input) in (Encoder { length: 600_000, picture: 200, ..Encoder::TYPICAL }).samples() {
+        studio.say(input);
+    }
+    // The window of 20 s, three times as much, and the segment that crosses a border on either side.
+    assert!(studio.window.tracks.video.as_ref().unwrap().segments.len() <= 42);
+}
+
+#[test]
+fn the_key_frame_interval_is_that_of_the_publisher_who_is_here() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    studio.unpublish().wait(2_000).connect(Encoder::TYPICAL);
+    studio.send(Encoder { origin: 500_000, length: 2_100, gop: 1_000, ..Encoder::TYPICAL });
+    assert_eq!(studio.packager.key_frame_interval(), Some(ms(1_000)));
+}
+
+#[test]
 fn an_unchanged_track_is_not_rendered_again() {
     let mut studio = Studio::open();
     studio.connect(Encoder::TYPICAL).send(Encoder::TYPICAL);
