@@ -78,8 +78,9 @@ pub struct Segmenter {
     start: i64,
     last_key: Option<i64>,
     gop: Option<i64>,
-    /// The newest cut was made in a hole, and no sample came since.
-    after_hole: bool,
+    gop_before: Option<i64>,
+    /// The newest cut was made before a sample that has not come yet.
+    ahead: bool,
 }
 
 /// Whether the first segment is to come early.
@@ -111,7 +112,8 @@ impl Segmenter {
             start: start.ticks(),
             last_key: None,
             gop: None,
-            after_hole: false,
+            gop_before: None,
+            ahead: false,
         }
     }
 
@@ -133,9 +135,32 @@ impl Segmenter {
             Sync::Key => self.at_key(at).then_some(Cut::AtKey),
             Sync::Delta => self.overdue(at, lasting).then_some(Cut::Forced),
         };
-        self.after_hole = false;
+        self.ahead = false;
         if cut.is_some() {
             self.begin(at);
+        }
+        cut
+    }
+
+    /// Whether the next sample of the leading track, which is due at `next`, will be a key frame that ends the segment: so
+    /// that the segment's last part need not wait for it. Foreseen is only what key frames at even distances promise; one
+    /// that comes late all the same leaves a segment that begins some pictures before it.
+    pub fn foresee(&mut self, next: Timestamp, lasting: i64) -> bool {
+        let next = next.rescale(self.timescale).ticks();
+        let (Some(key), Some(gop), Some(before)) = (self.last_key, self.gop, self.gop_before) else {
+            return false;
+        };
+        let near = |a: i64, b: i64| a.saturating_sub(b).saturating_abs().saturating_mul(2) <= lasting;
+        if !near(gop, before) || !near(key.saturating_add(gop), next) {
+            return false;
+        }
+        let elapsed = next.saturating_sub(self.start);
+        // A key frame a millisecond early counts as on time.
+        let rounding = Timestamp::from_duration(ROUNDING, self.timescale).ticks();
+        let cut = elapsed.saturating_add(rounding) >= self.aim || elapsed.saturating_add(gop) > self.limit;
+        if cut {
+            self.begin(next);
+            self.ahead = true;
         }
         cut
     }
@@ -146,7 +171,7 @@ impl Segmenter {
             return None;
         }
         self.begin(self.start.saturating_add(limit));
-        self.after_hole = true;
+        self.ahead = true;
         Some(Timestamp::new(self.start, self.timescale))
     }
 
@@ -158,9 +183,11 @@ impl Segmenter {
     fn at_key(&mut self, at: i64) -> bool {
         let elapsed = at.saturating_sub(self.start);
         let gop = self.last_key.replace(at).map(|it| at.saturating_sub(it));
-        self.gop = gop.or(self.gop);
-        // A key frame soon after a cut in the hole before it need not cut again.
-        let begins = self.after_hole && elapsed <= self.limit - self.target;
+        if gop.is_some() {
+            self.gop_before = std::mem::replace(&mut self.gop, gop);
+        }
+        // A key frame soon after a cut that was made before it came need not cut again.
+        let begins = self.ahead && elapsed <= self.limit - self.target;
         if elapsed <= 0 || begins {
             return false;
         }
@@ -366,6 +393,22 @@ mod tests {
         );
         assert_eq!(it.sample(at(4_700), 40, Sync::Key), None);
         assert_eq!(it.sample(at(6_700), 40, Sync::Key), Some(Cut::AtKey));
+    }
+
+    #[test]
+    fn a_key_frame_is_foreseen_when_the_last_ones_came_at_even_distances() {
+        let mut it = Segmenter::new(ms(2_000), 2, Beginning::Epoch, at(0));
+        let mut foreseen = Vec::new();
+        for index in 0..=200 {
+            let time = index * 40;
+            // From 6,000 ms on, key frames come half as often.
+            let key = if time <= 6_000 { time % 1_000 == 0 } else { time % 2_000 == 0 };
+            it.sample(at(time), 40, if key { Sync::Key } else { Sync::Delta });
+            if it.foresee(at(time + 40), 40) {
+                foreseen.push(time + 40);
+            }
+        }
+        assert_eq!(foreseen, [4_000, 6_000]);
     }
 
     proptest! {

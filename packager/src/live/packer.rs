@@ -25,8 +25,9 @@ const OVERHEAD: usize = 128;
 /// The name of a part below its epoch: `{media_sequence}.{index}`.
 ///
 /// A name is announced before its part exists. When the part announced as the next one of a segment turns out to begin
-/// the following segment, it keeps the name: so a preload hint is always right, and nobody waits for a part that does
-/// not come. Hence the first part of segment 8 may be named 7.6; it is never found under two names.
+/// the following segment, because a key frame came that was not foreseen, it keeps the name: so a preload hint is always
+/// right, and nobody waits for a part that does not come. Hence the first part of segment 8 may be named 7.6; it is never
+/// found under two names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct PartName {
     pub(super) media_sequence: u64,
@@ -91,6 +92,8 @@ pub(super) struct Packer {
     newest: i64,
     cuts: VecDeque<Timestamp>,
     name: PartName,
+    /// What `name` was when all that was made had been taken: what viewers were told.
+    announced: PartName,
     segment: Open,
     sequence: u32,
     made: VecDeque<Made>,
@@ -132,6 +135,7 @@ impl Packer {
             newest: start.ticks(),
             cuts: VecDeque::new(),
             name: PartName { media_sequence, index: 0 },
+            announced: PartName { media_sequence, index: 0 },
             segment: Open {
                 media_sequence,
                 start: start.ticks(),
@@ -148,6 +152,12 @@ impl Packer {
     /// The segment ends before the first sample at or after `at`.
     pub(super) fn cut(&mut self, at: Timestamp) {
         self.cuts.push_back(at.rescale(self.timescale));
+        self.cut_ahead();
+    }
+
+    /// The segment ends now, at `at`, where the next sample is due.
+    pub(super) fn cut_here(&mut self, at: Timestamp) {
+        self.end_segment(at.rescale(self.timescale).ticks());
     }
 
     /// Takes a sample whose decoding time on the epoch's timeline is `at` and whose presentation time is `shown`.
@@ -188,6 +198,7 @@ impl Packer {
         } else if self.pending_weight > MAX_PART {
             self.close_part(at.max(self.slices.start()).saturating_add(1));
         }
+        self.cut_ahead();
     }
 
     /// Ends the open segment and all that cuts had been asked for, at `end` at the latest.
@@ -201,7 +212,11 @@ impl Packer {
 
     /// The next thing that was made.
     pub(super) fn poll(&mut self) -> Option<Made> {
-        self.made.pop_front()
+        let made = self.made.pop_front();
+        if made.is_none() {
+            self.announced = self.name;
+        }
+        made
     }
 
     /// Where the newest sample is.
@@ -241,6 +256,15 @@ impl Packer {
         self.next_dts = begun.saturating_add(i64::from(last.duration));
     }
 
+    /// Sounds last as long as they say: where the next one belongs to the next segment, the open one need not wait for it.
+    fn cut_ahead(&mut self) {
+        let begun = self.segment.parts > 0 || !self.pending.is_empty();
+        if self.kind == TrackKind::Audio && begun {
+            self.make_cuts(self.newest.saturating_add(self.usual()));
+        }
+    }
+
+    /// Makes the cuts that come before a sample at `at`.
     fn make_cuts(&mut self, at: i64) {
         // Video is cut exactly; a sound belongs where the larger half of it is.
         let near = match self.kind {
@@ -258,7 +282,6 @@ impl Packer {
     fn end_segment(&mut self, end: i64) {
         // A segment without any part would be no segment.
         let end = if self.segment.parts == 0 { end.max(self.segment.start.saturating_add(1)) } else { end };
-        let announced = self.name;
         while let Some(part_end) = self.slices.end_at_segment(end, self.fill()) {
             self.close_part(part_end);
         }
@@ -277,7 +300,7 @@ impl Packer {
         }));
         let media_sequence = media_sequence.saturating_add(1);
         self.segment = Open { media_sequence, start: end, parts: 0, first: None, octets: 0, weight: 0 };
-        if self.name != announced {
+        if self.name != self.announced {
             self.name = PartName { media_sequence, index: 0 };
         }
     }

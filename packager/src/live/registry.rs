@@ -205,7 +205,7 @@ impl Registry {
             window,
             orders: queue,
         };
-        tasks.spawn(task.run(wall).instrument(tracing::info_span!("broadcast", %name)));
+        tasks.spawn(task.run(wall).instrument(tracing::info_span!(parent: None, "broadcast", %name)));
         Entry { broadcast, orders, seat: Seat::default() }
     }
 

@@ -100,6 +100,7 @@ impl Run {
             self.cut(at);
         }
         self.pack(kind, at.ticks(), sample);
+        self.cut_ahead();
         self.release();
         Ok(cut)
     }
@@ -189,6 +190,22 @@ impl Run {
         for kind in KINDS {
             if let Some(lane) = &mut self.lanes[kind] {
                 lane.packer.cut(at);
+            }
+        }
+    }
+
+    /// Ends the segments before a key frame that is foreseen as the next sample.
+    fn cut_ahead(&mut self) {
+        let Some(lead) = &self.lanes[self.lead] else { return };
+        let (next, usual) = (lead.packer.end(), lead.packer.cadence().usual());
+        if !self.segmenter.foresee(next, usual) {
+            return;
+        }
+        for kind in KINDS {
+            match &mut self.lanes[kind] {
+                Some(lane) if kind == self.lead => lane.packer.cut_here(next),
+                Some(lane) => lane.packer.cut(next),
+                None => {}
             }
         }
     }

@@ -10,6 +10,7 @@ use super::example::{
     video_config, wall,
 };
 use super::laws::{check_laws, playlists, read, uri};
+use super::packer::PartName;
 use super::{Answer, Input, Lifetime, Look, Record, Settings, Warning};
 use crate::media::{Sync, TrackKind};
 
@@ -47,7 +48,7 @@ fn an_independent_reader_reads_what_players_get() {
     assert_eq!(multivariant.variants[0].codecs.as_deref(), Some("avc1.64001f,mp4a.40.2"));
     assert_eq!(multivariant.alternatives[0].uri.as_deref(), Some("audio/index.m3u8"));
     let media = read(&studio.text("video/index.m3u8"));
-    assert_eq!(media.segments.iter().map(|it| it.duration).collect::<Vec<_>>(), [2.0; 4]);
+    assert_eq!(media.segments.iter().map(|it| it.duration).collect::<Vec<_>>(), [2.0; 5]);
     assert_eq!(media.media_sequence, WALL);
     assert!(!media.end_list);
 }
@@ -59,9 +60,11 @@ fn each_part_is_listed_when_its_last_sample_has_come() {
     let mut seen = 0;
     for (at, text) in playlists(&studio, TrackKind::Video).into_iter().skip(1) {
         let parts = lines(&text, "#EXT-X-PART:").len();
-        // Eight pictures of 40 ms are a part: the last comes at 280 ms of 320; a key frame ends a segment.
+        // Eight pictures of 40 ms are a part: the last comes at 280 ms of 320. The last picture of a segment comes at
+        // 1,960 ms, but that a key frame follows is only known when two groups of pictures were of one length.
         let (since_segment, since_part) = (at % 2_000, at % 2_000 % 320);
-        assert!(since_segment == 0 || since_part == 280, "a playlist at {at} with {parts} parts");
+        let end = if at < 5_000 { 0 } else { 1_960 };
+        assert!(since_segment == end || since_part == 280, "a playlist at {at} with {parts} parts");
         seen += 1;
     }
     assert!(seen > 20);
@@ -88,6 +91,22 @@ fn the_hinted_name_is_the_next_part_also_across_segments() {
             }
         }
         check_laws(&studio);
+    }
+}
+
+#[test]
+fn an_encoder_with_even_key_frames_gets_names_that_tell_the_segment() {
+    let mut studio = Studio::open();
+    // Two seconds are six parts of ten pictures: every segment ends with a full part.
+    let even = Encoder { length: 20_000, picture: 33, gop: 1_980, ..Encoder::TYPICAL };
+    studio.connect(even).send(even);
+    check_laws(&studio);
+    for (_, track) in studio.window.tracks.existing() {
+        // Two groups of pictures make it even, so the third key frame is the last that comes unforeseen.
+        for segment in track.segments.iter().skip(3) {
+            let own = PartName { media_sequence: segment.closing.media_sequence, index: 0 };
+            assert_eq!(segment.parts[0].name, own);
+        }
     }
 }
 
