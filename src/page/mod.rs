@@ -38,7 +38,8 @@ pub fn find(path: &str) -> Option<Page> {
         "/.levada/watch.css" => page("text/css; charset=utf-8", include_bytes!("watch.css")),
         _ => {
             let below = path.strip_prefix("/watch/")?;
-            let named = !below.trim_matches('/').is_empty();
+            // What begins with a second slash would name another host to the page's script.
+            let named = !below.is_empty() && !below.starts_with('/');
             named.then(|| page("text/html; charset=utf-8", include_bytes!("watch.html"))).flatten()
         }
     }
@@ -53,6 +54,8 @@ mod tests {
         assert!(find("/watch/live/match").is_some());
         assert!(find("/watch/vod/films/a.mp4").is_some());
         assert!(find("/watch/").is_none());
+        assert!(find("/watch//").is_none());
+        assert!(find("/watch//evil.example/live").is_none());
         assert!(find("/watching/live").is_none());
     }
 

@@ -3,9 +3,11 @@
 (() => {
   const $ = (id) => document.getElementById(id);
   const video = $('video');
-  const path = location.pathname.replace(/^\/watch/, '').replace(/\/+$/, '');
+  // One slash in front, however many came: with two, what follows would be another host, played under our name.
+  const path = location.pathname.replace(/^\/watch\/+/, '/').replace(/\/+$/, '');
   const manifest = `${path}/index.m3u8${location.search}`;
-  const name = decodeURIComponent(path.replace(/^\//, ''));
+  let name = path.slice(1);
+  try { name = decodeURIComponent(name); } catch { /* It is not UTF-8: shown as it stands. */ }
   document.title = `${name} · Levada`;
   $('title').textContent = name;
 
