@@ -108,11 +108,27 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("levada: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+/// Says what did not work; exit code 1.
+fn failed(error: &anyhow::Error) -> ExitCode {
+    eprintln!("levada: {}", sentence(error));
+    ExitCode::FAILURE
+}
+
+/// An error and its causes in a line, each told once: many errors name their cause themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.contains(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
 }
 
 /// Says what is wrong with a configuration; exit code 3.
@@ -131,6 +147,16 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_an_error_names_itself_is_told_once() {
+        let taken = || std::io::Error::other("the port is taken");
+        let started = anyhow::Error::from(crate::serve::CannotStart::System(taken()));
+        assert_eq!(sentence(&started), "the port is taken");
+        assert_eq!(sentence(&started.context("no server")), "no server: the port is taken");
+        let lost = anyhow::Error::from(taken()).context("it was lost: the port is taken");
+        assert_eq!(sentence(&lost), "it was lost: the port is taken");
+    }
 
     #[test]
     fn the_arguments_are_sound() {

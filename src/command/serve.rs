@@ -36,16 +36,17 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         });
     match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("levada: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => super::failed(&error),
     }
 }
 
 fn announce(running: &Running) {
-    let listeners =
-        [("rtmp", running.rtmp), ("http", running.http), ("https", running.https), ("http", running.control)];
+    let listeners = [
+        ("rtmp", running.rtmp),
+        ("http", running.http),
+        ("https", running.https),
+        ("control http", running.control),
+    ];
     let addresses: Vec<_> =
         listeners.iter().filter_map(|(scheme, it)| Some(format!("{scheme}://{}", (*it)?))).collect();
     tracing::info!("levada {} listens on {}", env!("CARGO_PKG_VERSION"), addresses.join(", "));
