@@ -6,8 +6,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
@@ -26,7 +26,7 @@ use crate::behavior::Table;
 use crate::cache::Cache;
 use crate::control::{self, Control, IngestApp, StreamKey, Token};
 use crate::edge::{Edge, Tables};
-use crate::hook::Gate;
+use crate::hook::{self, Gate};
 use crate::ledger::Ledger;
 use crate::observe::access_log::AccessLog;
 use crate::observe::audience::Audience;
@@ -56,13 +56,13 @@ pub struct Extras {
 #[derive(Debug, thiserror::Error)]
 pub enum CannotStart {
     /// A socket, a file or a directory.
-    #[error("{0}")]
+    #[error(transparent)]
     System(#[from] io::Error),
     /// A TLS certificate.
-    #[error("{0}")]
+    #[error(transparent)]
     Certificate(#[from] Unusable),
     /// Stream keys.
-    #[error("{0}")]
+    #[error(transparent)]
     StreamKeys(#[from] Problems),
     /// Public keys.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -98,6 +98,8 @@ struct Tasks {
 /// What lives as long as the server and may be changed by a reload.
 struct Parts {
     config: ArcSwap<Config>,
+    /// One reload at a time: a signal and the control address may ask at once, and tables of two must not mix.
+    reloading: Mutex<()>,
     load: Load,
     signer: Option<Signer>,
     tables: Arc<ArcSwap<Tables>>,
@@ -193,6 +195,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         access_log,
         books,
         ready: AtomicBool::new(true),
+        reloading: Mutex::default(),
         config: ArcSwap::from_pointee(config),
     });
 
@@ -284,14 +287,16 @@ impl Running {
 
 impl Parts {
     fn reload(&self) -> Result<String, String> {
+        let _one = self.reloading.lock().expect("a reload does not panic");
         let new = (self.load)()?;
         let old = self.config.load_full();
         let rules = rules(&new, self.https_port).map_err(|error| error.to_string())?;
-        // What can fail comes first; from here on everything is swapped.
+        let apps = hook::Compiled::read(&new.apps).map_err(|error| error.to_string())?;
+        // The last that can fail; from here on everything is swapped.
         if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
             certificates.reload(&https.certificate, &https.private_key).map_err(|error| error.to_string())?;
         }
-        self.gate.reload(&new.apps).map_err(|error| error.to_string())?;
+        self.gate.replace(apps);
         self.access.replace(rules);
         let previous = self.tables.load_full();
         self.tables.store(Arc::new(Tables {
@@ -506,5 +511,70 @@ fn raise_descriptors(config: &Config) {
              ({needed}); raise it with `ulimit -n` or LimitNOFILE=, or lower them",
             have.unwrap_or_default()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A server on free ports with a certificate and a stream key, and its directory.
+    async fn running() -> (Running, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path().to_owned();
+        write_certificate(&at);
+        fs::write(at.join("stream-keys.toml"), "\"a-secret-key\" = \"match\"\n").unwrap();
+        let text = r#"
+            state_dir = "state"
+            [listen]
+            rtmp = "off"
+            http = "off"
+            control = "off"
+            [listen.https]
+            address = "127.0.0.1:0"
+            certificate = "certificate.pem"
+            private_key = "key.pem"
+            [[app]]
+            name = "live"
+            publish = { keys_file = "stream-keys.toml" }
+            [[origin]]
+            id = "live"
+            kind = "live"
+            [[distribution]]
+            default = true
+            default_behavior = { target_origin = "live", cache_policy = "Levada-Live" }
+        "#;
+        fs::write(at.join("levada.toml"), text).unwrap();
+        let file = at.join("levada.toml");
+        let load = move || config::load(Some(&file), std::iter::empty(), &[]).map_err(|it| it.to_string());
+        let config = load().unwrap();
+        (start(config, Extras { load: Box::new(load), signer: None }).await.unwrap(), directory)
+    }
+
+    fn write_certificate(at: &Path) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(at.join("certificate.pem"), made.cert.pem()).unwrap();
+        fs::write(at.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reload_changes_everything_or_nothing() {
+        let (running, directory) = running().await;
+        let certificate = || format!("{:?}", running.parts.certificates);
+        let names = || running.parts.gate.keys("live").into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        let first = certificate();
+
+        write_certificate(directory.path());
+        fs::write(directory.path().join("stream-keys.toml"), "not TOML").unwrap();
+        running.reload().await.unwrap_err();
+        assert_eq!((certificate(), names()), (first.clone(), vec!["match".to_owned()]));
+
+        fs::write(directory.path().join("stream-keys.toml"), "\"a-secret-key\" = \"talk\"\n").unwrap();
+        running.reload().await.unwrap();
+        assert_ne!(certificate(), first);
+        assert_eq!(names(), ["talk"]);
+        running.stop().await;
     }
 }

@@ -50,16 +50,12 @@ impl Gate {
     /// # Errors
     /// [`Problems`] of the files of stream keys.
     pub fn new(apps: &[App], signed: Arc<SignedNames>) -> Result<Self, Problems> {
-        Ok(Self { apps: ArcSwap::from_pointee(compile(apps)?), signed })
+        Ok(Self { apps: ArcSwap::from_pointee(Compiled::read(apps)?.0), signed })
     }
 
-    /// Swaps the applications in, reading their key files again; who publishes already goes on.
-    ///
-    /// # Errors
-    /// [`Problems`] of the files of stream keys; what was in force stays so.
-    pub fn reload(&self, apps: &[App]) -> Result<(), Problems> {
-        self.apps.store(Arc::new(compile(apps)?));
-        Ok(())
+    /// Swaps the applications in; who publishes already goes on.
+    pub fn replace(&self, apps: Compiled) {
+        self.apps.store(Arc::new(apps.0));
     }
 
     /// Keys and names of an application whose publishers hold keys of a file, for the control page.
@@ -71,29 +67,36 @@ impl Gate {
     }
 }
 
-fn compile(apps: &[App]) -> Result<HashMap<String, Entry>, Problems> {
-    apps.iter()
-        .map(|it| {
-            let app =
-                AppName::new(&it.name).expect("config admits only names of applications that are names");
-            let publishers = match &it.publish {
-                Publish::Open => Publishers::Anyone,
-                Publish::KeysFile(file) => Publishers::Keys(Arc::new(Keys::load(file)?)),
-                Publish::Webhook { url, timeout } => {
-                    Publishers::Webhook(Arc::new(Webhook::new(url.clone(), *timeout)))
-                }
-            };
-            let on_conflict = match it.on_conflict {
-                OnConflict::Replace => live::OnConflict::Replace,
-                OnConflict::Refuse => live::OnConflict::Refuse,
-            };
-            let entry = Entry { app, publishers, on_conflict, play_key_groups: it.play_key_groups.clone() };
-            Ok((it.name.clone(), entry))
-        })
-        .collect()
+/// Applications that can be put in force.
+pub struct Compiled(HashMap<String, Entry>);
+
+impl Compiled {
+    /// Compiles applications, reading their key files.
+    ///
+    /// # Errors
+    /// [`Problems`] of the files of stream keys.
+    pub fn read(apps: &[App]) -> Result<Self, Problems> {
+        apps.iter().map(|it| Ok((it.name.clone(), Entry::read(it)?))).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 impl Entry {
+    fn read(it: &App) -> Result<Self, Problems> {
+        let app = AppName::new(&it.name).expect("config admits only names of applications that are names");
+        let publishers = match &it.publish {
+            Publish::Open => Publishers::Anyone,
+            Publish::KeysFile(file) => Publishers::Keys(Arc::new(Keys::load(file)?)),
+            Publish::Webhook { url, timeout } => {
+                Publishers::Webhook(Arc::new(Webhook::new(url.clone(), *timeout)))
+            }
+        };
+        let on_conflict = match it.on_conflict {
+            OnConflict::Replace => live::OnConflict::Replace,
+            OnConflict::Refuse => live::OnConflict::Refuse,
+        };
+        Ok(Self { app, publishers, on_conflict, play_key_groups: it.play_key_groups.clone() })
+    }
+
     async fn admit(self, ask: PublishAsk) -> Result<Admitted, Refusal> {
         let name = match self.publishers {
             Publishers::Anyone => ask.name,
