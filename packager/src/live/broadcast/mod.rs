@@ -12,31 +12,33 @@
 //! distance from the broadcast's availability start when the epoch began, so it grows over reconnects and restarts.
 //! A heart: no task, no socket, no clock. [`registry`](super::Registry) drives it.
 
+mod dates;
+mod numbers;
+mod showing;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::cadence::Cadence;
-use super::facts::{TrackFacts, Warning};
-use super::manifest;
-use super::meter::Meter;
-use super::moment::Moment;
-use super::packer::{Made, Packer};
-use super::preroll::{Needs, PreRoll};
-use super::publisher::{Input, Metadata};
-use super::run::{Broken, Lane, Run};
-use super::settings::{Announced, Record, Settings};
-use super::shelf::{Epoch, Init, Layout, Shelf, Tail};
-use super::tracks::{KINDS, Tracks};
-use super::window::{Document, Manifest, Timing, TrackWindow, Window};
+use self::dates::Dates;
+use self::numbers::Numbers;
 use crate::dash::FrameRate;
 use crate::isobmff::init::init_segment;
+use crate::live::cadence::Cadence;
+use crate::live::facts::{TrackFacts, Warning};
+use crate::live::manifest;
+use crate::live::meter::Meter;
+use crate::live::moment::Moment;
+use crate::live::packer::{Made, Packer};
+use crate::live::preroll::{Needs, PreRoll};
+use crate::live::publisher::{Input, Metadata};
+use crate::live::run::{Broken, Lane, Run};
+use crate::live::settings::{Announced, Record, Settings};
+use crate::live::shelf::{Epoch, Init, Shelf};
+use crate::live::tracks::{KINDS, Tracks};
+use crate::live::window::Window;
 use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track, TrackKind};
 use crate::segmenter::{Beginning, Cut, Segmenter, part_target, target_duration};
-
-/// So many media sequence numbers are written down as used before they are, so that a crash never makes numbers go
-/// back and the disk is seldom asked.
-const RESERVED: u64 = 1_024;
 
 /// Epochs are written to disk one by one, so a publisher that breaks its timeline all the time gets no more than one a
 /// second.
@@ -44,10 +46,6 @@ const SHORTEST_EPOCH: Duration = Duration::from_secs(1);
 
 /// The zero of a broadcast's timeline lies so long before its first sample, so that no decoding time is below it.
 const HEAD_ROOM: Duration = Duration::from_secs(1);
-
-/// How far a playlist's dates may be behind the wall clock before they are moved: networks hold packets back and let
-/// them go.
-const LATENESS: Duration = Duration::from_millis(500);
 
 /// How many key frames the interval shown to the operator is the mean of.
 const KEYS: usize = 5;
@@ -84,10 +82,7 @@ pub struct Packager {
     settings: Settings,
     stage: Stage,
     // What goes on over restarts.
-    epoch: u64,
-    media_sequence: u64,
-    reserved: u64,
-    discontinuity: Option<u64>,
+    numbers: Numbers,
     announced: Option<Announced>,
     // What the publisher said.
     metadata: Option<Metadata>,
@@ -108,8 +103,7 @@ pub struct Packager {
     end: Duration,
     /// When the newest epoch began.
     begun: Option<Instant>,
-    /// What is added to the media time to give a playlist's dates, in nanoseconds.
-    date_shift: i64,
+    dates: Dates,
     keys: VecDeque<Timestamp>,
     revision: u64,
     changed: Tracks<bool>,
@@ -119,18 +113,13 @@ pub struct Packager {
 }
 
 impl Packager {
-    /// Goes on where `record` ends; without one, numbering begins at the unix time, so that it never goes back even
-    /// where a record was lost.
+    /// Goes on where `record` ends, with the numbers and with what was announced.
     pub fn new(settings: Settings, record: Option<Record>, now: Moment) -> Self {
-        let seconds = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut it = Self {
             settings,
             stage: Stage::Idle(None),
-            epoch: 0,
-            media_sequence: seconds,
-            reserved: 0,
-            discontinuity: None,
-            announced: None,
+            numbers: Numbers::new(record.as_ref(), now.wall),
+            announced: record.and_then(|it| it.announced),
             metadata: None,
             configs: Tracks::default(),
             lost: Tracks::default(),
@@ -143,20 +132,14 @@ impl Packager {
             frame_rate: None,
             end: Duration::ZERO,
             begun: None,
-            date_shift: 0,
+            dates: Dates::default(),
             keys: VecDeque::new(),
             revision: 0,
             changed: Tracks::default(),
             window: Arc::default(),
             events: VecDeque::new(),
         };
-        if let Some(record) = record {
-            it.epoch = record.epoch;
-            it.media_sequence = record.media_sequence;
-            it.discontinuity = Some(record.discontinuity_sequence);
-            it.announced = record.announced;
-            it.show();
-        }
+        it.show();
         it
     }
 
@@ -164,8 +147,7 @@ impl Packager {
     pub fn publish(&mut self, now: Moment) {
         if matches!(self.stage, Stage::Ended(_)) {
             // What has ended does not go on: this is another broadcast under the same name, with the same numbering.
-            let record = Record { announced: None, ..self.record(self.media_sequence) };
-            *self = Self::new(self.settings.clone(), Some(record), now);
+            *self = Self::new(self.settings.clone(), self.numbers.record(None), now);
             self.events.push_back(Event::Window(Arc::clone(&self.window)));
         }
         self.leave(now);
@@ -189,8 +171,8 @@ impl Packager {
     /// The server stops: what was announced is kept for the next one.
     pub fn finish(&mut self, now: Moment) {
         self.unpublish(now);
-        if self.discontinuity.is_some() && !matches!(self.stage, Stage::Ended(_)) {
-            self.events.push_back(Event::Record(self.record(self.media_sequence)));
+        if !matches!(self.stage, Stage::Ended(_)) {
+            self.events.extend(self.numbers.record(self.announced).map(Event::Record));
         }
     }
 
@@ -259,7 +241,7 @@ impl Packager {
 
     /// How often viewers saw a discontinuity in this broadcast and those before it under its name.
     pub fn discontinuities(&self) -> u64 {
-        self.discontinuity.unwrap_or(0)
+        self.numbers.discontinuity()
     }
 
     fn configure(&mut self, config: CodecConfig, now: Moment) {
@@ -379,15 +361,14 @@ impl Packager {
 
     /// Nobody came back in time.
     fn end_all(&mut self, now: Moment) {
-        let Some(announced) = self.announced.take() else {
+        let Some(announced) = self.announced else {
             self.events.push_back(Event::Over);
             return;
         };
         let lasting = self.settings.window + Duration::from_secs(u64::from(announced.target_duration));
         self.stage = Stage::Ended(now.steady + lasting);
         // The next broadcast of this name goes on with the numbers and announces constants of its own.
-        self.events.push_back(Event::Record(self.record(self.media_sequence)));
-        self.announced = Some(announced);
+        self.events.extend(self.numbers.record(None).map(Event::Record));
         self.changed = Tracks::each(|kind| self.carried[kind]);
     }
 
@@ -441,9 +422,10 @@ impl Packager {
         let clock = came.duration_since(announced.availability_start).unwrap_or_default();
         let start = clock.max(self.end).max(HEAD_ROOM);
         // What a publisher sent faster than time is not undone by the next one's coming, so its end may lie ahead.
-        self.date_shift = nanos(start.saturating_sub(clock)).saturating_neg();
+        self.dates = Dates::ahead_by(start.saturating_sub(clock));
         self.begun = Some(now.steady);
-        self.number(now);
+        self.numbers.begin_epoch(now.wall);
+        self.reserve();
 
         let lanes = Tracks::each(|kind| {
             if !here[kind] {
@@ -463,7 +445,7 @@ impl Packager {
             let delay = if kind == lead { shift.saturating_sub(shown_shift) } else { 0 };
             let most = Timestamp::from_duration(HEAD_ROOM, timescale).ticks();
             let delay = delay.clamp(0, most);
-            let packer = Packer::new(kind, first, delay, self.media_sequence, &announced, cadence);
+            let packer = Packer::new(kind, first, delay, self.numbers.next(), &announced, cadence);
             self.shelve(kind, start, first, &announced, now);
             Some(Lane { packer, shift, shown_shift })
         });
@@ -494,28 +476,6 @@ impl Packager {
         }
     }
 
-    /// Gives the new epoch its name and its place in the sequence of discontinuities.
-    fn number(&mut self, now: Moment) {
-        let wall = now.wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        self.epoch = self.epoch.saturating_add(1).max(u64::try_from(wall).unwrap_or(0));
-        self.discontinuity = Some(self.discontinuity.map_or(0, |it| it.saturating_add(1)));
-        self.reserve();
-    }
-
-    fn reserve(&mut self) {
-        self.reserved = self.media_sequence.saturating_add(RESERVED);
-        self.events.push_back(Event::Record(self.record(self.reserved)));
-    }
-
-    fn record(&self, media_sequence: u64) -> Record {
-        Record {
-            epoch: self.epoch,
-            media_sequence,
-            discontinuity_sequence: self.discontinuity.unwrap_or(0),
-            announced: self.announced,
-        }
-    }
-
     /// Prepares the shelf of a track for the new epoch, whose first segment begins at `first`.
     fn shelve(
         &mut self,
@@ -533,7 +493,7 @@ impl Packager {
             None => {
                 let track = Track { config, timescale: timescale(kind, &self.configs), language: *b"und" };
                 let bytes = init_segment(&track);
-                Arc::new(Init { epoch: self.epoch, config: track.config, bytes })
+                Arc::new(Init { epoch: self.numbers.epoch(), config: track.config, bytes })
             }
         };
         self.inits[kind].push(Arc::clone(&init));
@@ -541,9 +501,10 @@ impl Packager {
         self.inits[kind].retain(|it| {
             Arc::ptr_eq(it, &init) || in_use.iter().any(|used| Arc::ptr_eq(it, &used.epoch.init))
         });
-        let epoch = Epoch { id: self.epoch, discontinuity: self.discontinuities(), start, init };
-        let date = self.date(first, announced);
-        self.shelves[kind].begin(Arc::new(epoch), self.media_sequence, date, now.steady);
+        let epoch =
+            Epoch { id: self.numbers.epoch(), discontinuity: self.numbers.discontinuity(), start, init };
+        let date = self.dates.at(first, announced);
+        self.shelves[kind].begin(Arc::new(epoch), self.numbers.next(), date, now.steady);
     }
 
     /// Puts what the run has made on the shelves.
@@ -566,168 +527,24 @@ impl Packager {
             let duration = end.since(closing.start).to_duration();
             self.meters[kind].segment(closing.octets, duration, target);
             if kind == run.lead() {
-                self.follow_clock(end, duration, &announced, now);
+                self.dates.follow(end, duration, &announced, now.wall);
             }
             let next = closing.media_sequence.saturating_add(1);
-            self.media_sequence = self.media_sequence.max(next);
+            self.numbers.used_below(next);
             let epoch = self.shelves[kind].open().map(|it| Arc::clone(&it.epoch));
             self.shelves[kind].close(closing, &layout, now.steady);
             self.shelves[kind].expire(now.steady);
             if let Some(epoch) = epoch {
-                let date = self.date(end, &announced);
+                let date = self.dates.at(end, &announced);
                 self.shelves[kind].begin(epoch, next, date, now.steady);
             }
         }
-        if self.media_sequence.saturating_add(1) >= self.reserved {
-            self.reserve();
-        }
+        self.reserve();
     }
 
-    /// Keeps dates near the wall clock, however an encoder's clock drifts. What would lie in the future is put back at
-    /// once (a publisher may begin with what it has kept, faster than time); what lags is moved by a hundredth at most,
-    /// which no player minds.
-    fn follow_clock(&mut self, end: Timestamp, duration: Duration, announced: &Announced, now: Moment) {
-        match now.wall.duration_since(self.date(end, announced)) {
-            Ok(late) if late > LATENESS => self.date_shift += nanos((duration / 100).min(late - LATENESS)),
-            Ok(_) => {}
-            Err(early) => self.date_shift = self.date_shift.saturating_sub(nanos(early.duration())),
-        }
-    }
-
-    /// The wall clock at a media time.
-    fn date(&self, at: Timestamp, announced: &Announced) -> SystemTime {
-        let date = announced.availability_start + at.to_duration();
-        let shift = Duration::from_nanos(self.date_shift.unsigned_abs());
-        if self.date_shift < 0 { date.checked_sub(shift).unwrap_or(date) } else { date + shift }
-    }
-
-    fn layout(&self, announced: &Announced) -> Layout {
-        Layout {
-            target_duration: announced.target_duration,
-            part_target: announced.part_target,
-            window: self.settings.window,
-        }
-    }
-
-    /// Shows what has changed, once.
-    fn finish_change(&mut self) {
-        if KINDS.into_iter().any(|kind| self.changed[kind]) {
-            self.show();
-        }
-    }
-
-    fn show(&mut self) {
-        let Some(announced) = self.announced else { return };
-        let changed = std::mem::take(&mut self.changed);
-        let before = Arc::clone(&self.window);
-        self.revision += 1;
-        let etag = format!("\"{}-{}\"", self.epoch, self.revision);
-        let ended = matches!(self.stage, Stage::Ended(_));
-        let layout = self.layout(&announced);
-        let mut tracks = before.tracks.clone();
-        let mut closed = false;
-        for kind in KINDS {
-            if changed[kind]
-                && let Some(track) = self.track_window(kind, &layout, &etag)
-            {
-                let newest = |it: &Arc<TrackWindow>| it.segments.back().map(|it| it.closing.media_sequence);
-                closed |= tracks[kind].as_ref().and_then(newest) != newest(&track);
-                tracks[kind] = Some(track);
-            }
-        }
-        let mut window = Window {
-            timing: Some(Timing {
-                segment: self.settings.segment,
-                target: Duration::from_secs(u64::from(announced.target_duration)),
-                part_target: announced.part_target,
-            }),
-            multivariant: before.multivariant.clone(),
-            manifest: before.manifest.clone(),
-            tracks,
-            ended,
-        };
-        // Rates and the MPD move with segments, not with parts.
-        if closed || ended != before.ended {
-            self.describe(&mut window, &announced, etag);
-        }
-        self.window = Arc::new(window);
-        self.events.push_back(Event::Window(Arc::clone(&self.window)));
-    }
-
-    fn describe(&self, window: &mut Window, announced: &Announced, etag: String) {
-        // A player that saw one track without the other would go on without it: the second first segment closes a few
-        // samples after the first, and until then the description of before stands.
-        if KINDS.into_iter().any(|kind| self.carried[kind] && self.shelves[kind].listed().next().is_none()) {
-            return;
-        }
-        let described = Tracks::each(|kind| {
-            let shelf = &self.shelves[kind];
-            self.carried[kind].then(|| manifest::Described {
-                shelf,
-                meter: &self.meters[kind],
-                promised: self.metadata.as_ref().and_then(|it| match kind {
-                    TrackKind::Video => it.video_bit_rate,
-                    TrackKind::Audio => it.audio_bit_rate,
-                }),
-                frame_rate: self.frame_rate.filter(|_| kind == TrackKind::Video),
-            })
-        });
-        if let Some(text) = manifest::multivariant(&described)
-            && window.multivariant.as_ref().is_none_or(|it| it.text != text)
-        {
-            window.multivariant = Some(Document { text: text.into(), etag: etag.clone() });
-        }
-        let published = announced.availability_start + self.newest_end();
-        let facts = manifest::Facts {
-            announced,
-            published,
-            segment: self.settings.segment,
-            window: self.settings.window,
-            ended: window.ended,
-        };
-        if let Some(mpd) = manifest::mpd(&described, &facts) {
-            window.manifest = Some(Arc::new(Manifest { mpd, etag, text: std::sync::OnceLock::new() }));
-        }
-    }
-
-    fn newest_end(&self) -> Duration {
-        let ends = KINDS.into_iter().filter_map(|kind| {
-            let newest = self.shelves[kind].segments().back()?;
-            Some(newest.closing.start.plus(newest.closing.length).to_duration())
-        });
-        ends.max().unwrap_or_default()
-    }
-
-    /// What viewers see of a track: nothing before its first whole segment, because some players fail on parts alone.
-    fn track_window(&self, kind: TrackKind, layout: &Layout, etag: &str) -> Option<Arc<TrackWindow>> {
-        let shelf = &self.shelves[kind];
-        let newest = shelf.listed().next_back()?;
-        let open = shelf.open();
-        let hint = match (&self.stage, open) {
-            // A hint that stands before the first part of an epoch would be read with the init segment of the one before.
-            (Stage::Run(run), Some(open))
-                if run.carries(kind) && (!open.parts.is_empty() || newest.epoch.id == open.epoch.id) =>
-            {
-                run.next_name(kind).map(|name| (open.epoch.id, name))
-            }
-            _ => None,
-        };
-        let tail = match (&self.stage, hint) {
-            (Stage::Ended(_), _) => Tail::End,
-            (_, Some((epoch, name))) => Tail::Hint(epoch, name),
-            (Stage::Run(_), None) if open.is_some_and(|it| it.epoch.id == newest.epoch.id) => Tail::Open,
-            (_, None) => Tail::Break,
-        };
-        let text = shelf.render(layout, tail)?;
-        Some(Arc::new(TrackWindow {
-            playlist: Document { text: text.into(), etag: etag.to_owned() },
-            segments: Arc::clone(shelf.segments()),
-            open: newest.closing.media_sequence.saturating_add(1),
-            open_epoch: open.map_or(0, |it| it.epoch.id),
-            open_parts: open.map(|it| it.parts.clone()).unwrap_or_default(),
-            hint,
-            inits: self.inits[kind].clone().into(),
-        }))
+    /// Keeps the numbers that come next, before they are shown.
+    fn reserve(&mut self) {
+        self.events.extend(self.numbers.reserve(self.announced).map(Event::Record));
     }
 }
 
@@ -744,10 +561,6 @@ fn timescale(kind: TrackKind, configs: &Tracks<Option<CodecConfig>>) -> Timescal
         Some(CodecConfig::Aac(it)) => Timescale::new(it.sample_rate).unwrap_or(Timescale::MILLISECONDS),
         _ => Timescale::VIDEO,
     }
-}
-
-fn nanos(it: Duration) -> i64 {
-    i64::try_from(it.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Rounded down: manifests print it, and a whole second is easiest on the eye.
