@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, Weak};
 use packager::live::{Broadcast, Subscriber};
 use packager::media::BroadcastName;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use message::Renderer;
@@ -35,6 +36,8 @@ pub(crate) struct Fanout {
 struct Channel {
     ring: Mutex<Ring>,
     progress: watch::Sender<Progress>,
+    /// Ends the task that fills it, be the broadcast ever so quiet.
+    _played: DropGuard,
 }
 
 /// How far a broadcast has come.
@@ -67,9 +70,11 @@ impl Fanout {
             // Those whose players have left go when the next one opens, so there are never more than broadcasts
             // that were played at once.
             channels.retain(|_, it| it.strong_count() > 0);
-            let channel = Arc::new(Channel::new(self.ring_bytes));
+            let left = CancellationToken::new();
+            let channel = Arc::new(Channel::new(self.ring_bytes, left.clone().drop_guard()));
             channels.insert(broadcast.name().clone(), Arc::downgrade(&channel));
-            self.tasks.spawn(feed(broadcast.subscribe(), Arc::downgrade(&channel)));
+            let feed = feed(broadcast.subscribe(), Arc::downgrade(&channel));
+            self.tasks.spawn(async move { left.run_until_cancelled(feed).await });
             channel
         });
         let cursor = channel.ring.lock().expect(UNPOISONED).begin();
@@ -92,8 +97,9 @@ async fn feed(mut subscriber: Subscriber, channel: Weak<Channel>) {
 }
 
 impl Channel {
-    fn new(ring_bytes: usize) -> Self {
+    fn new(ring_bytes: usize, played: DropGuard) -> Self {
         Self {
+            _played: played,
             ring: Mutex::new(Ring::new(ring_bytes)),
             progress: watch::Sender::new(Progress { end: 0, over: false }),
         }
@@ -137,3 +143,59 @@ pub(crate) enum Played {
 }
 
 const UNPOISONED: &str = "no code panics while it holds this lock";
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::net::Ipv4Addr;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use packager::live::{Ledger, OnConflict, PublisherInfo, Record, Registry, Settings};
+    use packager::media::AppName;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    struct Forgetful;
+
+    impl Ledger for Forgetful {
+        fn load(&self, _: &BroadcastName) -> io::Result<Option<Record>> {
+            Ok(None)
+        }
+
+        fn store(&self, _: &BroadcastName, _: &Record) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_player_that_left_a_quiet_broadcast() {
+        let second = Duration::from_secs(1);
+        let settings = Settings {
+            segment: second,
+            part: second,
+            window: second,
+            grace: second,
+            replace_interval: second,
+            max_broadcasts: 1,
+            ring_bytes: 1 << 10,
+        };
+        let registry = Registry::new(settings, Arc::new(Forgetful));
+        let publisher = PublisherInfo {
+            address: (Ipv4Addr::LOCALHOST, 1935).into(),
+            encoder: None,
+            on_conflict: OnConflict::Refuse,
+            now: UNIX_EPOCH,
+        };
+        let name = BroadcastName::new(AppName::new("live").unwrap(), "quiet").unwrap();
+        let _publisher = registry.publish(name.clone(), publisher).await.unwrap();
+        let tasks = TaskTracker::new();
+        let fanout = Fanout::new(1 << 10, tasks.clone());
+        let broadcast = registry.find(&name).unwrap();
+        let players = (fanout.join(&broadcast), fanout.join(&broadcast));
+        assert_eq!(tasks.len(), 1);
+        drop(players);
+        tasks.close();
+        timeout(10 * second, tasks.wait()).await.expect("the task that fed them has ended");
+    }
+}
