@@ -129,6 +129,11 @@ impl ChunkReader {
         }
     }
 
+    /// Holds at most `budget` bytes of unfinished messages from here on.
+    pub const fn set_budget(&mut self, budget: usize) {
+        self.budget.set(budget);
+    }
+
     /// The next message in `input`, of which all is consumed if there is none.
     ///
     /// # Errors

@@ -155,6 +155,11 @@ impl Link {
         Command::read(payload).map_err(|fault| Error::Command { at: self.reader.position(), fault })
     }
 
+    /// Lets unfinished messages take so many bytes from here on.
+    pub(super) const fn allow_partial(&mut self, bytes: usize) {
+        self.reader.set_budget(bytes);
+    }
+
     /// Whether the handshake is over.
     pub(super) const fn is_open(&self) -> bool {
         self.handshake.is_none()

@@ -16,6 +16,10 @@ impl Budget {
         Self { used: 0, most }
     }
 
+    pub(super) const fn set(&mut self, most: usize) {
+        self.most = most;
+    }
+
     pub(super) const fn used(&self) -> usize {
         self.used
     }

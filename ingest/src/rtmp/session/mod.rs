@@ -33,6 +33,10 @@ pub use event::{
 /// is enforced.
 const WINDOW: u32 = 2_500_000;
 
+/// Most bytes of unfinished messages of a peer that publishes nothing: two of the longest commands. Strangers get no
+/// more than that.
+const BEFORE_PUBLISH: usize = 512 << 10;
+
 /// User control events.
 const STREAM_BEGIN: u16 = 0;
 const STREAM_EOF: u16 = 1;
@@ -45,7 +49,7 @@ pub struct Limits {
     pub setup: Duration,
     /// A publisher that sends no audio or video for so long is given up.
     pub silence: Duration,
-    /// Most bytes of unfinished messages, all chunk streams together.
+    /// Most bytes of unfinished messages of a publisher, all chunk streams together.
     pub partial_bytes: usize,
 }
 
@@ -115,12 +119,12 @@ enum Phase {
 impl Session {
     /// A session that has just been accepted.
     pub fn new(limits: Limits, now: Instant) -> Self {
-        Self::with_link(Link::server(limits.partial_bytes), limits, now)
+        Self::with_link(Link::server(limits.partial_bytes.min(BEFORE_PUBLISH)), limits, now)
     }
 
     /// A session whose handshake is over already.
     pub fn after_handshake(limits: Limits, now: Instant) -> Self {
-        Self::with_link(Link::open(limits.partial_bytes), limits, now)
+        Self::with_link(Link::open(limits.partial_bytes.min(BEFORE_PUBLISH)), limits, now)
     }
 
     fn with_link(link: Link, limits: Limits, now: Instant) -> Self {
@@ -140,7 +144,13 @@ impl Session {
     /// # Errors
     /// When the session cannot go on.
     pub fn push(&mut self, bytes: Bytes, now: Instant) -> Result<(), Error> {
-        self.tick(now)?;
+        // What came may be the media that was missed, when we were busy ourselves: a publisher is judged after it was
+        // read.
+        if self.is_publishing() {
+            self.now = self.now.max(now);
+        } else {
+            self.tick(now)?;
+        }
         match self.phase {
             // The peer is only being given time to read why.
             Phase::Refused => Ok(()),
@@ -174,6 +184,9 @@ impl Session {
             if let Some(event) = self.take(message)? {
                 return Ok(Some(event));
             }
+        }
+        if self.is_publishing() {
+            self.tick(self.now)?;
         }
         Ok(None)
     }
@@ -209,6 +222,7 @@ impl Session {
         if let Role::AsksToPublish(publication) = role {
             *role = Role::Publishes(std::mem::take(publication));
             self.heard = self.now;
+            self.link.allow_partial(self.limits.partial_bytes);
             self.link.outbox.user_control(STREAM_BEGIN, stream);
             self.say_status(stream, Level::Status, status::PUBLISH_START, "Publishing.");
         }

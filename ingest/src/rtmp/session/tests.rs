@@ -54,9 +54,7 @@ impl Talk {
     }
 
     fn send(&mut self, kind: Kind, stream: u32, payload: impl Into<Bytes>) {
-        let header = MessageHeader { kind, timestamp: 7, stream };
-        let bytes = render(header, &[payload.into()], INITIAL_CHUNK_SIZE).unwrap().concat();
-        self.push(bytes.into());
+        self.push(bytes(kind, stream, payload));
     }
 
     fn push(&mut self, bytes: Bytes) {
@@ -94,6 +92,12 @@ impl Talk {
         let written = std::mem::take(&mut self.written);
         assert_eq!(written.lines().collect::<Vec<_>>(), trimmed);
     }
+}
+
+/// A message as an encoder sends it.
+fn bytes(kind: Kind, stream: u32, payload: impl Into<Bytes>) -> Bytes {
+    let header = MessageHeader { kind, timestamp: 7, stream };
+    render(header, &[payload.into()], INITIAL_CHUNK_SIZE).unwrap().concat().into()
 }
 
 fn describe(event: &Event) -> String {
@@ -528,6 +532,31 @@ fn a_publisher_without_audio_and_video_is_silent() {
     let deadline = talk.session.next_deadline().unwrap();
     assert_eq!(deadline, talk.now + Duration::from_secs(10));
     assert_eq!(talk.session.tick(deadline), Err(Error::Silence(Duration::from_secs(10))));
+}
+
+#[test]
+fn media_that_waited_to_be_read_is_no_silence() {
+    let mut talk = Talk::publishing();
+    talk.now += Duration::from_secs(60);
+    talk.send(Kind::Audio, 1, &b"a"[..]);
+    assert_eq!(talk.session.next_deadline(), Some(talk.now + Duration::from_secs(10)));
+    talk.now += Duration::from_secs(10);
+    let data = bytes(Kind::Data, 1, &b"data"[..]);
+    talk.session.push(data, talk.now).unwrap();
+    assert!(matches!(talk.session.poll(), Ok(Some(Event::Data { .. }))));
+    assert_eq!(talk.session.poll(), Err(Error::Silence(Duration::from_secs(10))));
+}
+
+#[test]
+fn only_a_publisher_may_begin_a_large_message() {
+    let begun = || bytes(Kind::Video, 1, vec![0; 1 << 20]).slice(..600 << 10);
+    let mut stranger = Talk::connected();
+    stranger.session.push(begun(), stranger.now).unwrap();
+    let outcome = stranger.session.poll();
+    assert!(matches!(outcome, Err(Error::Link(link::Error::Chunk { .. }))), "{outcome:?}");
+    let mut publisher = Talk::publishing();
+    publisher.session.push(begun(), publisher.now).unwrap();
+    assert_eq!(publisher.session.poll(), Ok(None));
 }
 
 #[test]
