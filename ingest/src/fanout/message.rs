@@ -28,14 +28,16 @@ pub(crate) struct Message {
     pub(crate) setup: Arc<Setup>,
     body: [Bytes; 2],
     rendered: Vec<Bytes>,
+    weight: usize,
 }
 
 impl Message {
-    fn new(kind: TrackKind, at: i64, sample: &Sample, setup: Arc<Setup>) -> Self {
+    fn new(kind: TrackKind, at: i64, sample: &Sample, setup: Arc<Setup>, setup_weight: usize) -> Self {
         let body = flv::sample(kind, sample);
         let rendered = render(kind_of(kind), at, COMMON_STREAM, &body);
         let entry = kind == TrackKind::Video && sample.sync == Sync::Key;
-        Self { kind, entry, at, setup, body, rendered }
+        let weight = body[1].len() + 256 + setup_weight;
+        Self { kind, entry, at, setup, body, rendered, weight }
     }
 
     /// The bytes for a player on this message stream.
@@ -47,9 +49,9 @@ impl Message {
         }
     }
 
-    /// What it holds in memory, more or less.
-    pub(crate) fn weight(&self) -> usize {
-        self.body[1].len() + 256
+    /// What it holds in memory, more or less. A setup weighs with the first message that has it.
+    pub(crate) const fn weight(&self) -> usize {
+        self.weight
     }
 }
 
@@ -62,6 +64,11 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    fn weight(&self) -> usize {
+        let bodies = self.video.iter().chain(&self.audio).flatten();
+        bodies.chain(&self.metadata).map(Bytes::len).sum()
+    }
+
     /// The messages, at the time of the one that follows. Metadata has none: at any but 0, ffmpeg takes it for text.
     pub(crate) fn pieces(&self, at: i64, stream: u32) -> impl Iterator<Item = Bytes> {
         let metadata =
@@ -76,6 +83,8 @@ impl Setup {
 #[derive(Debug, Default)]
 pub(crate) struct Renderer {
     setup: Arc<Setup>,
+    /// Whether a message has it already.
+    said: bool,
     /// What is added to the time of samples.
     offset: i64,
     last: Option<i64>,
@@ -100,7 +109,9 @@ impl Renderer {
             Item::Discontinuity => self.broken = true,
             Item::Sample(kind, sample) => {
                 let at = self.place(&sample);
-                return Some(Message::new(kind, at, &sample, Arc::clone(&self.setup)));
+                let setup_weight =
+                    if std::mem::replace(&mut self.said, true) { 0 } else { self.setup.weight() };
+                return Some(Message::new(kind, at, &sample, Arc::clone(&self.setup), setup_weight));
             }
         }
         None
@@ -112,6 +123,7 @@ impl Renderer {
         if *field(&mut setup) != value {
             *field(&mut setup) = value;
             self.setup = Arc::new(setup);
+            self.said = false;
         }
     }
 

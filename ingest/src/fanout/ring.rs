@@ -263,6 +263,17 @@ mod tests {
     }
 
     #[test]
+    fn what_players_are_told_before_counts_for_what_it_holds() {
+        let mut stage = Stage::new(20_000);
+        for index in 0..100_u8 {
+            let metadata = packager::live::Metadata { raw: vec![index; 5_000].into(), ..Default::default() };
+            stage.renderer.render(Item::Metadata(metadata));
+            stage.push("a0 a0");
+        }
+        assert_eq!(stage.ring.messages.len(), 5);
+    }
+
+    #[test]
     fn a_broken_line_goes_on_for_players() {
         let mut stage = Stage::new(1 << 20);
         stage.push("K90000 a90010 | K0 a5 p40");

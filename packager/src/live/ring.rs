@@ -97,7 +97,11 @@ impl Ring {
             }
             Input::Configure(config) => {
                 it.now.configs[config.kind()] = Some(config.clone());
-                it.push(Item::Configure(config.clone()), 0);
+                let record = match config {
+                    CodecConfig::Avc(it) => it.record.len(),
+                    CodecConfig::Aac(it) => it.asc.len(),
+                };
+                it.push(Item::Configure(config.clone()), record);
             }
             Input::Sample(kind, sample) => {
                 // Where there are pictures, players begin at a key frame; sound alone begins anywhere.
@@ -308,6 +312,15 @@ mod tests {
         assert_eq!(drain(&mut late), [""; 0]);
         ring.push(&picture(4));
         assert_eq!(drain(&mut late), ["video", "v4"]);
+    }
+
+    #[test]
+    fn configurations_count_for_what_they_hold() {
+        let ring = Ring::new(10_000);
+        let CodecConfig::Avc(mut config) = video_config() else { unreachable!("it is video") };
+        config.record = Bytes::from(vec![1; 4_000]);
+        (0..100).for_each(|_| ring.push(&Input::Configure(CodecConfig::Avc(config.clone()))));
+        assert_eq!(ring.items.lock().unwrap().held.len(), 2);
     }
 
     #[test]
