@@ -1,10 +1,17 @@
 //! Whether a connection is waiting for a request, reading one, or answering.
 
-use std::sync::Mutex;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use http::Version;
+
+use crate::passage::RequestId;
+
+/// A viewer who takes less than this per second while we have more for it holds memory for nothing (http-edge.md 17).
+/// No player can use so slow a line.
+pub(super) const LEAST_RATE: u64 = 1024;
 
 /// Shared by a connection's socket, which sees bytes come, and its service, which sees requests begin and end.
 #[derive(Debug)]
@@ -13,6 +20,12 @@ pub(super) struct Activity {
     /// Whether the viewer speaks HTTP/2. Between its requests come acknowledgements, window updates and pings, which
     /// begin no head; who dribbles one there idles, and is closed for that.
     has_frames: AtomicBool,
+    send_timeout: Duration,
+    /// Responses whose viewer has been handed octets and wants no more yet, and until when it has to.
+    ///
+    /// Over HTTP/2 a viewer can stop one response by its window alone while the socket takes all we write, so the
+    /// socket does not tell.
+    handed: Mutex<HashMap<RequestId, Instant>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +39,14 @@ enum State {
 }
 
 impl Activity {
-    pub(super) const fn new(now: Instant) -> Self {
-        // A new connection owes us a request as if its first byte had come.
-        Self { state: Mutex::new(State::Head { since: now }), has_frames: AtomicBool::new(false) }
+    pub(super) fn new(now: Instant, send_timeout: Duration) -> Self {
+        Self {
+            // A new connection owes us a request as if its first byte had come.
+            state: Mutex::new(State::Head { since: now }),
+            has_frames: AtomicBool::new(false),
+            send_timeout,
+            handed: Mutex::default(),
+        }
     }
 
     /// Bytes came from the viewer.
@@ -79,20 +97,47 @@ impl Activity {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("no code panics while it holds this lock")
+    /// A response's next octets, or its head alone, were handed over: they are to be taken within the send timeout,
+    /// and [`LEAST_RATE`] for what they are.
+    pub(super) fn hand(&self, response: RequestId, octets: usize, now: Instant) {
+        if self.has_frames.load(Ordering::Relaxed) {
+            let slow = Duration::from_secs(octets as u64 / LEAST_RATE);
+            lock(&self.handed).insert(response, now + self.send_timeout + slow);
+        }
     }
+
+    /// A response's viewer wants more, or nothing any more.
+    pub(super) fn take(&self, response: RequestId) {
+        if self.has_frames.load(Ordering::Relaxed) {
+            lock(&self.handed).remove(&response);
+        }
+    }
+
+    /// Whether a viewer leaves a response standing.
+    pub(super) fn is_stalled(&self, now: Instant) -> bool {
+        lock(&self.handed).values().any(|&until| now > until)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().expect("no code panics while it holds this lock")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
     #[test]
     fn a_connection_owes_a_head_from_its_first_byte_and_idles_after_its_last_answer() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let activity = Activity::new(start);
+        let activity = Activity::new(start, SEND_TIMEOUT);
         assert_eq!(activity.owing(at(3)), Some(Duration::from_secs(3)));
         activity.begin(Version::HTTP_11);
         activity.begin(Version::HTTP_11);
@@ -110,12 +155,30 @@ mod tests {
     fn frames_between_two_requests_of_http_2_are_no_head_and_no_activity() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let activity = Activity::new(start);
+        let activity = Activity::new(start, SEND_TIMEOUT);
         activity.bytes(at(1));
         assert_eq!(activity.owing(at(2)), Some(Duration::from_secs(2)));
         activity.begin(Version::HTTP_2);
         activity.end(at(3));
         activity.bytes(at(4));
         assert_eq!((activity.owing(at(9)), activity.idle(at(9))), (None, Some(Duration::from_secs(6))));
+    }
+
+    #[test]
+    fn a_response_of_http_2_that_is_left_standing_is_told() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (one, other) = (RequestId::new(1), RequestId::new(2));
+        let activity = Activity::new(start, SEND_TIMEOUT);
+        activity.begin(Version::HTTP_2);
+        activity.hand(one, 0, at(0));
+        activity.hand(other, 10 * 1024, at(0));
+        assert!(!activity.is_stalled(at(30)));
+        assert!(activity.is_stalled(at(31)));
+        activity.take(one);
+        assert!(!activity.is_stalled(at(40)));
+        assert!(activity.is_stalled(at(41)));
+        activity.take(other);
+        assert!(!activity.is_stalled(at(99)));
     }
 }

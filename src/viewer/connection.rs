@@ -100,6 +100,12 @@ pub(super) async fn run<S, IO>(
                     shared.stats.slow_heads.increment();
                     return;
                 }
+                // The last octets of a response wait in HTTP/2's own buffer when nobody watches it any more; who has not
+                // taken them by now, and so not ended, will not.
+                let is_gone = activity.idle(now).is_some_and(|it| it > limits.keep_alive + limits.send_timeout);
+                if is_gone || activity.is_stalled(now) {
+                    return;
+                }
                 if !stopping && activity.idle(now).is_some_and(|it| it > limits.keep_alive) {
                     stopping = true;
                     connection.as_mut().graceful_shutdown();

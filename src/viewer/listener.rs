@@ -234,7 +234,7 @@ impl<S: Serve> Viewers<S> {
         stats.accepted.increment();
         let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
         self.connections.spawn(async move {
-            let activity = Arc::new(Activity::new(Instant::now()));
+            let activity = Arc::new(Activity::new(Instant::now(), shared.limits.send_timeout));
             let socket = Steady::new(stream, Arc::clone(&activity), shared.limits.send_timeout);
             match tls {
                 None => {

@@ -143,6 +143,7 @@ impl Opened {
             self.record.outcome = outcome.clone();
         }
         let is_head = self.record.method == Method::HEAD;
+        activity.hand(self.record.id, 0, Instant::now());
         response.map(|body| Watched {
             // hyper never polls a body to its end that says it is at its end already.
             complete: is_head || body.is_end_stream(),
@@ -201,12 +202,18 @@ impl Body for Watched {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(opened) = &self.opened {
+            // From here on the viewer waits for us.
+            self.activity.take(opened.record.id);
+        }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
-                let octets = frame.data_ref().map_or(0, Bytes::len) as u64;
-                if let Some(opened) = &mut self.opened {
-                    opened.record.sent_bytes += octets;
+                let octets = frame.data_ref().map_or(0, Bytes::len);
+                let this = &mut *self;
+                if let Some(opened) = &mut this.opened {
+                    opened.record.sent_bytes += octets as u64;
+                    this.activity.hand(opened.record.id, octets, Instant::now());
                 }
                 self.complete = self.body.is_end_stream();
             }
@@ -228,6 +235,7 @@ impl Body for Watched {
 impl Drop for Watched {
     fn drop(&mut self) {
         let Some(Opened { mut record, began }) = self.opened.take() else { return };
+        self.activity.take(record.id);
         self.activity.end(Instant::now());
         record.total = began.elapsed();
         record.complete = self.complete;

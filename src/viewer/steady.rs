@@ -9,11 +9,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::Activity;
-
-/// A viewer who takes less than this per second, averaged over the send timeout, while we have more for it, holds
-/// memory for nothing (http-edge.md 17). No player can use so slow a line.
-const LEAST_RATE: u64 = 1024;
+use super::activity::{Activity, LEAST_RATE};
 
 /// Wraps a viewer's socket: notes in its [`Activity`] when bytes come, and ends in `TimedOut` when a write makes no
 /// progress to speak of.
@@ -125,7 +121,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_takes_nothing_is_given_up() {
         let (ours, _theirs) = tokio::io::duplex(1024);
-        let activity = Arc::new(Activity::new(Instant::now().into_std()));
+        let activity = Arc::new(Activity::new(Instant::now().into_std(), Duration::from_secs(30)));
         let mut steady = Steady::new(ours, activity, Duration::from_secs(30));
         let error = steady.write_all(&[0; 4096]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -134,7 +130,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_keeps_taking_is_not() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
-        let activity = Arc::new(Activity::new(Instant::now().into_std()));
+        let activity = Arc::new(Activity::new(Instant::now().into_std(), Duration::from_secs(30)));
         let mut steady = Steady::new(ours, activity, Duration::from_secs(30));
         let reader = tokio::spawn(async move {
             let mut taken = 0;
