@@ -12,6 +12,8 @@ use crate::passage::RequestId;
 /// A viewer who takes less than this per second while we have more for it holds memory for nothing (http-edge.md 17).
 /// No player can use so slow a line.
 pub(super) const LEAST_RATE: u64 = 1024;
+/// What a viewer is thought to take of one response per second, at the least: a line that carries speech and no more.
+const SLOWEST: u64 = 8 * 1024;
 
 /// Shared by a connection's socket, which sees bytes come, and its service, which sees requests begin and end.
 #[derive(Debug)]
@@ -97,11 +99,11 @@ impl Activity {
         }
     }
 
-    /// A response's next octets, or its head alone, were handed over: they are to be taken within the send timeout,
-    /// and [`LEAST_RATE`] for what they are.
+    /// A response's next octets, or its head alone, were handed over: they are to be taken within the send timeout
+    /// and what the slowest line needs for them.
     pub(super) fn hand(&self, response: RequestId, octets: usize, now: Instant) {
         if self.has_frames.load(Ordering::Relaxed) {
-            let slow = Duration::from_secs(octets as u64 / LEAST_RATE);
+            let slow = Duration::from_secs(octets as u64 / SLOWEST);
             lock(&self.handed).insert(response, now + self.send_timeout + slow);
         }
     }
@@ -172,7 +174,7 @@ mod tests {
         let activity = Activity::new(start, SEND_TIMEOUT);
         activity.begin(Version::HTTP_2);
         activity.hand(one, 0, at(0));
-        activity.hand(other, 10 * 1024, at(0));
+        activity.hand(other, 80 * 1024, at(0));
         assert!(!activity.is_stalled(at(30)));
         assert!(activity.is_stalled(at(31)));
         activity.take(one);
