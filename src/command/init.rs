@@ -97,6 +97,11 @@ mod tests {
         let config = config::load(Some(&file), std::iter::empty(), &[]).unwrap();
         assert_eq!(config.access.public_keys.len(), 1);
         assert_ne!(config.access.public_keys[0].id, SAMPLE_KEY_ID);
+        // The README's table names both prefixes.
+        let behaves = |path: &str| {
+            config.distributions[0].behaviors.iter().any(|it| it.path_pattern.literal_prefix() == path)
+        };
+        assert!(behaves("/live/") && behaves("/vod/"));
         assert!(run(&arguments).unwrap_err().to_string().contains("is there already"));
     }
 }
