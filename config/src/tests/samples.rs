@@ -53,14 +53,15 @@ fn every_sample_is_right() {
 fn the_sample_of_the_readme_signs_live_and_leaves_films_public() {
     let config = sample("levada.toml");
     let [distribution] = config.distributions.as_slice() else { panic!("there is one") };
-    let [live, films] = distribution.behaviors.as_slice() else { panic!("there are two") };
+    let [live, films, rest] = distribution.behaviors.as_slice() else { panic!("there are three") };
     assert_eq!((distribution.id.as_str(), distribution.default), ("localhost", true));
     assert_eq!((live.path_pattern.as_str(), live.cache_policy.as_str()), ("/live/*", "Levada-Live"));
     assert_eq!(
         (live.trusted_key_groups.as_slice(), live.rewrite_manifests),
         (&["viewers".to_owned()][..], RewriteManifests::Append)
     );
-    assert_eq!((films.path_pattern.as_str(), films.cache_policy.as_str()), ("*", "Levada-Media"));
+    assert_eq!((films.path_pattern.as_str(), films.cache_policy.as_str()), ("/vod/*", "Levada-Media"));
+    assert_eq!((rest.path_pattern.as_str(), rest.target_origin.as_str()), ("*", "films"));
     assert_eq!((films.trusted_key_groups.len(), films.rewrite_manifests), (0, RewriteManifests::No));
     assert_eq!(config.apps[0].publish, Publish::KeysFile(samples().join("stream-keys.toml")));
     assert_eq!(config.origins[1].kind, OriginKind::Vod { root: samples().join("media"), strip_prefix: None });
