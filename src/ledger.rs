@@ -48,9 +48,9 @@ impl Ledger {
         Ok(Self { directory })
     }
 
-    /// `live/match` is kept as `live@match.json`: no name has an `@`.
+    /// `live/match` is kept as `live/match.json`, which no legal name makes longer than a file system takes.
     fn file(&self, name: &BroadcastName) -> PathBuf {
-        self.directory.join(format!("{}@{}.json", name.app(), name.name()))
+        self.directory.join(name.app().as_str()).join(format!("{}.json", name.name()))
     }
 }
 
@@ -91,11 +91,14 @@ impl live::Ledger for Ledger {
             }),
         };
         let file = self.file(name);
+        let app = self.directory.join(name.app().as_str());
+        fs::create_dir_all(&app)?;
         let beside = file.with_extension("new");
         let mut output = File::create(&beside)?;
         output.write_all(&serde_json::to_vec(&written)?)?;
         output.sync_all()?;
         fs::rename(&beside, &file)?;
+        File::open(&app)?.sync_all()?;
         File::open(&self.directory)?.sync_all()
     }
 }
@@ -115,7 +118,8 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was_kept() {
         let directory = tempfile::tempdir().unwrap();
-        let name = BroadcastName::new(AppName::new("live").unwrap(), "a.b").unwrap();
+        // The longest names there are.
+        let name = BroadcastName::new(AppName::new(&"a".repeat(128)).unwrap(), &"b".repeat(128)).unwrap();
         let record = live::Record {
             epoch: 1_767_323_045_500,
             media_sequence: 42,
@@ -139,6 +143,7 @@ mod tests {
         let name = BroadcastName::new(AppName::new("live").unwrap(), "a").unwrap();
         let ledger = Ledger::open(directory.path()).unwrap();
         for broken in [&b"{"[..], b"[]", &[0; 5000]] {
+            fs::create_dir_all(ledger.file(&name).parent().unwrap()).unwrap();
             fs::write(ledger.file(&name), broken).unwrap();
             assert!(ledger.load(&name).is_err());
         }

@@ -247,10 +247,7 @@ impl Running {
     ///
     /// # Errors
     /// Why nothing changed.
-    pub async fn reload(&self) -> Result<String, String> {
-        if let Some(log) = &self.parts.access_log {
-            log.reopen().await;
-        }
+    pub fn reload(&self) -> Result<String, String> {
         self.parts.reload()
     }
 
@@ -288,6 +285,9 @@ impl Running {
 impl Parts {
     fn reload(&self) -> Result<String, String> {
         let _one = self.reloading.lock().expect("a reload does not panic");
+        if let Some(log) = &self.access_log {
+            log.reopen();
+        }
         let new = (self.load)()?;
         let old = self.config.load_full();
         let rules = rules(&new, self.https_port).map_err(|error| error.to_string())?;
@@ -568,11 +568,11 @@ mod tests {
 
         write_certificate(directory.path());
         fs::write(directory.path().join("stream-keys.toml"), "not TOML").unwrap();
-        running.reload().await.unwrap_err();
+        running.reload().unwrap_err();
         assert_eq!((certificate(), names()), (first.clone(), vec!["match".to_owned()]));
 
         fs::write(directory.path().join("stream-keys.toml"), "\"a-secret-key\" = \"talk\"\n").unwrap();
-        running.reload().await.unwrap();
+        running.reload().unwrap();
         assert_ne!(certificate(), first);
         assert_eq!(names(), ["talk"]);
         running.stop().await;

@@ -35,6 +35,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::fill::{Audience, Fill};
@@ -186,7 +187,7 @@ impl Cache {
         let (audience, landing) = Audience::new(followers);
         let fill =
             Fill { inside: Arc::clone(inside), policy: Arc::clone(policy), key, audience, _permit: permit };
-        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan)));
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan)).in_current_span());
         Ok(landing)
     }
 

@@ -61,7 +61,7 @@ pub(super) async fn until_told(running: Running) -> anyhow::Result<()> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => match running.reload().await {
+            _ = hangup.recv() => match running.reload() {
                 Ok(message) => tracing::info!("{message}"),
                 Err(problems) => tracing::error!("nothing was reloaded:\n{problems}"),
             },

@@ -98,8 +98,12 @@
     show();
   };
   $('reload').onclick = async () => {
-    const said = await call('reload', 'POST');
-    $('state').textContent = said.message;
+    $('said').hidden = false;
+    try {
+      $('said').textContent = (await call('reload', 'POST')).message;
+    } catch {
+      $('said').textContent = 'Levada does not answer.';
+    }
     $('ingest').hidden = true;
   };
   show();

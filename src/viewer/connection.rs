@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::activity::Activity;
 use super::listener::{Limits, Serve, Stats};
@@ -134,7 +135,8 @@ async fn answer<S: Serve>(
     match request::read(head, has_body, peer, &shared.limits.trusted_proxies, id, now) {
         Ok(request) => {
             let opened = Opened::new(&request, tls);
-            let response = shared.serve.serve(request).await;
+            let span = tracing::debug_span!("request", %id);
+            let response = shared.serve.serve(request).instrument(span).await;
             let (journal, stats) = (Arc::clone(&shared.journal), Arc::clone(&shared.stats));
             opened.answered(response, journal, activity, stats).map(Either::Left)
         }

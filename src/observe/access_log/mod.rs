@@ -8,7 +8,7 @@ pub(crate) use line::example_record;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use config::observe::{AccessLog as Settings, AccessLogFormat};
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
@@ -25,14 +25,17 @@ const BATCH: usize = 256;
 /// Where records go; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    queue: mpsc::Sender<Entry>,
-    dropped: Arc<AtomicU64>,
+    queue: mpsc::Sender<Box<Record>>,
+    told: Arc<Told>,
 }
 
-#[derive(Debug)]
-enum Entry {
-    Record(Box<Record>),
-    Reopen,
+/// What the queue's two ends tell each other beside records.
+#[derive(Debug, Default)]
+struct Told {
+    /// Records that were not written.
+    dropped: AtomicU64,
+    /// Whether the file is to be opened anew before the next record.
+    reopen: AtomicBool,
 }
 
 impl AccessLog {
@@ -41,35 +44,41 @@ impl AccessLog {
     /// # Errors
     /// When the file cannot be opened for appending, with its name.
     pub async fn open(settings: &Settings) -> io::Result<(Self, Writer)> {
-        let (queue, entries) = mpsc::channel(QUEUE);
-        let dropped = Arc::default();
+        let (queue, records) = mpsc::channel(QUEUE);
+        let told = Arc::<Told>::default();
         let output = open(&settings.file, settings.format).await?;
-        let writer = Writer { entries, output, file: settings.file.clone(), format: settings.format };
-        Ok((Self { queue, dropped }, writer))
+        let writer = Writer {
+            records,
+            told: Arc::clone(&told),
+            output,
+            file: settings.file.clone(),
+            format: settings.format,
+        };
+        Ok((Self { queue, told }, writer))
     }
 
     /// Writes `record` down soon, or counts that it could not.
     pub fn record(&self, record: Record) {
-        if self.queue.try_send(Entry::Record(Box::new(record))).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if self.queue.try_send(Box::new(record)).is_err() {
+            self.told.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Opens the file anew, for log rotation.
-    pub async fn reopen(&self) {
-        // A writer that is gone has nothing to reopen.
-        let _ = self.queue.send(Entry::Reopen).await;
+    /// Has the file opened anew before the next record is written, for log rotation.
+    pub fn reopen(&self) {
+        self.told.reopen.store(true, Ordering::Release);
     }
 
-    /// Records that found the queue full.
+    /// Records that found the queue full, or the disk failing.
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.told.dropped.load(Ordering::Relaxed)
     }
 }
 
 /// The task that writes.
 pub struct Writer {
-    entries: mpsc::Receiver<Entry>,
+    records: mpsc::Receiver<Box<Record>>,
+    told: Arc<Told>,
     output: Output,
     file: PathBuf,
     format: AccessLogFormat,
@@ -82,29 +91,26 @@ impl Writer {
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut healthy = true;
-        while self.entries.recv_many(&mut batch, BATCH).await > 0 {
-            let written = self.write(&mut batch).await;
-            match &written {
-                Err(error) if healthy => {
+        while self.records.recv_many(&mut batch, BATCH).await > 0 {
+            let written = self.write(&batch).await;
+            if let Err(error) = &written {
+                self.told.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
+                if healthy {
                     tracing::error!(file = %self.file.display(), %error, "the access log cannot be written");
                 }
-                _ => {}
             }
             healthy = written.is_ok();
+            batch.clear();
         }
     }
 
-    async fn write(&mut self, batch: &mut Vec<Entry>) -> io::Result<()> {
-        for entry in batch.drain(..) {
-            match entry {
-                Entry::Record(record) => {
-                    self.output.write_all(line::line(&record, self.format).as_bytes()).await?;
-                }
-                Entry::Reopen => {
-                    self.output.flush().await?;
-                    self.output = open(&self.file, self.format).await?;
-                }
-            }
+    async fn write(&mut self, batch: &[Box<Record>]) -> io::Result<()> {
+        if self.told.reopen.swap(false, Ordering::AcqRel) {
+            self.output.flush().await?;
+            self.output = open(&self.file, self.format).await?;
+        }
+        for record in batch {
+            self.output.write_all(line::line(record, self.format).as_bytes()).await?;
         }
         self.output.flush().await
     }
