@@ -13,15 +13,20 @@ for (const file of readdirSync(directory).filter((it) => it.endsWith('.mjs')).so
   for (const [name, story] of Object.entries(stories)) {
     const title = `${file.replace('.mjs', '')}: ${name}`;
     if (words.length && !words.some((word) => title.includes(word))) continue;
-    const began = Date.now();
-    const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s`;
-    try {
-      const note = await story();
-      passed += 1;
-      console.log(`ok    ${title} (${seconds()})${note ? `: ${note}` : ''}`);
-    } catch (error) {
-      failed += 1;
-      console.log(`FAIL  ${title} (${seconds()})\n${error.stack}`);
+    // Desktop programs under a virtual screen fail for reasons of their own now and then: a story is told twice at most,
+    // and a second telling is said.
+    for (const again of [false, true]) {
+      const began = Date.now();
+      const seconds = () => `${((Date.now() - began) / 1000).toFixed(1)} s${again ? ', second telling' : ''}`;
+      try {
+        const note = await story();
+        passed += 1;
+        console.log(`ok    ${title} (${seconds()})${note ? `: ${note}` : ''}`);
+        break;
+      } catch (error) {
+        if (again) failed += 1;
+        console.log(`${again ? 'FAIL ' : 'again'} ${title} (${seconds()})\n${error.stack}`);
+      }
     }
   }
 }
