@@ -275,3 +275,19 @@ async fn malformed_files_are_refused_in_a_sentence_and_their_neighbour_plays() {
     }
     scene.goes_on().await;
 }
+
+#[tokio::test]
+async fn an_http_2_viewer_with_a_window_of_nothing_is_given_up() {
+    let mut scene = Scene::open(&["listen.send_timeout=1s"]).await;
+    let mut line = scene.house.line().await;
+    // SETTINGS_INITIAL_WINDOW_SIZE 0, then a GET that nothing is let in for.
+    line.say(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await;
+    line.say(b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0").await;
+    let block = b"\x82\x86\x04\x1c/vod/sample.mp4/manifest.mpd\x41\x09localhost";
+    let mut headers = u32::try_from(block.len()).expect("it is short").to_be_bytes()[1..].to_vec();
+    headers.extend(b"\x01\x05\0\0\0\x01");
+    headers.extend(block);
+    line.say(&headers).await;
+    line.rest().await;
+    scene.goes_on().await;
+}
