@@ -1,8 +1,9 @@
 //! Reads chunks and joins them to messages (RTMP 1.0 section 5.3, live.md 1.3).
 //!
-//! Takes bytes in any pieces, gives whole messages. A long message that lies in one chunk and one piece is a slice of
-//! what was received; any other is gathered once, under one byte budget for the whole connection. Set Chunk Size and
-//! Abort change only how chunks are read and are obeyed here.
+//! Takes bytes in any pieces, gives whole messages. Each is copied once, out of what was received: a sound that is a
+//! slice would keep all that came with it in memory for as long as a window holds it. One that does not come at once is
+//! gathered under one byte budget for the whole connection. Set Chunk Size and Abort change only how chunks are read and
+//! are obeyed here.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -17,10 +18,6 @@ use super::message::{INITIAL_CHUNK_SIZE, Kind, MAX_PAYLOAD, Message, MessageHead
 
 /// Most chunk streams of one connection. Real peers use up to eight; each costs us some sixty bytes.
 const MAX_STREAMS: usize = 64;
-
-/// Messages up to this long are copied: a sound that is a slice would keep all that was received with it, pictures that
-/// were gathered elsewhere, in memory for as long as the window holds it.
-const COPIED: usize = 4096;
 
 /// What is wrong with the chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -239,7 +236,6 @@ impl ChunkReader {
         self.open = (left > 0).then_some(OpenChunk { left, ..chunk });
         let length = stream.length as usize;
         let payload = match stream.partial.take() {
-            None if piece.len() == length && length > COPIED => piece,
             None if piece.len() == length => Bytes::copy_from_slice(&piece),
             partial => {
                 let mut partial = partial.unwrap_or_default();

@@ -129,7 +129,7 @@ pub struct MessageHeader {
 pub struct Message {
     /// What stands before the payload.
     pub header: MessageHeader,
-    /// The payload, a slice of what was received where it is long and lay in one chunk.
+    /// The payload.
     pub payload: Bytes,
 }
 
