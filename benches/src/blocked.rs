@@ -128,7 +128,7 @@ impl Round {
         let listed = Listed::read(&body.context("somebody was answered")?)?;
         let uri = listed.last_part.context("a part is listed")?;
         let part = Connection::open(server.http).await?.get(&format!("/live/wait/video/{uri}")).await?.body;
-        let (sent, _) = encoder.last_of(TrackKind::Video, &part).context("a part ends with a picture")?;
+        let sent = encoder.last_of(TrackKind::Video, &part).context("a part ends with a picture")?;
         ensure!(sent.at > asked, "the part's last picture came before everybody had asked");
         Ok(Self {
             viewers,

@@ -45,7 +45,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     nginx.stop().await?;
 
     Ok(vec![
-        Figure::alone("First closed segment to first playlist", firsts, "50 ms"),
+        Figure::alone("The first segment's last sample to the first playlists", firsts, "50 ms"),
         Figure::alone("A part's last picture to the part listed and fetched", parts, "20 ms"),
         Figure::beside(
             "A segment's closing key frame to the segment listed and fetched",
@@ -62,7 +62,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     ])
 }
 
-/// From the samples that close the first segment of each track to the playlists that players wait for.
+/// From the last samples of the first segments to the playlists that players wait for.
 async fn first_playlist(server: &Server, name: &str, encoder: &Encoder) -> anyhow::Result<Duration> {
     // Nobody has heard of a broadcast whose first sample has not come.
     sleep(Duration::from_millis(300)).await;
@@ -74,15 +74,14 @@ async fn first_playlist(server: &Server, name: &str, encoder: &Encoder) -> anyho
         answers.push(response.body);
     }
     let stands = Instant::now();
-    let mut delay = Duration::MAX;
+    let mut complete = None;
     for (kind, playlist) in [(TrackKind::Video, &answers[1]), (TrackKind::Audio, &answers[2])] {
         let uri = Listed::read(playlist)?.last_segment.context("a segment is listed")?;
         let segment = connection.get(&format!("/live/{name}/{}/{uri}", kind.word())).await?.body;
-        let (_, closing) = encoder.last_of(kind, &segment).context("a segment ends with a sample")?;
-        // What was not sent yet was not waited for.
-        delay = delay.min(closing.map_or(Duration::ZERO, |it| stands.saturating_duration_since(it.at)));
+        let last = encoder.last_of(kind, &segment).context("a segment ends with a sample")?;
+        complete = complete.max(Some(last.at));
     }
-    Ok(delay)
+    Ok(stands - complete.context("there are tracks")?)
 }
 
 /// Follows the playlist part by part, as a player does.
@@ -98,7 +97,7 @@ async fn parts(server: &Server, encoder: &Encoder) -> anyhow::Result<Times> {
         let uri = now.last_part.as_ref().context("a part is listed")?;
         let body = media.get(&format!("/live/delay/video/{uri}")).await?.body;
         let fetched = Instant::now();
-        let (last, _) = encoder.last_of(TrackKind::Video, &body).context("a part ends with a picture")?;
+        let last = encoder.last_of(TrackKind::Video, &body).context("a part ends with a picture")?;
         times.push(fetched - last.at);
     }
     Ok(times)
@@ -124,8 +123,8 @@ async fn segments(server: &Server, encoder: &Encoder) -> anyhow::Result<Segments
         let uri = now.last_segment.as_ref().context("a segment is listed")?;
         let body = media.get(&format!("/live/delay/video/{uri}")).await?.body;
         let fetched = Instant::now();
-        let (last, key) =
-            encoder.last_of(TrackKind::Video, &body).context("a segment ends with a picture")?;
+        let last = encoder.last_of(TrackKind::Video, &body).context("a segment ends with a picture")?;
+        let key = encoder.key_after(last.at);
         times.from_last.push(fetched - last.at);
         // A segment that was listed before its key frame came took no time.
         times.from_key.push(key.map_or(Duration::ZERO, |it| fetched.saturating_duration_since(it.at)));

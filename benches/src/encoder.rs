@@ -54,9 +54,8 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
-    /// Whether a segment may begin with it.
-    fn is_beginning(&self, kind: TrackKind) -> bool {
-        self.kind == kind && self.sync == Sync::Key
+    fn is_key_frame(&self) -> bool {
+        self.kind == TrackKind::Video && self.sync == Sync::Key
     }
 }
 
@@ -86,17 +85,28 @@ impl Encoder {
         Ok(Self { sent, going: Some(going), thread: Some(thread) })
     }
 
-    /// The newest sample of a track whose bytes `body` ends with, and the next that may begin a segment, if it was sent.
-    pub(crate) fn last_of(&self, kind: TrackKind, body: &[u8]) -> Option<(Sent, Option<Sent>)> {
+    /// The newest sample of a track whose bytes, after those of the one before it, `body` ends with. Two, because sounds
+    /// repeat.
+    pub(crate) fn last_of(&self, kind: TrackKind, body: &[u8]) -> Option<Sent> {
         let sent = self.sent.lock().expect("nobody panics with it");
-        let at = sent.iter().rposition(|it| it.kind == kind && body.ends_with(&it.payload))?;
-        Some((sent[at].clone(), sent[at + 1..].iter().find(|it| it.is_beginning(kind)).cloned()))
+        let own: Vec<&Sent> = sent.iter().filter(|it| it.kind == kind).collect();
+        let pair = own.windows(2).rfind(|pair| {
+            let before = body.strip_suffix(&*pair[1].payload);
+            before.is_some_and(|it| it.ends_with(&pair[0].payload))
+        })?;
+        Some(pair[1].clone())
+    }
+
+    /// The first key frame sent after `moment`.
+    pub(crate) fn key_after(&self, moment: Instant) -> Option<Sent> {
+        let sent = self.sent.lock().expect("nobody panics with it");
+        sent.iter().find(|it| it.is_key_frame() && it.at > moment).cloned()
     }
 
     /// The newest key frame sent before `moment`, and the picture before it.
     pub(crate) fn key_before(&self, moment: Instant) -> Option<(Sent, Option<Sent>)> {
         let sent = self.sent.lock().expect("nobody panics with it");
-        let at = sent.iter().rposition(|it| it.is_beginning(TrackKind::Video) && it.at <= moment)?;
+        let at = sent.iter().rposition(|it| it.is_key_frame() && it.at <= moment)?;
         Some((sent[at].clone(), sent[..at].iter().rfind(|it| it.kind == TrackKind::Video).cloned()))
     }
 }
