@@ -101,8 +101,9 @@ fuzz_target!(|input: &[u8]| {
         Ok(admitted) => {
             assert!(resource.is_some(), "nobody else has the key");
             assert!(!admitted.query().is_some_and(is_signed), "a signature went on");
-            let carried = HOUSE.access.carries(&admitted, admitted.path(), admitted.query());
-            assert!(carried || admitted.routed().request().path() != admitted.path());
+            let behavior = admitted.routed().behavior();
+            let trusted = |it: &str| HOUSE.access.trusts(behavior, it);
+            assert!(admitted.credentials().is_none_or(|it| trusted(&it.key_pair_id)), "a key nobody trusts goes on");
         }
         Err(refusal) => assert!(!is_public, "nothing to refuse: {:?}", refusal.reason()),
     }
