@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { ffmpegCopy, ffmpegX264, gstreamer, obs } from '../support/encoders.mjs';
-import { ffprobe, pages, playIn, stalls, vlc, watch, watched, withPage } from '../support/players.mjs';
+import { ffprobe, pages, playIn, stalls, vlc, watch, watched, wellBegun, withPage } from '../support/players.mjs';
 import { serve, sleep, until } from '../support/server.mjs';
 
 const SECONDS = Number(process.env.LEVADA_E2E_SECONDS ?? 60);
@@ -68,6 +68,7 @@ export const stories = {
   'OBS Studio plays in hls.js': () => plays((server) => obs(server.rtmp('open'), 'match')),
 
   'dash.js plays the MPD': () => onAir(async (server) => {
+    await wellBegun(`${server.base}/open/match/video/index.m3u8`);
     const players = await pages();
     try {
       return await withPage(async (page) => {
@@ -81,6 +82,7 @@ export const stories = {
   }),
 
   'Shaka plays the MPD': () => onAir(async (server) => {
+    await wellBegun(`${server.base}/open/match/video/index.m3u8`);
     const players = await pages();
     try {
       return await withPage(async (page) => {
