@@ -60,9 +60,9 @@ impl Reader<'_> {
             0x09 => self.inline(|it, count| it.array(count, depth))?,
             0x0A => self.object(depth)?,
             0x0C => self.inline(|it, length| Ok(Value::String(it.cursor.bytes(length)?.into())))?,
-            0x0D => self.numbers(4, |cursor| cursor.i32().map(f64::from))?,
-            0x0E => self.numbers(4, |cursor| cursor.u32().map(f64::from))?,
-            0x0F => self.numbers(8, Cursor::f64)?,
+            0x0D => self.numbers(4, depth, |cursor| cursor.i32().map(f64::from))?,
+            0x0E => self.numbers(4, depth, |cursor| cursor.u32().map(f64::from))?,
+            0x0F => self.numbers(8, depth, Cursor::f64)?,
             0x10 => self.inline(|it, count| {
                 it.cursor.u8()?;
                 it.text()?;
@@ -166,13 +166,14 @@ impl Reader<'_> {
     fn numbers(
         &mut self,
         size: usize,
+        depth: u8,
         read: impl Fn(&mut Cursor) -> Result<f64, Error>,
     ) -> Result<Value, Error> {
         self.inline(|it, count| {
             it.cursor.u8()?;
             it.check_room(count, size)?;
             let number = |_| {
-                it.cursor.admit(0)?;
+                it.cursor.admit(depth.saturating_add(1))?;
                 read(it.cursor).map(Value::Number)
             };
             (0..count).map(number).collect::<Result<_, _>>().map(Value::StrictArray)

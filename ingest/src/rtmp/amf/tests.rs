@@ -91,6 +91,10 @@ fn nesting_ends_at_sixteen_however_it_is_written() {
     check(&[10, 0, 0, 0, 1].repeat(100_000), Err(Error::TooDeep { at: 80 }));
     // AMF3 within AMF0 counts on; a dense array of one array of one array …
     check(&[&[0x11][..], &[9, 3, 1].repeat(1000)].concat(), Err(Error::TooDeep { at: 49 }));
+    // The numbers of a vector are values like others: one level below it.
+    let vector = |depth: usize| [&[0x11][..], &[9, 3, 1].repeat(depth), &[0x0D, 3, 0, 0, 0, 0, 1]].concat();
+    assert!(!matches!(read(&vector(14)), Err(Error::TooDeep { .. })));
+    check(&vector(15), Err(Error::TooDeep { at: 49 }));
 }
 
 #[test]
