@@ -152,6 +152,16 @@ impl PreRoll {
         self.gathered.iter().filter(move |it| it.kind == kind).map(|it| it.sample.dts)
     }
 
+    /// By how much its samples outran the clock: a publisher may begin with what it has kept, faster than time.
+    pub(super) fn rush(&self, kind: TrackKind) -> Duration {
+        let Some((first, _, since)) = self.first(kind) else { return Duration::ZERO };
+        let ahead = |it: &Gathered| {
+            let passed = it.came.duration_since(since).unwrap_or_default();
+            it.sample.dts.since(first).to_duration().saturating_sub(passed)
+        };
+        self.gathered.iter().filter(|it| it.kind == kind).map(ahead).max().unwrap_or_default()
+    }
+
     /// All that was gathered, in the order it came.
     pub(super) fn into_gathered(self) -> Vec<Gathered> {
         self.gathered

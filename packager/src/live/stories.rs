@@ -149,7 +149,7 @@ fn a_killed_publisher_that_comes_back_costs_one_discontinuity() {
         assert_eq!(lines(&text, "#EXT-X-MAP:").len(), 2);
         // One configuration, one init segment.
         assert_eq!(lines(&text, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 1);
-        assert!(lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").contains(&"2026-02-03T10:00:12.000Z"), "{text}");
+        assert!(lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").contains(&"2026-02-03T10:00:11.800Z"), "{text}");
     }
     assert!(studio.text("manifest.mpd").contains("<Period id=\"1770112812000\" start=\"PT13S\">"));
     // The first picture of the second publisher is listed within a part of its coming.
@@ -462,6 +462,27 @@ fn dates_follow_a_drifting_encoder_and_are_never_in_the_future() {
     let newest = lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").last().unwrap().to_string();
     let now = crate::media::date_time(wall(u64::try_from(studio.clock).unwrap()));
     assert!(newest <= now, "{newest} > {now}");
+}
+
+#[test]
+fn dates_are_as_far_apart_as_segments_are_long_though_samples_come_unevenly() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL);
+    let begun = studio.clock;
+    for (at, input) in (Encoder { length: 40_000, ..Encoder::TYPICAL }).samples() {
+        // At first a second too fast, then in bursts of a hundred milliseconds, a tenth of which come late.
+        let due = if at < 1_000 { 0 } else { at - 1_000 + 100 - at % 100 + i64::from(at % 700 < 70) * 90 };
+        studio.wait((begun + due - studio.clock).max(0)).say(input);
+    }
+    for (_, text) in
+        [TrackKind::Video, TrackKind::Audio].into_iter().flat_map(|kind| playlists(&studio, kind))
+    {
+        for pair in read(&text).segments.windows(2) {
+            let [a, b] = [&pair[0], &pair[1]].map(|it| it.program_date_time.unwrap().timestamp_millis());
+            let length = f64::from(pair[0].duration) * 1_000.0;
+            assert!(((b - a) as f64 - length).abs() <= 1.1, "{} ms after {length}:\n{text}", b - a);
+        }
+    }
 }
 
 #[test]

@@ -5,8 +5,17 @@ use std::time::{Duration, SystemTime};
 use crate::live::settings::Announced;
 use crate::media::Timestamp;
 
+/// How far behind the wall clock dates are laid, so that what an encoder sends a little early or late in its turn moves
+/// no date: players lay their timelines by dates, and a date that does not follow from the one before and the length
+/// between (RFC 8216bis 4.4.4.6) lets them look for media where none is.
+const RESERVE: Duration = Duration::from_millis(200);
+
 /// How far dates may be behind the wall clock before they are moved: networks hold packets back and let them go.
-const LATENESS: Duration = Duration::from_millis(500);
+const LATENESS: Duration = Duration::from_millis(1_000);
+
+/// Of a segment's length, how much its dates are moved at most: more than any clock is off, and too little for a player
+/// to lose its place over all that a playlist lists.
+const SLEW: u32 = 1_000;
 
 /// Keeps dates near the wall clock, however an encoder's clock drifts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,9 +25,9 @@ pub(super) struct Dates {
 }
 
 impl Dates {
-    /// Media time is so far ahead of the wall clock.
+    /// Media time is so far ahead of the wall clock, as far as one can tell from a publisher's first moment.
     pub(super) fn ahead_by(lead: Duration) -> Self {
-        Self { shift: nanos(lead).saturating_neg() }
+        Self { shift: nanos(lead + RESERVE).saturating_neg() }
     }
 
     /// The wall clock at a media time.
@@ -29,8 +38,7 @@ impl Dates {
     }
 
     /// A segment of that duration ended at `end` just now. What would lie in the future is put back at once (a publisher
-    /// may begin with what it has kept, faster than time); what lags is moved by a hundredth at most, which no player
-    /// minds.
+    /// may begin with what it has kept, faster than time); what lags is moved by a thousandth at most.
     pub(super) fn follow(
         &mut self,
         end: Timestamp,
@@ -40,10 +48,10 @@ impl Dates {
     ) {
         match now.duration_since(self.at(end, announced)) {
             Ok(late) if late > LATENESS => {
-                self.shift = self.shift.saturating_add(nanos((duration / 100).min(late - LATENESS)));
+                self.shift = self.shift.saturating_add(nanos((duration / SLEW).min(late - LATENESS)));
             }
             Ok(_) => {}
-            Err(early) => self.shift = self.shift.saturating_sub(nanos(early.duration())),
+            Err(early) => self.shift = self.shift.saturating_sub(nanos(early.duration() + RESERVE)),
         }
     }
 }

@@ -422,7 +422,7 @@ impl Packager {
         let clock = came.duration_since(announced.availability_start).unwrap_or_default();
         let start = clock.max(self.end).max(HEAD_ROOM);
         // What a publisher sent faster than time is not undone by the next one's coming, so its end may lie ahead.
-        self.dates = Dates::ahead_by(start.saturating_sub(clock));
+        self.dates = Dates::ahead_by(start.saturating_sub(clock) + gathered.rush(lead));
         self.begun = Some(now.steady);
         self.numbers.begin_epoch(now.wall);
         self.reserve();
