@@ -76,7 +76,9 @@
       lowLatencyMode: true,
       // A little faster than life until the live edge is as near as the playlist allows: nobody hears 8 %.
       maxLiveSyncPlaybackRate: 1.08,
-      backBufferLength: 30,
+      // What was played is left to the browser, which lets it go when it needs the room. hls.js, told to do it, forgets
+      // which parts of the segment it is in the midst of it has loaded, and at that segment's end waits for them.
+      backBufferLength: Infinity,
       // The first playlist is held until there is something to play, up to 12 s.
       manifestLoadPolicy: slow(15000),
       playlistLoadPolicy: slow(15000),
