@@ -35,6 +35,9 @@ const ROUNDING: Duration = Duration::from_millis(1);
 /// A part other than the last of its segment lasts at least so many hundredths of the part target (RFC 8216bis 4.4.4.9).
 const LEAST_PART: i64 = 85;
 
+/// More parts are in no segment: ten seconds of ten milliseconds.
+const MAX_PARTS: u128 = 1_000;
+
 /// The target duration of a broadcast whose segments aim at `segment` and whose first group of pictures lasts `gop`.
 pub fn target_duration(segment: Duration, gop: Duration) -> u32 {
     // A tenth above a whole second still rounds down to it; the jitter of a clock must not cost a second of delay.
@@ -48,13 +51,61 @@ pub fn longest_segment(target_duration: u32) -> Duration {
     Duration::from_secs(u64::from(target_duration)) + SLACK + FOLLOWER_SLACK
 }
 
-/// The part target of a broadcast whose slowest track has samples of `sample`: as many of them as go into `part`, at
-/// least one, with a millisecond for RTMP's rounding. (That millisecond counts for `part` as well: a third of a second
-/// can only be written as 333 ms, and ten pictures at 30 per second are meant to go into it.)
-pub fn part_target(part: Duration, sample: Duration) -> Duration {
-    let sample = sample.clamp(ROUNDING, Duration::from_secs(u64::from(MAX_TARGET_DURATION)));
-    let count = ((part + ROUNDING).as_nanos() / sample.as_nanos()).max(1);
-    let exact = sample.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)).saturating_add(ROUNDING);
+/// How long segments of a broadcast will be whose key frames come every `gop`.
+pub fn usual_segment(segment: Duration, target_duration: u32, gop: Duration) -> Duration {
+    let target = Duration::from_secs(u64::from(target_duration));
+    let nanos = |it: Duration| i64::try_from(it.as_nanos()).unwrap_or(i64::MAX);
+    let course =
+        Course { aim: nanos(segment.min(target)), target: nanos(target), limit: nanos(target + SLACK) };
+    let end = course.end(0, 0, nanos(gop.max(ROUNDING)));
+    Duration::from_nanos(u64::try_from(end).unwrap_or(0))
+}
+
+/// The part target of a broadcast with tracks of such samples, each lasting so long, and segments of about `segment`:
+/// near `part`, and where that can be, such that every track's segments come apart into even parts.
+///
+/// A last part that is much shorter than the others is legal and good for nobody: it costs each player a request, and
+/// hls.js takes a segment for loaded when less than 0.2 s of it are missing, and stands still there.
+pub fn part_target(part: Duration, samples: &[Duration], segment: Duration) -> Duration {
+    let samples: Vec<_> = samples
+        .iter()
+        .map(|it| (*it).clamp(ROUNDING, Duration::from_secs(u64::from(MAX_TARGET_DURATION))))
+        .collect();
+    let near = |target: &Duration| target.abs_diff(part);
+    let most = (segment.as_nanos() / part.max(ROUNDING).as_nanos()).min(MAX_PARTS);
+    let counts = (most / 2).max(1)..=most.saturating_mul(2).max(1);
+    let even = counts.filter_map(|count| even_target(u32::try_from(count).ok()?, &samples, segment));
+    let even = even.filter(|it| near(it) * 5 <= part).min_by_key(near);
+    even.unwrap_or_else(|| {
+        let slowest = samples.iter().max().copied().unwrap_or(ROUNDING);
+        let count = ((part + ROUNDING).as_nanos() / slowest.as_nanos()).max(1);
+        rounded(slowest.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)))
+    })
+}
+
+/// The target of `count` even parts of a segment, where samples are short enough for all to be long enough.
+fn even_target(count: u32, samples: &[Duration], segment: Duration) -> Option<Duration> {
+    let shares = |sample: &Duration| {
+        let all = segment.as_nanos() / sample.as_nanos();
+        let count = u128::from(count);
+        let (least, most) = (all / count, (all + 1).div_ceil(count));
+        // What divides without a rest needs no room for one.
+        let most = if segment.as_nanos() - all * sample.as_nanos() < ROUNDING.as_nanos() {
+            all.div_ceil(count)
+        } else {
+            most
+        };
+        let times = |it: u128| sample.saturating_mul(u32::try_from(it).unwrap_or(u32::MAX));
+        (times(least), times(most))
+    };
+    let target = rounded(samples.iter().map(|it| shares(it).1).max()?);
+    let shortest = samples.iter().map(|it| shares(it).0).min()?;
+    (shortest * 100 >= target * u32::try_from(LEAST_PART).unwrap_or(100)).then_some(target)
+}
+
+/// With a millisecond for RTMP's rounding, up to a whole one.
+fn rounded(target: Duration) -> Duration {
+    let exact = target.saturating_add(ROUNDING);
     Duration::from_millis(u64::try_from(exact.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
@@ -67,18 +118,40 @@ pub enum Cut {
     Forced,
 }
 
-/// Ends segments, looking at the leading track: video, or audio where there is no video.
-#[derive(Debug)]
-pub struct Segmenter {
+/// Where segments aim, and how far they may go.
+#[derive(Clone, Copy, Debug)]
+struct Course {
     aim: i64,
     target: i64,
     limit: i64,
+}
+
+impl Course {
+    /// Where a segment from `start` on will end when key frames come every `gop` from `key` on.
+    const fn end(&self, start: i64, key: i64, gop: i64) -> i64 {
+        let due = start.saturating_add(self.aim);
+        let groups = due.saturating_sub(key).saturating_add(gop - 1).div_euclid(gop);
+        let at = key.saturating_add(groups.saturating_mul(gop));
+        if at.saturating_sub(start) <= self.limit {
+            return at;
+        }
+        let before = at.saturating_sub(gop);
+        if before > start { before } else { start.saturating_add(self.target) }
+    }
+}
+
+/// Ends segments, looking at the leading track: video, or audio where there is no video.
+#[derive(Debug)]
+pub struct Segmenter {
+    course: Course,
     timescale: Timescale,
     later_aim: i64,
     start: i64,
     last_key: Option<i64>,
     gop: Option<i64>,
     gop_before: Option<i64>,
+    /// The distance of key frames as long as none was measured.
+    promised: Option<i64>,
     /// The newest cut was made before a sample that has not come yet.
     ahead: bool,
 }
@@ -99,33 +172,37 @@ impl Segmenter {
         let ticks = |it| Timestamp::from_duration(it, timescale).ticks();
         let target = Duration::from_secs(u64::from(target_duration));
         let later_aim = ticks(segment.min(target));
+        let aim = match beginning {
+            Beginning::Broadcast => later_aim.min(ticks(FIRST_SEGMENT)),
+            Beginning::Epoch => later_aim,
+        };
         Self {
-            aim: if beginning == Beginning::Broadcast {
-                later_aim.min(ticks(FIRST_SEGMENT))
-            } else {
-                later_aim
-            },
-            target: ticks(target),
-            limit: ticks(target + SLACK),
+            course: Course { aim, target: ticks(target), limit: ticks(target + SLACK) },
             timescale,
             later_aim,
             start: start.ticks(),
             last_key: None,
             gop: None,
             gop_before: None,
+            promised: None,
             ahead: false,
         }
     }
 
+    /// Key frames will probably come so far apart.
+    pub fn promise(&mut self, gop: Duration) {
+        self.promised = (gop > ROUNDING).then(|| Timestamp::from_duration(gop, self.timescale).ticks());
+    }
+
     /// Where a segment ends in the hole before a sample at `at`; ask again until nothing is said.
     pub fn hole(&mut self, at: Timestamp) -> Option<Timestamp> {
-        self.pass(at, self.limit)
+        self.pass(at, self.course.limit)
     }
 
     /// As [`hole`](Self::hole), for a sample of the other track: where it has outrun the leading one, its time counts.
     pub fn follower(&mut self, at: Timestamp) -> Option<Timestamp> {
         let slack = Timestamp::from_duration(FOLLOWER_SLACK, self.timescale).ticks();
-        self.pass(at, self.limit.saturating_add(slack))
+        self.pass(at, self.course.limit.saturating_add(slack))
     }
 
     /// Whether a segment ends before this sample of the leading track, which will last about `lasting`.
@@ -157,12 +234,20 @@ impl Segmenter {
         let elapsed = next.saturating_sub(self.start);
         // A key frame a millisecond early counts as on time.
         let rounding = Timestamp::from_duration(ROUNDING, self.timescale).ticks();
-        let cut = elapsed.saturating_add(rounding) >= self.aim || elapsed.saturating_add(gop) > self.limit;
+        let cut = elapsed.saturating_add(rounding) >= self.course.aim
+            || elapsed.saturating_add(gop) > self.course.limit;
         if cut {
             self.begin(next);
             self.ahead = true;
         }
         cut
+    }
+
+    /// Where the open segment will probably end, by the distance of the last key frames.
+    pub fn expected_end(&self) -> Option<Timestamp> {
+        let (key, gop) = self.last_key.zip(self.gop.or(self.promised))?;
+        let end = self.course.end(self.start, key, gop.max(1));
+        Some(Timestamp::new(end, self.timescale))
     }
 
     fn pass(&mut self, at: Timestamp, limit: i64) -> Option<Timestamp> {
@@ -177,7 +262,7 @@ impl Segmenter {
 
     fn begin(&mut self, at: i64) {
         self.start = at;
-        self.aim = self.later_aim;
+        self.course.aim = self.later_aim;
     }
 
     fn at_key(&mut self, at: i64) -> bool {
@@ -187,40 +272,43 @@ impl Segmenter {
             self.gop_before = std::mem::replace(&mut self.gop, gop);
         }
         // A key frame soon after a cut that was made before it came need not cut again.
-        let begins = self.ahead && elapsed <= self.limit - self.target;
+        let begins = self.ahead && elapsed <= self.course.limit - self.course.target;
         if elapsed <= 0 || begins {
             return false;
         }
         // Waiting for the next key frame must not lead past the limit: better a short segment than one cut between
         // key frames.
-        elapsed >= self.aim || elapsed.saturating_add(self.gop.unwrap_or(0)) > self.limit
+        elapsed >= self.course.aim || elapsed.saturating_add(self.gop.unwrap_or(0)) > self.course.limit
     }
 
     fn overdue(&self, at: i64, lasting: i64) -> bool {
         let elapsed = at.saturating_sub(self.start);
-        if elapsed < self.target {
+        if elapsed < self.course.target {
             return false;
         }
         let expected = self.last_key.zip(self.gop).map(|(key, gop)| key.saturating_add(gop));
         // One that is overdue may come any moment: it is waited for as long as the limit allows.
-        let slack = self.limit - self.target;
-        let near = expected
-            .is_some_and(|it| it.saturating_add(slack) >= at && it.saturating_sub(self.start) <= self.limit);
-        !near || elapsed.saturating_add(lasting) > self.limit
+        let slack = self.course.limit - self.course.target;
+        let near = expected.is_some_and(|it| {
+            it.saturating_add(slack) >= at && it.saturating_sub(self.start) <= self.course.limit
+        });
+        !near || elapsed.saturating_add(lasting) > self.course.limit
     }
 }
 
 /// Cuts one track into parts: slices of its timeline, each at most the part target and, a segment's last aside, at
 /// least 85 % of it.
 ///
-/// A slice ends with the sample that fills it, at the time when the next one is due; nobody waits for that next one to
-/// come. A sample that lasts longer than its slice has room for reaches into the next slice, which may then be empty:
+/// Where the end of the segment can be foreseen, its slices are even, as far as the samples allow. A slice ends with the
+/// sample that fills it, at the time when the next one is due; nobody waits for that next one to come. A sample that lasts longer than its slice has room for reaches into the next slice, which may then be empty:
 /// so no part is ever longer than the target, however the frame rate varies.
 #[derive(Debug)]
 pub struct Slices {
     target: i64,
     rest: i64,
     start: i64,
+    /// Where the segment will probably end.
+    expected: Option<i64>,
 }
 
 impl Slices {
@@ -229,7 +317,12 @@ impl Slices {
         let nanos = part_target.as_nanos() * u128::from(start.timescale().hertz());
         let target = i64::try_from(nanos / 1_000_000_000).unwrap_or(i64::MAX).max(1);
         let rest = Timestamp::from_duration(REST, start.timescale()).ticks().min(target / 2);
-        Self { target, rest, start: start.ticks() }
+        Self { target, rest, start: start.ticks(), expected: None }
+    }
+
+    /// The segment that the open slice belongs to will probably end there.
+    pub const fn expect(&mut self, end: Option<i64>) {
+        self.expected = end;
     }
 
     /// Where the open slice begins.
@@ -255,8 +348,7 @@ impl Slices {
         if filled >= self.target {
             return Some(self.start.saturating_add(self.target));
         }
-        let fits = filled.saturating_add(lasting) <= self.target;
-        (fill == Fill::Samples && !fits && self.is_long_enough(filled)).then_some(at)
+        (fill == Fill::Samples && self.is_full(filled, lasting)).then_some(at)
     }
 
     /// Where the open slice ends now that it has a sample that is due to end at `end` and to be followed by one as long.
@@ -265,8 +357,7 @@ impl Slices {
         if filled > self.target {
             return Some(self.start.saturating_add(self.target));
         }
-        let next_fits = filled.saturating_add(lasting) <= self.target;
-        (!next_fits && self.is_long_enough(filled)).then_some(end)
+        self.is_full(filled, lasting).then_some(end)
     }
 
     /// Where the open slice ends when its segment ends at `end`; ask again until nothing is said.
@@ -281,6 +372,23 @@ impl Slices {
             Fill::Samples => Some(end.max(self.start.saturating_add(1))),
             Fill::Nothing => (rest > self.rest).then_some(end),
         }
+    }
+
+    /// Whether no other sample of that length belongs into the open slice.
+    fn is_full(&self, filled: i64, lasting: i64) -> bool {
+        let fits = filled.saturating_add(lasting) <= self.target;
+        let share_met = self.share(lasting).is_some_and(|it| filled.saturating_add(lasting / 2) > it);
+        (share_met || !fits) && self.is_long_enough(filled)
+    }
+
+    /// How long the open slice is to be for the rest of the segment to come apart evenly, when that can be.
+    fn share(&self, lasting: i64) -> Option<i64> {
+        let rest = self.expected?.saturating_sub(self.start);
+        // Half a sample too many is a rounding, and no reason for another part.
+        let count = rest.saturating_sub(lasting / 2).max(1).saturating_add(self.target - 1) / self.target;
+        // The last one ends where the segment does, whether that was foreseen well or not.
+        let share = (count > 1).then_some(rest / count)?;
+        self.is_long_enough(share).then_some(share)
     }
 
     const fn is_long_enough(&self, length: i64) -> bool {
@@ -324,9 +432,25 @@ mod tests {
     }
 
     #[test]
-    fn the_part_target_is_a_whole_number_of_samples_and_a_millisecond() {
+    fn the_part_target_lets_segments_come_apart_evenly() {
+        let check = |part, samples: &[f64], segment, expected| {
+            let samples: Vec<_> = samples.iter().map(|it| Duration::from_secs_f64(*it)).collect();
+            assert_eq!(part_target(ms(part), &samples, ms(segment)), ms(expected));
+        };
+        const AAC: f64 = 1024.0 / 48_000.0;
+        check(333, &[1.0 / 30.0, AAC], 2_000, 343);
+        check(333, &[1.0 / 25.0, AAC], 2_000, 321);
+        check(333, &[1.0 / 60.0, AAC], 2_000, 343);
+        check(333, &[1.0 / 30.0, 1024.0 / 44_100.0], 2_000, 350);
+        check(333, &[1.0 / 30.0], 2_000, 335);
+        check(333, &[AAC], 2_000, 343);
+        check(200, &[AAC, 1.0 / 30.0], 4_000, 215);
+    }
+
+    #[test]
+    fn the_part_target_is_a_whole_number_of_samples_where_nothing_is_even() {
         let check = |part, sample: f64, expected| {
-            assert_eq!(part_target(ms(part), Duration::from_secs_f64(sample)), ms(expected));
+            assert_eq!(part_target(ms(part), &[Duration::from_secs_f64(sample)], ms(10)), ms(expected));
         };
         check(333, 1.0 / 30.0, 335);
         check(333, 1.0 / 25.0, 321);
@@ -411,6 +535,46 @@ mod tests {
         assert_eq!(foreseen, [4_000, 6_000]);
     }
 
+    #[test]
+    fn a_segment_is_foreseen_to_end_where_it_does() {
+        let check = |gop, expected| assert_eq!(usual_segment(ms(2_000), 2, ms(gop)), ms(expected));
+        check(500, 2_000);
+        check(1_000, 2_000);
+        check(1_500, 1_500);
+        check(2_200, 2_200);
+        check(10_000, 2_000);
+        check(0, 2_000);
+        let mut it = Segmenter::new(ms(2_000), 2, Beginning::Broadcast, at(0));
+        let mut expected = Vec::new();
+        for index in 0..60 {
+            let key = index % 10 == 0;
+            it.sample(at(index * 100), 100, if key { Sync::Key } else { Sync::Delta });
+            expected.push(it.expected_end().map(Timestamp::ticks));
+        }
+        expected.dedup();
+        assert_eq!(expected, [None, Some(3_000), Some(5_000), Some(7_000)]);
+    }
+
+    #[test]
+    fn slices_of_a_foreseen_segment_are_even() {
+        let check = |target, sample: i64, expected: &[i64]| {
+            let mut it = Slices::new(ms(target), at(0));
+            it.expect(Some(2_000));
+            let mut lengths = Vec::new();
+            for end in (1..).map(|it| it * sample).take_while(|it| *it < 2_000) {
+                lengths.extend(it.end_after(end, sample).map(|end| it.end(end)));
+            }
+            lengths.extend(it.end_at_segment(2_000, Fill::Samples).map(|end| it.end(end)));
+            assert_eq!(lengths, expected);
+        };
+        check(343, 21, &[336, 336, 336, 336, 336, 320]);
+        check(321, 40, &[280, 280, 280, 280, 280, 320, 280]);
+        check(335, 33, &[330, 330, 330, 330, 330, 330, 20]);
+        check(343, 20, &[340, 340, 340, 320, 340, 320]);
+        // Seven would be too short, six too long.
+        check(335, 20, &[320, 320, 320, 320, 320, 320, 80]);
+    }
+
     proptest! {
         #[test]
         fn no_segment_is_longer_than_its_target_rounds_to(
@@ -437,8 +601,10 @@ mod tests {
         fn no_slice_is_longer_than_the_target_and_only_the_last_is_short(
             steps in prop::collection::vec(1_i64..2_000, 1..200),
             target in 1_u64..400,
+            expected in prop::option::of(-1_000_i64..100_000),
         ) {
             let mut it = Slices::new(ms(target), at(0));
+            it.expect(expected);
             let (mut now, mut fill) = (0, Fill::Nothing);
             let mut lengths = Vec::new();
             for step in steps {

@@ -91,6 +91,8 @@ pub(super) struct Packer {
     /// The newest sample's real time.
     newest: i64,
     cuts: VecDeque<Timestamp>,
+    /// Where the segment after the last cut will probably end.
+    expected: Option<i64>,
     name: PartName,
     /// What `name` was when all that was made had been taken: what viewers were told.
     announced: PartName,
@@ -134,6 +136,7 @@ impl Packer {
             delay,
             newest: start.ticks(),
             cuts: VecDeque::new(),
+            expected: None,
             name: PartName { media_sequence, index: 0 },
             announced: PartName { media_sequence, index: 0 },
             segment: Open {
@@ -149,9 +152,16 @@ impl Packer {
         }
     }
 
+    /// The segment after those whose cuts are made already will probably end at `end`.
+    pub(super) fn expect(&mut self, end: Option<Timestamp>) {
+        self.expected = end.map(|it| it.rescale(self.timescale).ticks());
+        self.plan();
+    }
+
     /// The segment ends before the first sample at or after `at`.
     pub(super) fn cut(&mut self, at: Timestamp) {
         self.cuts.push_back(at.rescale(self.timescale));
+        self.plan();
         self.cut_ahead();
     }
 
@@ -279,6 +289,12 @@ impl Packer {
         }
     }
 
+    /// Tells the slices where the open segment will end.
+    fn plan(&mut self) {
+        let cut = self.cuts.front().map(|it| it.ticks());
+        self.slices.expect(cut.or(self.expected.filter(|it| *it > self.segment.start)));
+    }
+
     fn end_segment(&mut self, end: i64) {
         // A segment without any part would be no segment.
         let end = if self.segment.parts == 0 { end.max(self.segment.start.saturating_add(1)) } else { end };
@@ -303,6 +319,7 @@ impl Packer {
         if self.name != self.announced {
             self.name = PartName { media_sequence, index: 0 };
         }
+        self.plan();
     }
 
     /// Ends the open part at a time that has not come yet, unless the segment must end before: what is given out cannot

@@ -99,6 +99,7 @@ impl Run {
         if cut.is_some() {
             self.cut(at);
         }
+        self.expect();
         self.pack(kind, at.ticks(), sample);
         self.cut_ahead();
         self.release();
@@ -194,6 +195,16 @@ impl Run {
         }
     }
 
+    /// Tells all tracks where the open segment will probably end, so that its parts come out even.
+    fn expect(&mut self) {
+        let end = self.segmenter.expected_end();
+        for kind in KINDS {
+            if let Some(lane) = &mut self.lanes[kind] {
+                lane.packer.expect(end);
+            }
+        }
+    }
+
     /// Ends the segments before a key frame that is foreseen as the next sample.
     fn cut_ahead(&mut self) {
         let Some(lead) = &self.lanes[self.lead] else { return };
@@ -208,6 +219,7 @@ impl Run {
                 None => {}
             }
         }
+        self.expect();
     }
 
     fn pack(&mut self, kind: TrackKind, at: i64, sample: Sample) {

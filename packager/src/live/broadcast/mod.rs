@@ -38,7 +38,7 @@ use crate::live::shelf::{Epoch, Init, Shelf};
 use crate::live::tracks::{KINDS, Tracks};
 use crate::live::window::Window;
 use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track, TrackKind};
-use crate::segmenter::{Beginning, Cut, Segmenter, part_target, target_duration};
+use crate::segmenter::{Beginning, Cut, Segmenter, part_target, target_duration, usual_segment};
 
 /// Epochs are written to disk one by one, so a publisher that breaks its timeline all the time gets no more than one a
 /// second.
@@ -408,14 +408,17 @@ impl Packager {
         }
         let beginning = if self.announced.is_some() { Beginning::Epoch } else { Beginning::Broadcast };
         let announced = *self.announced.get_or_insert_with(|| {
-            let slowest = KINDS.into_iter().filter(|&kind| here[kind]).map(|kind| {
+            let samples = KINDS.into_iter().filter(|&kind| here[kind]).map(|kind| {
                 let usual = self.cadences[kind].usual();
                 Timestamp::new(usual, timescale(kind, &self.configs)).to_duration()
             });
+            let gop = gathered.longest_gop(lead);
+            let target_duration = target_duration(self.settings.segment, gop);
+            let segment = usual_segment(self.settings.segment, target_duration, gop);
             Announced {
                 availability_start: whole_second(came.checked_sub(HEAD_ROOM).unwrap_or(came)),
-                target_duration: target_duration(self.settings.segment, gathered.longest_gop(lead)),
-                part_target: part_target(self.settings.part, slowest.max().unwrap_or_default()),
+                target_duration,
+                part_target: part_target(self.settings.part, &samples.collect::<Vec<_>>(), segment),
             }
         });
 
@@ -451,7 +454,9 @@ impl Packager {
         });
         self.carried = here.clone();
         let start = Timestamp::from_duration(start, timescale(lead, &self.configs));
-        let segmenter = Segmenter::new(self.settings.segment, announced.target_duration, beginning, start);
+        let mut segmenter =
+            Segmenter::new(self.settings.segment, announced.target_duration, beginning, start);
+        segmenter.promise(gathered.longest_gop(lead));
         self.stage = Stage::Run(Box::new(Run::new(start, segmenter, lanes)));
         for it in gathered.into_gathered() {
             match &mut self.stage {
