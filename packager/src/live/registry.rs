@@ -29,6 +29,8 @@ struct Inner {
     settings: Settings,
     ledger: Arc<dyn Ledger>,
     state: Mutex<State>,
+    /// Whether nothing new comes any more, for those who wait for it.
+    draining: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -100,7 +102,7 @@ pub struct Superseded;
 impl Registry {
     /// No broadcasts yet.
     pub fn new(settings: Settings, ledger: Arc<dyn Ledger>) -> Self {
-        Self(Arc::new(Inner { settings, ledger, state: Mutex::default() }))
+        Self(Arc::new(Inner { settings, ledger, state: Mutex::default(), draining: watch::Sender::new(false) }))
     }
 
     /// Gives `name` to a publisher.
@@ -131,6 +133,13 @@ impl Registry {
     /// All broadcasts, in the order of their names.
     pub fn list(&self) -> Vec<Broadcast> {
         self.state().entries.values().map(|it| it.broadcast.clone()).collect()
+    }
+
+    /// Takes no more publishers, and lets nobody wait any longer: what is not here now will not come. Who asks for what
+    /// is here still gets it.
+    pub fn drain(&self) {
+        self.state().stopping = true;
+        self.0.draining.send_replace(true);
     }
 
     /// Takes no more publishers, ends those there are, and waits until every broadcast's record is kept.
@@ -196,6 +205,7 @@ impl Registry {
             window: seen,
             ring: Arc::new(Ring::new(self.0.settings.ring_bytes)),
             facts: Mutex::default(),
+            draining: self.0.draining.subscribe(),
         }));
         let task = Task {
             registry: self.clone(),
@@ -276,6 +286,7 @@ struct Shared {
     window: watch::Receiver<Arc<Window>>,
     ring: Arc<Ring>,
     facts: Mutex<Arc<Facts>>,
+    draining: watch::Receiver<bool>,
 }
 
 impl Broadcast {
@@ -303,14 +314,21 @@ impl Broadcast {
     pub async fn answer(&self, resource: Resource) -> Answer {
         let came = Instant::now();
         let mut windows = self.window();
+        let mut draining = self.0.draining.clone();
         loop {
             let window = Arc::clone(&windows.borrow_and_update());
             let patience = match window.look(resource) {
                 Look::Now(answer) => return answer,
                 Look::Later(patience) => patience,
             };
-            // No news in time, or the broadcast has gone while the request waited.
-            if !matches!(timeout_at(came + patience, windows.changed()).await, Ok(Ok(()))) {
+            let news = async {
+                tokio::select! {
+                    changed = windows.changed() => changed.is_ok(),
+                    _ = draining.wait_for(|it| *it) => false,
+                }
+            };
+            // No news in time, or the broadcast or the whole server has gone while the request waited.
+            if !timeout_at(came + patience, news).await.unwrap_or(false) {
                 return Answer::Unavailable;
             }
         }
@@ -532,6 +550,27 @@ mod tests {
         assert_eq!(refused.unwrap_err(), Refused::Stopping);
         // Three segments closed, the last when the server stopped: no number is left out.
         assert_eq!(ledger.records.lock().unwrap()[&name("a")].media_sequence, WALL + 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_drains_answers_who_waits_at_once_and_gives_what_it_has() {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 5_000, ..Encoder::TYPICAL }).await;
+        let broadcast = registry.find(&name("a")).unwrap();
+        let next = Directive { media_sequence: WALL + 3, part: None };
+        let blocked = Resource::Playlist(TrackKind::Video, Some(next));
+        let viewer = broadcast.clone();
+        let viewer = tokio::spawn(async move { viewer.answer(blocked).await });
+        sleep(ms(1)).await;
+        let drained = Instant::now();
+        registry.drain();
+        assert_eq!(viewer.await.unwrap(), Answer::Unavailable);
+        assert_eq!(broadcast.answer(blocked).await, Answer::Unavailable);
+        text(broadcast.answer(Resource::Playlist(TrackKind::Video, None)).await);
+        assert_eq!(drained.elapsed(), Duration::ZERO);
+        let refused = registry.publish(name("b"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::Stopping);
     }
 
     #[tokio::test(start_paused = true)]
