@@ -3,6 +3,7 @@
 //! Everything is built here and handed its own section of the configuration. It stops in order: listeners, requests,
 //! broadcasts, stores.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,6 +38,9 @@ use crate::viewer::{self, Limits, Listener, Viewers};
 
 /// How long links that the control page makes stay valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
+
+/// How long each of the last steps of a stop may take, once everybody has gone: they end in milliseconds, or hang.
+const LAST: Duration = Duration::from_secs(5);
 
 /// Descriptors for files, the control address and the runtime itself.
 const SPARE_DESCRIPTORS: u64 = 256;
@@ -172,8 +176,8 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let edge = Edge::new(Arc::clone(&tables), Arc::clone(&access), cache.clone());
     let journal = {
         let (log, audience) = (access_log.clone(), Arc::clone(&audience));
-        move |record: viewer::Record| {
-            audience.saw(&record, Instant::now());
+        move |record: &viewer::Record| {
+            audience.saw(record, Instant::now());
             if let Some(log) = &log {
                 log.record(record);
             }
@@ -256,8 +260,8 @@ impl Running {
         self.parts.watch_link(&Addresses::of(self), broadcast)
     }
 
-    /// Stops in order: listeners close, requests finish within the drain time, broadcasts are written down, the
-    /// cache lets go.
+    /// Stops in order: listeners close, who waits for what will not come is told so, other requests finish within the
+    /// drain time, broadcasts are written down, the cache lets go.
     pub async fn stop(self) {
         let drain = self.parts.config.load().listen.drain;
         self.parts.ready.store(false, Ordering::Release);
@@ -265,20 +269,30 @@ impl Running {
         self.tasks.listening.close();
         self.tasks.listening.wait().await;
         self.tasks.rtmp.close();
+        // Nobody publishes any more, so a player that waits for the next part had better ask elsewhere.
+        self.parts.registry.drain();
         let quiet = async {
             tokio::join!(self.viewers.drained(), self.tasks.rtmp.wait());
         };
         if tokio::time::timeout(drain, quiet).await.is_err() {
             tracing::warn!(?drain, "some connections were cut: they had not finished in time");
         }
-        self.parts.registry.close().await;
-        self.parts.cache.close().await;
+        within_last("some connections do not end", self.viewers.cut()).await;
+        within_last("some broadcasts were not written down", self.parts.registry.close()).await;
+        within_last("some fetches do not end", self.parts.cache.close()).await;
         self.tasks.control_stop.cancel();
         let Self { parts, viewers, tasks, .. } = self;
         // The access log's writer ends when nobody can send it anything any more.
         drop((viewers, parts));
         tasks.background.close();
-        let _ = tokio::time::timeout(Duration::from_secs(2), tasks.background.wait()).await;
+        within_last("the access log may lack its last lines", tasks.background.wait()).await;
+    }
+}
+
+/// Waits a little for what takes a moment unless a disk hangs, and says what may be lost when it does.
+async fn within_last(lost: &str, done: impl Future<Output = ()>) {
+    if tokio::time::timeout(LAST, done).await.is_err() {
+        tracing::error!("{lost}: stopped without");
     }
 }
 

@@ -53,7 +53,7 @@ fuzz_target!(|input: &[u8]| {
     }
     let Ok(head) = head.body(()) else { return };
     let peer = Peer { address: ([192, 0, 2, 1], 4711).into(), scheme: Scheme::Http };
-    let Ok(request) = read_request(head.into_parts().0, false, peer, &[], RequestId::new(1), *NOW) else {
+    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW) else {
         return;
     };
     if let Ok(once) = canonical(request.path()) {

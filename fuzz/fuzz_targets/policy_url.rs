@@ -89,7 +89,7 @@ fuzz_target!(|input: &[u8]| {
     let head = http::Request::builder().uri(target).header("host", "h.example").header("cookie", cookies);
     let Ok(head) = head.body(()) else { return };
     let peer = Peer { address: ([192, 0, 2, 1], 4711).into(), scheme: Scheme::Https };
-    let Ok(request) = read_request(head.into_parts().0, false, peer, &[], RequestId::new(1), *NOW) else {
+    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW) else {
         return;
     };
     let Ok(routed) = HOUSE.table.route(request) else { return };

@@ -235,7 +235,7 @@ fn with_cookies(url: &str, vector: &str) -> Example {
     let query = vector.split_once('?').unwrap().1;
     let cookies: Vec<_> = query.split('&').map(|it| format!("CloudFront-{it}")).collect();
     let mut example = example(url, &["viewers"]);
-    example.facts.headers.insert(http::header::COOKIE, HeaderValue::from_str(&cookies.join("; ")).unwrap());
+    example.head().headers.insert(http::header::COOKIE, HeaderValue::from_str(&cookies.join("; ")).unwrap());
     example
 }
 
@@ -272,7 +272,7 @@ fn a_public_behavior_leaves_the_query_alone() {
 #[test]
 fn protocol_and_method_are_judged_before_signatures() {
     let mut post = example(CANNED_RSA_SHA1, &["viewers"]);
-    post.facts.method = Method::POST;
+    post.head().method = Method::POST;
     assert_eq!(access().admit(post.routed(), at(NOW)).unwrap_err().reason(), &Reason::Method);
 }
 

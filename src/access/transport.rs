@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn an_http_1_0_post_cannot_be_redirected() {
         let mut example = Example::get_url("http://h/a").method(Method::POST);
-        example.facts.version = Version::HTTP_10;
+        example.head().version = Version::HTTP_10;
         let policy = ViewerProtocolPolicy::RedirectToHttps;
         assert_eq!(judge(&example.request(), policy, None), Err(Reason::HttpsOnly));
     }

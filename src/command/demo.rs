@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         }),
         signer: Some(signer()?),
     };
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         let running = serve::start(config, extras).await?;
         let rtmp = running.rtmp.context("the demo listens for RTMP")?;
         let url = format!("rtmp://{}/live/{SAMPLE_KEY}", loopback(rtmp));

@@ -11,12 +11,17 @@ mod reload;
 mod serve;
 pub mod sign;
 
+use std::future::Future;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use config::Config;
 use config::problem::Problems;
+
+/// How long threads that read or write files may take to end with their command.
+const LEAVE: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
@@ -139,9 +144,12 @@ fn problems(problems: &Problems) -> ExitCode {
     ExitCode::from(3)
 }
 
-/// A runtime for a command that talks to the network.
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+/// Runs what talks to the network. What still hangs on a disk when it has ended is left behind.
+fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(future);
+    runtime.shutdown_timeout(LEAVE);
+    done
 }
 
 #[cfg(test)]

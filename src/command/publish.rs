@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         passes: if arguments.once { Passes::One } else { Passes::Endless },
         on_loss: if arguments.reconnect { OnLoss::Reconnect } else { OnLoss::Fail },
     };
-    super::runtime()?.block_on(async {
+    super::block_on(async {
         let stop = CancellationToken::new();
         let told = stop.clone();
         tokio::spawn(async move {

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let address =
         config.control.address.context("the configuration has no control address (listen.control)")?;
     let token = Token::open(&config.state_dir)?;
-    let answer = super::runtime()?.block_on(async {
+    let answer = super::block_on(async {
         let request = Request::post(format!("http://{address}/api/reload"))
             .header(AUTHORIZATION, format!("Bearer {}", token.reveal()))
             .body(Empty::<Bytes>::new())?;

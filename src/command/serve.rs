@@ -22,18 +22,15 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
         Ok(it) => it,
         Err(problems) => return super::problems(&problems),
     };
-    let served = trace::start(&config.observe.log)
-        .map_err(anyhow::Error::from)
-        .and_then(|()| super::runtime())
-        .and_then(|runtime| {
-            runtime.block_on(async {
-                let source = arguments.source.clone();
-                let load = Box::new(move || source.load().map_err(|it| it.to_string()));
-                let running = serve::start(config, Extras { load, signer: None }).await?;
-                announce(&running);
-                until_told(running).await
-            })
-        });
+    let served = trace::start(&config.observe.log).map_err(anyhow::Error::from).and_then(|()| {
+        super::block_on(async {
+            let source = arguments.source.clone();
+            let load = Box::new(move || source.load().map_err(|it| it.to_string()));
+            let running = serve::start(config, Extras { load, signer: None }).await?;
+            announce(&running);
+            until_told(running).await
+        })
+    });
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => super::failed(&error),

@@ -5,6 +5,8 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use http::header::USER_AGENT;
+
 use crate::viewer::Record;
 
 /// A player asks for something at least once in a target duration, which is at most 10 s.
@@ -29,11 +31,11 @@ struct Seen {
 impl Audience {
     /// Takes note of a served request.
     pub fn saw(&self, record: &Record, now: Instant) {
-        let Some(name) = broadcast_of(&record.path) else { return };
-        if !record.status.is_success() {
+        let Some(name) = broadcast_of(record.path()) else { return };
+        if !record.status.is_some_and(|it| it.is_success()) {
             return;
         }
-        let viewer = self.hasher.hash_one((record.client, &record.user_agent));
+        let viewer = self.hasher.hash_one((record.client, record.header(USER_AGENT)));
         let broadcast = self.hasher.hash_one(name);
         let mut seen = self.seen.lock().expect("no code panics while it holds this lock");
         seen.sweep(now);
@@ -86,7 +88,7 @@ fn broadcast_of(path: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::access_log::example_record;
+    use crate::observe::access_log::{example_head, example_record};
 
     #[test]
     fn a_viewer_counts_once_and_is_forgotten_after_a_while() {
@@ -94,7 +96,8 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let saw = |path: &str, client: &str, seconds| {
-            let record = Record { path: path.into(), client: client.parse().unwrap(), ..example_record() };
+            let (head, client) = (Some(example_head(path)), client.parse().unwrap());
+            let record = Record { head, client, ..example_record() };
             audience.saw(&record, at(seconds));
         };
         saw("/live/a/index.m3u8", "192.0.2.1", 0);

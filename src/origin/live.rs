@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue};
+use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER};
 use packager::live::{Answer, NotAResource, Registry, Resource};
 use packager::media::{AppName, BroadcastName};
 
@@ -45,7 +45,7 @@ impl Live {
             }
             Answer::NotFound { remember } => missing(remember),
             Answer::Bad(reason) => plain(StatusCode::BAD_REQUEST, reason),
-            Answer::Unavailable => plain(StatusCode::SERVICE_UNAVAILABLE, "it did not come in time"),
+            Answer::Unavailable => unavailable(),
         }
     }
 }
@@ -86,6 +86,13 @@ fn missing(remember: Duration) -> Fetched {
         lifetime: Some(Lifetime::For(remember)),
         ..plain(StatusCode::NOT_FOUND, "there is no such stream")
     }
+}
+
+/// It did not come in time, or never will here: another try may fare better, also with the server that comes next.
+fn unavailable() -> Fetched {
+    let mut fetched = plain(StatusCode::SERVICE_UNAVAILABLE, "it did not come in time");
+    fetched.headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    fetched
 }
 
 /// An answer in a sentence, for those who wait now and for nobody later.

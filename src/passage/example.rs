@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use config::cache::{CachePolicy, Selection};
 use config::distribution::{Cors, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method};
 
 use super::{Admitted, Behavior, Credentials, Distribution, Facts, Request, RequestId, Routed, Scheme};
 use crate::{access, behavior, viewer};
@@ -27,21 +28,14 @@ pub(crate) struct Example {
 impl Example {
     /// `GET target`, under a policy that keys on nothing, allows every origin, compresses, and trusts nobody.
     pub(crate) fn get(target: &str) -> Self {
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query.to_owned())),
-            None => (target, None),
-        };
+        let head = http::Request::get(target).body(()).expect("a test's target is legal").into_parts().0;
         let facts = Facts {
             id: RequestId::new(7),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
             client_port: 4242,
             scheme: Scheme::Https,
-            method: Method::GET,
-            version: Version::HTTP_11,
-            host: "video.example".to_owned(),
-            path: path.to_owned(),
-            query,
-            headers: HeaderMap::new(),
+            host: "video.example".into(),
+            head: Arc::new(head),
             received: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
         };
         let cors = Cors {
@@ -92,18 +86,23 @@ impl Example {
         let (host, target) = rest.split_at(rest.find('/').expect("a test's URL has a path"));
         let mut example = Self::get(target);
         example.facts.scheme = if scheme == "https" { Scheme::Https } else { Scheme::Http };
-        example.facts.host = host.to_owned();
+        example.facts.host = host.into();
         example
     }
 
+    /// The head as it is sent.
+    pub(crate) fn head(&mut self) -> &mut Parts {
+        Arc::make_mut(&mut self.facts.head)
+    }
+
     pub(crate) fn method(mut self, method: Method) -> Self {
-        self.facts.method = method;
+        self.head().method = method;
         self
     }
 
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a test's value is legal");
-        self.facts.headers.append(HeaderName::from_static(name), value);
+        self.head().headers.append(HeaderName::from_static(name), value);
         self
     }
 
@@ -121,13 +120,13 @@ impl Example {
         let behaviors =
             std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
         let distribution = Distribution { id: self.distribution.to_owned(), behaviors: behaviors.collect() };
-        let path = self.canonical_path.unwrap_or_else(|| self.facts.path.clone());
+        let path = self.canonical_path.unwrap_or_else(|| self.facts.head.uri.path().to_owned());
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
         Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)
     }
 
     pub(crate) fn admitted(self) -> Admitted {
-        let query = self.facts.query.clone();
+        let query = self.facts.head.uri.query().map(str::to_owned);
         let credentials = self.credentials.clone();
         Admitted::new(access::Witness::in_tests(), self.routed(), query, credentials)
     }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::request::Parts;
 use http::{HeaderMap, Method, Version};
 
 use crate::viewer;
@@ -52,19 +54,7 @@ impl Scheme {
 
 /// One HTTP request whose framing, target and host are legal.
 #[derive(Clone, Debug)]
-pub struct Request {
-    id: RequestId,
-    client: IpAddr,
-    client_port: u16,
-    scheme: Scheme,
-    method: Method,
-    version: Version,
-    host: String,
-    path: String,
-    query: Option<String>,
-    headers: HeaderMap,
-    received: SystemTime,
-}
+pub struct Request(Facts);
 
 /// The facts of a [`Request`], as its maker hands them over.
 #[derive(Clone, Debug)]
@@ -77,95 +67,85 @@ pub struct Facts {
     pub client_port: u16,
     /// How the viewer spoke.
     pub scheme: Scheme,
-    /// The method.
-    pub method: Method,
-    /// The protocol's version.
-    pub version: Version,
     /// `Host` or `:authority` as sent, lower case, with its port when it is not the scheme's default.
-    pub host: String,
-    /// The path as sent, beginning with `/`.
-    pub path: String,
-    /// What follows the first `?`, as sent.
-    pub query: Option<String>,
-    /// All fields.
-    pub headers: HeaderMap,
+    pub host: Arc<str>,
+    /// Method, target and fields as sent; the access log reads them, too.
+    pub head: Arc<Parts>,
     /// When its head had come.
     pub received: SystemTime,
 }
 
 impl Request {
     /// Made by `viewer` alone.
-    pub fn new(_: viewer::Witness, facts: Facts) -> Self {
-        let Facts { id, client, client_port, scheme, method, version, host, path, query, headers, received } =
-            facts;
-        Self { id, client, client_port, scheme, method, version, host, path, query, headers, received }
+    pub const fn new(_: viewer::Witness, facts: Facts) -> Self {
+        Self(facts)
     }
 
     /// Its name.
     pub const fn id(&self) -> RequestId {
-        self.id
+        self.0.id
     }
 
     /// The viewer's address.
     pub const fn client(&self) -> IpAddr {
-        self.client
+        self.0.client
     }
 
     /// The viewer's port.
     pub const fn client_port(&self) -> u16 {
-        self.client_port
+        self.0.client_port
     }
 
     /// How the viewer spoke.
     pub const fn scheme(&self) -> Scheme {
-        self.scheme
+        self.0.scheme
     }
 
     /// The method.
-    pub const fn method(&self) -> &Method {
-        &self.method
+    pub fn method(&self) -> &Method {
+        &self.0.head.method
     }
 
     /// The protocol's version.
-    pub const fn version(&self) -> Version {
-        self.version
+    pub fn version(&self) -> Version {
+        self.0.head.version
     }
 
     /// The host as sent, lower case, with a port that is not the scheme's default.
-    pub fn host(&self) -> &str {
-        &self.host
+    pub const fn host(&self) -> &Arc<str> {
+        &self.0.host
     }
 
     /// The host without its port.
     pub fn host_name(&self) -> &str {
-        match self.host.rsplit_once(':') {
+        match self.host().rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
-            _ => &self.host,
+            _ => self.host(),
         }
     }
 
-    /// The path as sent.
+    /// The path as sent, beginning with `/`.
     pub fn path(&self) -> &str {
-        &self.path
+        self.0.head.uri.path()
     }
 
     /// The query as sent, without its `?`.
     pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.0.head.uri.query()
     }
 
     /// A field's value, when it is text.
     pub fn header(&self, name: impl http::header::AsHeaderName) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers().get(name)?.to_str().ok()
     }
 
     /// All fields.
-    pub const fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn headers(&self) -> &HeaderMap {
+        &self.0.head.headers
     }
 
     /// When its head had come.
     pub const fn received(&self) -> SystemTime {
-        self.received
+        self.0.received
     }
 }

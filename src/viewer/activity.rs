@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use http::Version;
-
 use crate::passage::RequestId;
 
 /// A viewer who takes less than this per second while we have more for it holds memory for nothing (http-edge.md 17).
@@ -51,6 +49,11 @@ impl Activity {
         }
     }
 
+    /// The viewer has said that it speaks HTTP/2.
+    pub(super) fn speaks_frames(&self) {
+        self.has_frames.store(true, Ordering::Relaxed);
+    }
+
     /// Bytes came from the viewer.
     pub(super) fn bytes(&self, now: Instant) {
         if self.has_frames.load(Ordering::Relaxed) {
@@ -63,10 +66,7 @@ impl Activity {
     }
 
     /// A request's head is complete.
-    pub(super) fn begin(&self, version: Version) {
-        if version == Version::HTTP_2 {
-            self.has_frames.store(true, Ordering::Relaxed);
-        }
+    pub(super) fn begin(&self) {
         let mut state = self.lock();
         *state = match *state {
             State::Busy { requests } => State::Busy { requests: requests + 1 },
@@ -141,8 +141,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let activity = Activity::new(start, SEND_TIMEOUT);
         assert_eq!(activity.owing(at(3)), Some(Duration::from_secs(3)));
-        activity.begin(Version::HTTP_11);
-        activity.begin(Version::HTTP_11);
+        activity.begin();
+        activity.begin();
         assert_eq!((activity.owing(at(4)), activity.idle(at(4))), (None, None));
         activity.end(at(5));
         assert_eq!(activity.idle(at(6)), None);
@@ -158,9 +158,10 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let activity = Activity::new(start, SEND_TIMEOUT);
+        activity.speaks_frames();
         activity.bytes(at(1));
         assert_eq!(activity.owing(at(2)), Some(Duration::from_secs(2)));
-        activity.begin(Version::HTTP_2);
+        activity.begin();
         activity.end(at(3));
         activity.bytes(at(4));
         assert_eq!((activity.owing(at(9)), activity.idle(at(9))), (None, Some(Duration::from_secs(6))));
@@ -172,7 +173,8 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         let (one, other) = (RequestId::new(1), RequestId::new(2));
         let activity = Activity::new(start, SEND_TIMEOUT);
-        activity.begin(Version::HTTP_2);
+        activity.speaks_frames();
+        activity.begin();
         activity.hand(one, 0, at(0));
         activity.hand(other, 80 * 1024, at(0));
         assert!(!activity.is_stalled(at(30)));

@@ -1,6 +1,8 @@
 //! One viewer's connection: HTTP/1.1 or HTTP/2 over it until someone has had enough.
 
 use std::convert::Infallible;
+use std::error::Error;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,20 +11,23 @@ use http::{HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
-use super::activity::Activity;
-use super::listener::{Limits, Serve, Stats};
-use super::record::{Journal, Opened, Watched};
-use super::request::{self, Peer, Rude};
+use super::lent::{Lent, lend};
+use super::listener::{Limits, Serve};
+use super::record::{Books, Opened, Visit, Watched};
+use super::request::{self, Rude};
 use crate::passage::{Outcome, RequestId, Served};
 
-/// Fields of one request; players send about fifteen (http-edge.md 17).
+/// Fields of one request; players send about fifteen (http-edge.md 17). It is hyper's own bound over HTTP/1.1, which
+/// takes no allocation as long as it is not set.
 const MAX_FIELDS: usize = 100;
 /// Streams of one HTTP/2 connection at once (http-edge.md 18).
 const MAX_STREAMS: u32 = 128;
@@ -34,51 +39,74 @@ const MAX_SEND_BUFFER: usize = 256 * 1024;
 /// thousands that rest should cost next to nothing.
 const LOOKS: u32 = 4;
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// How long a viewer may take to hear that its request did not come in time, and octets of it that may come meanwhile:
+/// a socket that is closed on them would take the answer back.
+const FAREWELL: Duration = Duration::from_secs(1);
+const LAST_OCTETS: u64 = 64 * 1024;
 
 /// What every connection of a server shares.
 pub(super) struct Shared<S> {
     pub(super) serve: S,
     pub(super) limits: Limits,
-    pub(super) journal: Journal,
-    pub(super) stats: Arc<Stats>,
+    pub(super) books: Arc<Books>,
+    /// Connections, and the tasks of their requests.
+    pub(super) tasks: TaskTracker,
+    /// Ends them all, wherever they are.
+    pub(super) cut: CancellationToken,
+}
+
+/// How a connection ended.
+enum Ended {
+    /// It has nothing more to say, or nobody to say it to.
+    Gone,
+    /// The head of a request did not come in time.
+    Owing(Duration),
 }
 
 /// Speaks HTTP until the viewer leaves, owes us a head for too long, idles, or `stop` says so.
-pub(super) async fn run<S, IO>(
-    io: IO,
-    peer: Peer,
-    tls: Option<(&'static str, &'static str)>,
-    activity: Arc<Activity>,
-    shared: Arc<Shared<S>>,
-    stop: CancellationToken,
-) where
+pub(super) async fn run<S, IO>(io: IO, visit: Visit, shared: Arc<Shared<S>>, stop: CancellationToken)
+where
     S: Serve,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let limits = &shared.limits;
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_headers(MAX_FIELDS)
-        .max_buf_size(limits.max_header.max(8192));
+    let visit = Arc::new(visit);
+    let (io, home) = lend(io, Arc::clone(&visit.activity));
+    let Ended::Owing(owed) = converse(io, &visit, shared, stop).await else { return };
+    visit.books.stats.slow_heads.increment();
+    let Some(io) = home.understood() else { return };
+    visit.refused_unread(new_id(), StatusCode::REQUEST_TIMEOUT, LATE, owed);
+    // Who does not listen any more has not been told, and is gone all the same.
+    let _ = tokio::time::timeout(FAREWELL, tell_late(io)).await;
+}
+
+async fn converse<S, IO>(
+    io: Lent<IO>,
+    visit: &Arc<Visit>,
+    shared: Arc<Shared<S>>,
+    stop: CancellationToken,
+) -> Ended
+where
+    S: Serve,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (limits, activity) = (&shared.limits, &visit.activity);
+    let mut http = auto::Builder::new(Tracked(shared.tasks.clone()));
+    http.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.max_header.max(8192));
     http.http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(u32::try_from(limits.max_header).unwrap_or(u32::MAX))
+        // Beyond this h2 answers by itself and says nothing of it, so our own bound stands before it.
+        .max_header_list_size(u32::try_from(limits.max_header.saturating_mul(2)).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(MAX_RESETS)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .keep_alive_interval(limits.keep_alive)
         .keep_alive_timeout(limits.header_timeout);
 
-    let service = {
-        let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
-        service_fn(move |request| {
-            let (shared, activity) = (Arc::clone(&shared), Arc::clone(&activity));
-            async move { Ok::<_, Infallible>(answer(request, peer, tls, activity, shared).await) }
-        })
-    };
+    let service = service_fn(|request| {
+        let (shared, visit) = (Arc::clone(&shared), Arc::clone(visit));
+        async move { Ok::<_, Infallible>(answer(request, visit, shared).await) }
+    });
     let connection = http.serve_connection(TokioIo::new(io), service);
     tokio::pin!(connection);
 
@@ -87,28 +115,37 @@ pub(super) async fn run<S, IO>(
     watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
+        let told = async {
+            let told = if stopping { &shared.cut } else { &stop };
+            told.cancelled().await;
+        };
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
-                    tracing::debug!(peer = %peer.address, %error, "the viewer's connection ended early");
+                    tracing::debug!(peer = %visit.peer.address, %error, "the viewer's connection ended early");
+                    if let Some(status) = answered_by_hyper(&*error) {
+                        visit.refused_unread(new_id(), status, &error.to_string(), Duration::ZERO);
+                    }
                 }
-                return;
+                return Ended::Gone;
             }
-            () = stop.cancelled(), if !stopping => {
+            () = told => {
+                if stopping {
+                    return Ended::Gone;
+                }
                 stopping = true;
                 connection.as_mut().graceful_shutdown();
             }
             _ = watch.tick() => {
                 let now = Instant::now();
-                if activity.owing(now).is_some_and(|it| it > limits.header_timeout) {
-                    shared.stats.slow_heads.increment();
-                    return;
+                if let Some(owed) = activity.owing(now).filter(|it| *it > limits.header_timeout) {
+                    return Ended::Owing(owed);
                 }
                 // The last octets of a response wait in HTTP/2's own buffer when nobody watches it any more; who has not
                 // taken them by now, and so not ended, will not.
                 let is_gone = activity.idle(now).is_some_and(|it| it > limits.keep_alive + limits.send_timeout);
                 if is_gone || activity.is_stalled(now) {
-                    return;
+                    return Ended::Gone;
                 }
                 if !stopping && activity.idle(now).is_some_and(|it| it > limits.keep_alive) {
                     stopping = true;
@@ -119,31 +156,46 @@ pub(super) async fn run<S, IO>(
     }
 }
 
+/// Runs what HTTP/2 does beside the connection where the server waits for it.
+#[derive(Clone)]
+struct Tracked(TaskTracker);
+
+impl<F> Executor<F> for Tracked
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
 async fn answer<S: Serve>(
     request: hyper::Request<Incoming>,
-    peer: Peer,
-    tls: Option<(&'static str, &'static str)>,
-    activity: Arc<Activity>,
+    visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
-) -> http::Response<Either<Watched, Full<Bytes>>> {
-    activity.begin(request.version());
+) -> http::Response<Either<Watched<S::Body>, Watched<Full<Bytes>>>> {
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     drop(body);
-    let id = RequestId::new(random_bits());
-    let now = SystemTime::now();
-    match request::read(head, has_body, peer, &shared.limits.trusted_proxies, id, now) {
+    let (id, head) = (new_id(), Arc::new(head));
+    let mut opened = Opened::new(Arc::clone(&visit), id, Arc::clone(&head));
+    let is_long = head.headers.len() > MAX_FIELDS || opened.head_octets() > shared.limits.max_header as u64;
+    let read = if is_long {
+        Err(Rude::Fields)
+    } else {
+        let (proxies, received) = (&shared.limits.trusted_proxies, opened.received());
+        request::read(head, has_body, visit.peer, proxies, id, received)
+    };
+    match read {
         Ok(request) => {
-            let opened = Opened::new(&request, tls);
+            opened.understood(&request);
             let span = tracing::debug_span!("request", %id);
             let response = shared.serve.serve(request).instrument(span).await;
-            let (journal, stats) = (Arc::clone(&shared.journal), Arc::clone(&shared.stats));
-            opened.answered(response, journal, activity, stats).map(Either::Left)
+            opened.answered(response).map(Either::Left)
         }
         Err(rude) => {
-            shared.stats.rude.increment();
-            activity.end(Instant::now());
-            refuse(rude).map(Either::Right)
+            visit.books.stats.rude.increment();
+            opened.answered(refuse(rude)).map(Either::Right)
         }
     }
 }
@@ -158,12 +210,39 @@ fn refuse(rude: Rude) -> http::Response<Full<Bytes>> {
     if rude.status() == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(http::header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
     }
-    response.extensions_mut().insert(Outcome::own(Served::Error));
+    let reason = Some(rude.to_string().into());
+    response.extensions_mut().insert(Outcome { reason, ..Outcome::own(Served::Error) });
     response
 }
 
-fn random_bits() -> u128 {
+/// The status that hyper answered with itself, where it could not read a head.
+fn answered_by_hyper(error: &(dyn Error + 'static)) -> Option<StatusCode> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    if error.is_parse_too_large() {
+        // The longest target that hyper takes is longer than any head that we let it read.
+        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    error.is_parse().then_some(StatusCode::BAD_REQUEST)
+}
+
+const LATE: &str = "the request did not come in time";
+
+/// Says over HTTP/1.1 that a request's head did not come in time.
+async fn tell_late(mut io: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let response = format!(
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\ndate: {date}\r\n\r\n{LATE}\n",
+        LATE.len() + 1,
+    );
+    io.write_all(response.as_bytes()).await?;
+    io.shutdown().await?;
+    tokio::io::copy(&mut io.take(LAST_OCTETS), &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+fn new_id() -> RequestId {
     let mut bytes = [0; 16];
     aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
-    u128::from_ne_bytes(bytes)
+    RequestId::new(u128::from_ne_bytes(bytes))
 }

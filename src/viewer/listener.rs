@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::Activity;
 use super::connection::{self, Shared};
 use super::peers::Peers;
-use super::record::Record;
+use super::record::{Books, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
 use super::tls;
@@ -35,7 +35,10 @@ const BACKLOG: i32 = 4096;
 /// What turns a request into a response.
 pub trait Serve: Send + Sync + 'static {
     /// The response's octets.
-    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static;
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Unpin
+        + Send
+        + 'static;
 
     /// Answers one request; every failure is an answer too.
     fn serve(&self, request: Request) -> impl Future<Output = http::Response<Self::Body>> + Send;
@@ -106,7 +109,7 @@ pub struct Stats {
 
 impl Stats {
     pub(super) fn answered(&self, record: &Record) {
-        let hundred = usize::from(record.status.as_u16() / 100);
+        let hundred = record.status.map_or(0, |it| usize::from(it.as_u16() / 100));
         if let Some(counter) = self.responses.get(hundred.wrapping_sub(1)) {
             counter.increment();
         }
@@ -145,6 +148,14 @@ impl Listener {
     }
 }
 
+/// What a handshake comes to, unless it fails, takes too long or is `cut`.
+async fn within_handshake<T>(
+    handshake: impl Future<Output = io::Result<T>>,
+    cut: &CancellationToken,
+) -> Option<T> {
+    cut.run_until_cancelled(tokio::time::timeout(TLS_HANDSHAKE, handshake)).await?.ok()?.ok()
+}
+
 /// A dual-stack listening socket for `address`.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = |address: SocketAddr| -> io::Result<TcpListener> {
@@ -174,7 +185,6 @@ pub struct Viewers<S> {
     shared: Arc<Shared<S>>,
     permits: Arc<Semaphore>,
     peers: Arc<Peers>,
-    connections: TaskTracker,
 }
 
 impl<S: Serve> Viewers<S> {
@@ -183,13 +193,18 @@ impl<S: Serve> Viewers<S> {
         serve: S,
         limits: Limits,
         stats: Arc<Stats>,
-        journal: impl Fn(Record) + Send + Sync + 'static,
+        journal: impl Fn(&Record) + Send + Sync + 'static,
     ) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(limits.max_connections as usize)),
             peers: Peers::new(limits.max_connections_per_client, limits.trusted_clients.clone()),
-            connections: TaskTracker::new(),
-            shared: Arc::new(Shared { serve, limits, journal: Arc::new(journal), stats }),
+            shared: Arc::new(Shared {
+                serve,
+                limits,
+                books: Arc::new(Books { stats, journal: Box::new(journal) }),
+                tasks: TaskTracker::new(),
+                cut: CancellationToken::new(),
+            }),
         }
     }
 
@@ -221,7 +236,7 @@ impl<S: Serve> Viewers<S> {
         stop: &CancellationToken,
     ) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let stats = Arc::clone(&self.shared.stats);
+        let stats = Arc::clone(&self.shared.books.stats);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         let (Some(permit), Some(place)) = (permit, self.peers.enter(address.ip())) else {
             stats.turned_away.increment();
@@ -233,21 +248,26 @@ impl<S: Serve> Viewers<S> {
         }
         stats.accepted.increment();
         let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
-        self.connections.spawn(async move {
-            let activity = Arc::new(Activity::new(Instant::now(), shared.limits.send_timeout));
-            let socket = Steady::new(stream, Arc::clone(&activity), shared.limits.send_timeout);
+        self.shared.tasks.spawn(async move {
+            let send_timeout = shared.limits.send_timeout;
+            let activity = Arc::new(Activity::new(Instant::now(), send_timeout));
+            let socket = Steady::new(stream, send_timeout);
+            let visit = |scheme, tls| Visit {
+                peer: Peer { address, scheme },
+                tls,
+                activity: Arc::clone(&activity),
+                books: Arc::clone(&shared.books),
+            };
             match tls {
                 None => {
-                    let peer = Peer { address, scheme: Scheme::Http };
-                    connection::run(socket, peer, None, activity, shared, stop).await;
+                    connection::run(socket, visit(Scheme::Http, None), Arc::clone(&shared), stop).await;
                 }
-                Some(tls) => match tokio::time::timeout(TLS_HANDSHAKE, tls.accept(socket)).await {
-                    Ok(Ok(socket)) => {
-                        let names = tls::names(socket.get_ref().1);
-                        let peer = Peer { address, scheme: Scheme::Https };
-                        connection::run(socket, peer, names, activity, shared, stop).await;
+                Some(tls) => match within_handshake(tls.accept(socket), &shared.cut).await {
+                    Some(socket) => {
+                        let visit = visit(Scheme::Https, tls::names(socket.get_ref().1));
+                        connection::run(socket, visit, Arc::clone(&shared), stop).await;
                     }
-                    Ok(Err(_)) | Err(_) => stats.failed_handshakes.increment(),
+                    None => stats.failed_handshakes.increment(),
                 },
             }
             stats.closed.increment();
@@ -257,7 +277,13 @@ impl<S: Serve> Viewers<S> {
 
     /// Waits until the last connection has ended; call after every `listen` has returned.
     pub async fn drained(&self) {
-        self.connections.close();
-        self.connections.wait().await;
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Ends the connections there are, wherever they are, and waits until each of their requests was written down.
+    pub async fn cut(&self) {
+        self.shared.cut.cancel();
+        self.drained().await;
     }
 }

@@ -5,6 +5,7 @@
 
 mod activity;
 mod connection;
+mod lent;
 mod listener;
 mod peers;
 mod record;

@@ -1,4 +1,4 @@
-//! One access-log line's worth of facts, gathered while a response is written.
+//! What is known of one request, gathered while it is answered and written down at its end.
 
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -7,14 +7,15 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, REFERER, USER_AGENT};
-use http::{Method, StatusCode, Version};
+use http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::combinators::UnsyncBoxBody;
 
 use super::activity::Activity;
 use super::listener::Stats;
-use crate::passage::{Outcome, Request, RequestId, Scheme};
+use super::request::Peer;
+use crate::passage::{Outcome, Request, RequestId, Scheme, Served};
 
 /// What is known of a request once its response was written or given up.
 #[derive(Clone, Debug)]
@@ -29,30 +30,18 @@ pub struct Record {
     pub client_port: u16,
     /// Its scheme.
     pub scheme: Scheme,
-    /// Its method.
-    pub method: Method,
-    /// Its version.
-    pub version: Version,
-    /// Its host, as normalised.
-    pub host: String,
-    /// Its path, as sent.
-    pub path: String,
-    /// Its query, as sent.
-    pub query: Option<String>,
-    /// `Referer`.
-    pub referer: Option<String>,
-    /// `User-Agent`.
-    pub user_agent: Option<String>,
-    /// `X-Forwarded-For`.
-    pub forwarded_for: Option<String>,
+    /// What was asked, as it was sent; none where no head could be read.
+    pub head: Option<Arc<Parts>>,
+    /// Its host, as normalised; none where it named none.
+    pub host: Option<Arc<str>>,
     /// TLS version and suite, as OpenSSL names them.
     pub tls: Option<(&'static str, &'static str)>,
     /// Octets of the request's head, as if it had been HTTP/1.1.
     pub received_bytes: u64,
-    /// The response's status.
-    pub status: StatusCode,
+    /// The response's status; none when the viewer left before there was one.
+    pub status: Option<StatusCode>,
     /// `Content-Type`.
-    pub content_type: Option<String>,
+    pub content_type: Option<HeaderValue>,
     /// `Content-Length`.
     pub content_length: Option<u64>,
     /// First and last octet of `Content-Range`.
@@ -74,39 +63,76 @@ impl Record {
     pub const fn result(&self) -> &'static str {
         if self.complete { self.outcome.served.word() } else { "Error" }
     }
+
+    /// Its method; empty where no head could be read.
+    pub fn method(&self) -> &str {
+        self.head.as_ref().map_or("", |it| it.method.as_str())
+    }
+
+    /// Its path, as sent; empty where no head could be read.
+    pub fn path(&self) -> &str {
+        self.head.as_ref().map_or("", |it| it.uri.path())
+    }
+
+    /// Its query, as sent.
+    pub fn query(&self) -> Option<&str> {
+        self.head.as_ref()?.uri.query()
+    }
+
+    /// A field of its, when it is text.
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
+        self.head.as_ref()?.headers.get(name)?.to_str().ok()
+    }
 }
 
-/// Where records go: a queue that drops and counts when it is full, never one that waits.
-pub(super) type Journal = Arc<dyn Fn(Record) + Send + Sync>;
-
-/// What is known when a request comes.
-pub(super) struct Opened {
-    record: Record,
-    began: Instant,
+/// What the requests of one connection share.
+pub(super) struct Visit {
+    pub(super) peer: Peer,
+    pub(super) tls: Option<(&'static str, &'static str)>,
+    pub(super) activity: Arc<Activity>,
+    pub(super) books: Arc<Books>,
 }
 
-impl Opened {
-    pub(super) fn new(request: &Request, tls: Option<(&'static str, &'static str)>) -> Self {
-        let text = |name: http::HeaderName| request.header(name).map(str::to_owned);
-        let line = request.method().as_str().len() + request.path().len() + " HTTP/1.1\r\n".len() + 1;
-        let query = request.query().map_or(0, |it| it.len() + 1);
-        let record = Record {
-            id: request.id(),
-            received: request.received(),
-            client: request.client(),
-            client_port: request.client_port(),
-            scheme: request.scheme(),
-            method: request.method().clone(),
-            version: request.version(),
-            host: request.host().to_owned(),
-            path: request.path().to_owned(),
-            query: request.query().map(str::to_owned),
-            referer: text(REFERER),
-            user_agent: text(USER_AGENT),
-            forwarded_for: request.header("x-forwarded-for").map(str::to_owned),
-            tls,
-            received_bytes: (line + query) as u64 + octets(request.headers()),
-            status: StatusCode::OK,
+/// Where a server writes down what it answered.
+pub(super) struct Books {
+    pub(super) stats: Arc<Stats>,
+    /// Never waits.
+    pub(super) journal: Box<dyn Fn(&Record) + Send + Sync>,
+}
+
+impl Books {
+    fn enter(&self, record: &Record) {
+        self.stats.answered(record);
+        (self.journal)(record);
+    }
+}
+
+impl Visit {
+    /// Writes down a request that was refused with `status` before a head could be read of it, after `total`.
+    pub(super) fn refused_unread(&self, id: RequestId, status: StatusCode, reason: &str, total: Duration) {
+        self.books.stats.rude.increment();
+        self.books.enter(&Record {
+            status: Some(status),
+            first_byte: total,
+            total,
+            complete: true,
+            outcome: Outcome { reason: Some(reason.into()), ..Outcome::own(Served::Error) },
+            ..self.record(id, None)
+        });
+    }
+
+    fn record(&self, id: RequestId, head: Option<Arc<Parts>>) -> Record {
+        Record {
+            id,
+            received: SystemTime::now(),
+            client: self.peer.address.ip(),
+            client_port: self.peer.address.port(),
+            scheme: self.peer.scheme,
+            received_bytes: head.as_ref().map_or(0, |it| octets_of_request(it)),
+            head,
+            host: None,
+            tls: self.tls,
+            status: None,
             content_type: None,
             content_length: None,
             range: None,
@@ -114,46 +140,79 @@ impl Opened {
             first_byte: Duration::ZERO,
             total: Duration::ZERO,
             complete: false,
-            outcome: Outcome::own(crate::passage::Served::Own),
-        };
-        Self { record, began: Instant::now() }
+            outcome: Outcome::own(Served::Error),
+        }
+    }
+}
+
+/// A request that is being answered. Dropped, it is written down, whatever became of it.
+pub(super) struct Opened {
+    record: Record,
+    began: Instant,
+    visit: Arc<Visit>,
+}
+
+impl Opened {
+    /// A head has come.
+    pub(super) fn new(visit: Arc<Visit>, id: RequestId, head: Arc<Parts>) -> Self {
+        visit.activity.begin();
+        Self { record: visit.record(id, Some(head)), began: Instant::now(), visit }
+    }
+
+    /// When it came.
+    pub(super) const fn received(&self) -> SystemTime {
+        self.record.received
+    }
+
+    /// Octets of its head, as if it had been HTTP/1.1.
+    pub(super) const fn head_octets(&self) -> u64 {
+        self.record.received_bytes
+    }
+
+    /// It is one that can be judged.
+    pub(super) fn understood(&mut self, request: &Request) {
+        self.record.client = request.client();
+        self.record.scheme = request.scheme();
+        self.record.host = Some(Arc::clone(request.host()));
     }
 
     /// The response's head is known; its body will be watched to its end.
-    pub(super) fn answered<B>(
+    pub(super) fn answered<B: Body<Data = Bytes>>(
         mut self,
         response: http::Response<B>,
-        journal: Journal,
-        activity: Arc<Activity>,
-        stats: Arc<Stats>,
-    ) -> http::Response<Watched>
-    where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let headers = response.headers();
+    ) -> http::Response<Watched<B>> {
+        let (record, headers) = (&mut self.record, response.headers());
         let text = |name| headers.get(name).and_then(|it| it.to_str().ok());
-        self.record.status = response.status();
-        self.record.content_type = text(CONTENT_TYPE).map(str::to_owned);
-        self.record.content_length = text(CONTENT_LENGTH).and_then(|it| it.parse().ok());
-        self.record.range = text(CONTENT_RANGE).and_then(first_and_last);
-        self.record.sent_bytes = "HTTP/1.1 200 OK\r\n".len() as u64 + octets(headers);
-        self.record.first_byte = self.began.elapsed();
+        record.status = Some(response.status());
+        record.content_type = headers.get(CONTENT_TYPE).cloned();
+        record.content_length = text(CONTENT_LENGTH).and_then(|it| it.parse().ok());
+        record.range = text(CONTENT_RANGE).and_then(first_and_last);
+        record.sent_bytes = "HTTP/1.1 200 OK\r\n".len() as u64 + octets(headers);
+        record.first_byte = self.began.elapsed();
         if let Some(outcome) = response.extensions().get::<Outcome>() {
-            self.record.outcome = outcome.clone();
+            record.outcome = outcome.clone();
         }
-        let is_head = self.record.method == Method::HEAD;
-        activity.hand(self.record.id, 0, Instant::now());
-        response.map(|body| Watched {
-            // hyper never polls a body to its end that says it is at its end already.
-            complete: is_head || body.is_end_stream(),
-            body: body.map_err_boxed(),
-            opened: Some(self),
-            journal,
-            activity,
-            stats,
-        })
+        // hyper never polls a body to its end that says it is at its end already.
+        record.complete = record.method() == Method::HEAD.as_str() || response.body().is_end_stream();
+        self.visit.activity.hand(record.id, 0, Instant::now());
+        response.map(|body| Watched { body, opened: self })
     }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Self { record, began, visit } = self;
+        visit.activity.take(record.id);
+        visit.activity.end(Instant::now());
+        record.total = began.elapsed();
+        visit.books.enter(record);
+    }
+}
+
+fn octets_of_request(head: &Parts) -> u64 {
+    let target = head.uri.path().len() + head.uri.query().map_or(0, |it| it.len() + 1);
+    let line = head.method.as_str().len() + 1 + target + " HTTP/1.1\r\n".len();
+    line as u64 + octets(&head.headers)
 }
 
 fn octets(headers: &HeaderMap) -> u64 {
@@ -168,56 +227,32 @@ fn first_and_last(content_range: &str) -> Option<(u64, u64)> {
     Some((first.parse().ok()?, last.parse().ok()?))
 }
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-trait MapErrBoxed: Body<Data = Bytes> + Sized {
-    fn map_err_boxed(self) -> UnsyncBoxBody<Bytes, BoxError>;
+/// A response's body that is counted to its end.
+pub(super) struct Watched<B> {
+    body: B,
+    opened: Opened,
 }
 
-impl<B> MapErrBoxed for B
-where
-    B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    fn map_err_boxed(self) -> UnsyncBoxBody<Bytes, BoxError> {
-        UnsyncBoxBody::new(http_body_util::BodyExt::map_err(self, Into::into))
-    }
-}
-
-/// A response's body that is counted, and written down when it ends or is dropped.
-pub(super) struct Watched {
-    body: UnsyncBoxBody<Bytes, BoxError>,
-    complete: bool,
-    opened: Option<Opened>,
-    journal: Journal,
-    activity: Arc<Activity>,
-    stats: Arc<Stats>,
-}
-
-impl Body for Watched {
+impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(opened) = &self.opened {
-            // From here on the viewer waits for us.
-            self.activity.take(opened.record.id);
-        }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let Self { body, opened: Opened { record, visit, .. } } = &mut *self;
+        // From here on the viewer waits for us.
+        visit.activity.take(record.id);
+        let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
         match &frame {
             Some(Ok(frame)) => {
                 let octets = frame.data_ref().map_or(0, Bytes::len);
-                let this = &mut *self;
-                if let Some(opened) = &mut this.opened {
-                    opened.record.sent_bytes += octets as u64;
-                    this.activity.hand(opened.record.id, octets, Instant::now());
-                }
-                self.complete = self.body.is_end_stream();
+                record.sent_bytes += octets as u64;
+                visit.activity.hand(record.id, octets, Instant::now());
+                record.complete = body.is_end_stream();
             }
-            None => self.complete = true,
+            None => record.complete = true,
             Some(Err(_)) => {}
         }
         Poll::Ready(frame)
@@ -229,17 +264,5 @@ impl Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let Some(Opened { mut record, began }) = self.opened.take() else { return };
-        self.activity.take(record.id);
-        self.activity.end(Instant::now());
-        record.total = began.elapsed();
-        record.complete = self.complete;
-        self.stats.answered(&record);
-        (self.journal)(record);
     }
 }

@@ -2,20 +2,17 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::activity::{Activity, LEAST_RATE};
+use super::activity::LEAST_RATE;
 
-/// Wraps a viewer's socket: notes in its [`Activity`] when bytes come, and ends in `TimedOut` when a write makes no
-/// progress to speak of.
+/// Wraps a viewer's socket: ends in `TimedOut` when a write makes no progress to speak of.
 pub(super) struct Steady<S> {
     socket: S,
-    activity: Arc<Activity>,
     send_timeout: Duration,
     blocked: Option<Blocked>,
 }
@@ -27,8 +24,8 @@ struct Blocked {
 }
 
 impl<S> Steady<S> {
-    pub(super) const fn new(socket: S, activity: Arc<Activity>, send_timeout: Duration) -> Self {
-        Self { socket, activity, send_timeout, blocked: None }
+    pub(super) const fn new(socket: S, send_timeout: Duration) -> Self {
+        Self { socket, send_timeout, blocked: None }
     }
 
     /// Counts what a write did; a full write shows that the reader is not the limit.
@@ -62,12 +59,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Steady<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
-        if buffer.filled().len() > before {
-            self.activity.bytes(Instant::now().into_std());
-        }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.socket).poll_read(cx, buffer)
     }
 }
 
@@ -121,8 +113,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_takes_nothing_is_given_up() {
         let (ours, _theirs) = tokio::io::duplex(1024);
-        let activity = Arc::new(Activity::new(Instant::now().into_std(), Duration::from_secs(30)));
-        let mut steady = Steady::new(ours, activity, Duration::from_secs(30));
+        let mut steady = Steady::new(ours, Duration::from_secs(30));
         let error = steady.write_all(&[0; 4096]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
@@ -130,8 +121,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_who_keeps_taking_is_not() {
         let (ours, mut theirs) = tokio::io::duplex(1024);
-        let activity = Arc::new(Activity::new(Instant::now().into_std(), Duration::from_secs(30)));
-        let mut steady = Steady::new(ours, activity, Duration::from_secs(30));
+        let mut steady = Steady::new(ours, Duration::from_secs(30));
         let reader = tokio::spawn(async move {
             let mut taken = 0;
             let mut buffer = [0; 2048];

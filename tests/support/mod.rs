@@ -2,6 +2,7 @@
 
 pub(crate) mod encoder;
 pub(crate) mod film;
+pub(crate) mod frames;
 pub(crate) mod house;
 pub(crate) mod http;
 pub(crate) mod playlist;

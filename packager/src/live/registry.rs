@@ -102,7 +102,12 @@ pub struct Superseded;
 impl Registry {
     /// No broadcasts yet.
     pub fn new(settings: Settings, ledger: Arc<dyn Ledger>) -> Self {
-        Self(Arc::new(Inner { settings, ledger, state: Mutex::default(), draining: watch::Sender::new(false) }))
+        Self(Arc::new(Inner {
+            settings,
+            ledger,
+            state: Mutex::default(),
+            draining: watch::Sender::new(false),
+        }))
     }
 
     /// Gives `name` to a publisher.

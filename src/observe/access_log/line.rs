@@ -5,9 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use config::observe::AccessLogFormat;
 use http::Version;
+use http::header::{HeaderName, REFERER, USER_AGENT};
 use serde::Serialize;
 
 use crate::viewer::Record;
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The two lines that open a file in CloudFront's format (cloudfront.md 6.1).
 const W3C_HEAD: &str = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) \
@@ -38,12 +41,15 @@ struct Json<'a> {
     time: String,
     request_id: String,
     client: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
     method: &'a str,
     scheme: &'a str,
     host: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     path: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     query: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
     protocol: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<&'a str>,
@@ -72,14 +78,14 @@ fn json(record: &Record) -> String {
         time: timestamp(record.received).to_string(),
         request_id: record.id.to_string(),
         client: record.client.to_string(),
-        method: record.method.as_str(),
+        method: record.method(),
         scheme: record.scheme.as_str(),
-        host: &record.host,
-        path: &record.path,
-        query: record.query.as_deref(),
-        protocol: protocol(record.version),
+        host: record.host.as_deref().unwrap_or_default(),
+        path: record.path(),
+        query: record.query(),
+        protocol: protocol(record),
         tls: record.tls.map(|(version, _)| version),
-        status: record.status.as_u16(),
+        status: status(record),
         result: record.result(),
         reason: record.outcome.reason.as_deref(),
         distribution: &record.outcome.distribution,
@@ -88,10 +94,10 @@ fn json(record: &Record) -> String {
         first_byte_seconds: seconds(record.first_byte),
         seconds: seconds(record.total),
         complete: record.complete,
-        content_type: record.content_type.as_deref(),
+        content_type: content_type(record),
         range: record.range,
-        referer: record.referer.as_deref(),
-        user_agent: record.user_agent.as_deref(),
+        referer: record.header(REFERER),
+        user_agent: record.header(USER_AGENT),
     };
     let mut line = serde_json::to_string(&json).expect("texts and numbers are always JSON");
     line.push('\n');
@@ -100,6 +106,7 @@ fn json(record: &Record) -> String {
 
 fn w3c(record: &Record) -> String {
     let ended = timestamp(record.received + record.total);
+    let text = |name: HeaderName| record.header(name).unwrap_or_default().to_owned();
     let (range_start, range_end) = match record.range {
         Some((first, last)) => (first.to_string(), last.to_string()),
         None => Default::default(),
@@ -110,31 +117,31 @@ fn w3c(record: &Record) -> String {
         "levada".into(),
         record.sent_bytes.to_string(),
         record.client.to_string(),
-        record.method.to_string(),
+        record.method().into(),
         record.outcome.distribution.to_string(),
-        record.path.clone(),
-        record.status.as_u16().to_string(),
-        record.referer.clone().unwrap_or_default(),
-        record.user_agent.clone().unwrap_or_default(),
-        record.query.clone().unwrap_or_default(),
+        record.path().into(),
+        format!("{:03}", status(record)),
+        text(REFERER),
+        text(USER_AGENT),
+        record.query().unwrap_or_default().into(),
         String::new(),
         record.result().into(),
         record.id.to_string(),
-        record.host.clone(),
+        record.host.as_deref().unwrap_or_default().into(),
         record.scheme.as_str().into(),
         record.received_bytes.to_string(),
         format!("{:.3}", record.total.as_secs_f64()),
-        record.forwarded_for.clone().unwrap_or_default(),
+        text(X_FORWARDED_FOR),
         record.tls.map_or("", |(version, _)| version).into(),
         record.tls.map_or("", |(_, suite)| suite).into(),
         record.outcome.served.word().into(),
-        protocol(record.version).into(),
+        protocol(record).into(),
         String::new(),
         String::new(),
         record.client_port.to_string(),
         format!("{:.3}", record.first_byte.as_secs_f64()),
         detailed(record).into(),
-        record.content_type.clone().unwrap_or_default(),
+        content_type(record).unwrap_or_default().into(),
         record.content_length.map(|it| it.to_string()).unwrap_or_default(),
         range_start,
         range_end,
@@ -179,12 +186,22 @@ fn escaped(text: &str) -> String {
     out
 }
 
-const fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "HTTP/1.0",
-        Version::HTTP_2 => "HTTP/2.0",
-        _ => "HTTP/1.1",
+/// 0 where the viewer left before there was one.
+fn status(record: &Record) -> u16 {
+    record.status.map_or(0, |it| it.as_u16())
+}
+
+fn protocol(record: &Record) -> &'static str {
+    match record.head.as_ref().map(|it| it.version) {
+        None => "",
+        Some(Version::HTTP_10) => "HTTP/1.0",
+        Some(Version::HTTP_2) => "HTTP/2.0",
+        Some(_) => "HTTP/1.1",
     }
+}
+
+fn content_type(record: &Record) -> Option<&str> {
+    record.content_type.as_ref()?.to_str().ok()
 }
 
 fn seconds(duration: Duration) -> f64 {
@@ -206,18 +223,12 @@ pub(crate) fn example_record() -> Record {
         client: "192.0.2.1".parse().unwrap(),
         client_port: 4711,
         scheme: crate::passage::Scheme::Https,
-        method: http::Method::GET,
-        version: Version::HTTP_2,
-        host: "media.example".into(),
-        path: "/vod/a%20b.m4s".into(),
-        query: Some("x=1&y=[2]".into()),
-        referer: None,
-        user_agent: Some("Mozilla/5.0 (X11)".into()),
-        forwarded_for: None,
+        head: Some(example_head("/vod/a%20b.m4s?x=1&y=[2]")),
+        host: Some("media.example".into()),
         tls: Some(("TLSv1.3", "TLS_AES_128_GCM_SHA256")),
         received_bytes: 300,
-        status: http::StatusCode::PARTIAL_CONTENT,
-        content_type: Some("video/mp4".into()),
+        status: Some(http::StatusCode::PARTIAL_CONTENT),
+        content_type: Some(http::HeaderValue::from_static("video/mp4")),
         content_length: Some(100),
         range: Some((0, 99)),
         sent_bytes: 420,
@@ -230,6 +241,13 @@ pub(crate) fn example_record() -> Record {
             distribution: "media".into(),
         },
     }
+}
+
+/// What a browser sends for `target`.
+#[cfg(test)]
+pub(crate) fn example_head(target: &str) -> std::sync::Arc<http::request::Parts> {
+    let build = http::Request::get(target).version(Version::HTTP_2).header(USER_AGENT, "Mozilla/5.0 (X11)");
+    build.body(()).unwrap().into_parts().0.into()
 }
 
 #[cfg(test)]
@@ -258,6 +276,19 @@ mod tests {
         assert_eq!(value["time"], "2026-01-02T03:04:05.5Z");
         assert_eq!(value["range"], serde_json::json!([0, 99]));
         assert_eq!(text.matches('\n').count(), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_read_of_a_request_is_left_out() {
+        let record = Record { head: None, host: None, status: None, complete: false, ..example_record() };
+        let fields = line(&record, AccessLogFormat::W3c);
+        let fields: Vec<_> = fields.split('\t').collect();
+        assert_eq!((fields[5], fields[7], fields[8], fields[15], fields[23]), ("-", "-", "000", "-", "-"));
+        let text = line(&record, AccessLogFormat::Json);
+        assert!(
+            !text.contains("method") && !text.contains("path") && text.contains(r#""status":0"#),
+            "{text}"
+        );
     }
 
     #[test]

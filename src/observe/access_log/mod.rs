@@ -3,7 +3,7 @@
 mod line;
 
 #[cfg(test)]
-pub(crate) use line::example_record;
+pub(crate) use line::{example_head, example_record};
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,25 +16,26 @@ use tokio::sync::mpsc;
 
 use crate::viewer::Record;
 
-/// Records that may wait for the disk: about a second of a busy server. More are dropped and counted; a viewer never
+/// Lines that may wait for the disk: about a second of a busy server. More are dropped and counted; a viewer never
 /// waits for a log.
 const QUEUE: usize = 16_384;
-/// Records taken from the queue at once, and written with one flush.
+/// Lines taken from the queue at once, and written with one flush.
 const BATCH: usize = 256;
 
 /// Where records go; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
-    queue: mpsc::Sender<Box<Record>>,
+    queue: mpsc::Sender<String>,
+    format: AccessLogFormat,
     told: Arc<Told>,
 }
 
 /// What the queue's two ends tell each other beside records.
 #[derive(Debug, Default)]
 struct Told {
-    /// Records that were not written.
+    /// Lines that were not written.
     dropped: AtomicU64,
-    /// Whether the file is to be opened anew before the next record.
+    /// Whether the file is to be opened anew before the next line.
     reopen: AtomicBool,
 }
 
@@ -44,32 +45,34 @@ impl AccessLog {
     /// # Errors
     /// When the file cannot be opened for appending, with its name.
     pub async fn open(settings: &Settings) -> io::Result<(Self, Writer)> {
-        let (queue, records) = mpsc::channel(QUEUE);
+        let (queue, lines) = mpsc::channel(QUEUE);
         let told = Arc::<Told>::default();
         let output = open(&settings.file, settings.format).await?;
         let writer = Writer {
-            records,
+            lines,
             told: Arc::clone(&told),
             output,
             file: settings.file.clone(),
             format: settings.format,
         };
-        Ok((Self { queue, told }, writer))
+        Ok((Self { queue, format: settings.format, told }, writer))
     }
 
     /// Writes `record` down soon, or counts that it could not.
-    pub fn record(&self, record: Record) {
-        if self.queue.try_send(Box::new(record)).is_err() {
-            self.told.dropped.fetch_add(1, Ordering::Relaxed);
+    pub fn record(&self, record: &Record) {
+        match self.queue.try_reserve() {
+            // A line is text of its own: a record holds on to what was received with its request.
+            Ok(place) => place.send(line::line(record, self.format)),
+            Err(_) => drop(self.told.dropped.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
-    /// Has the file opened anew before the next record is written, for log rotation.
+    /// Has the file opened anew before the next line is written, for log rotation.
     pub fn reopen(&self) {
         self.told.reopen.store(true, Ordering::Release);
     }
 
-    /// Records that found the queue full, or the disk failing.
+    /// Lines that found the queue full, or the disk failing.
     pub fn dropped(&self) -> u64 {
         self.told.dropped.load(Ordering::Relaxed)
     }
@@ -77,7 +80,7 @@ impl AccessLog {
 
 /// The task that writes.
 pub struct Writer {
-    records: mpsc::Receiver<Box<Record>>,
+    lines: mpsc::Receiver<String>,
     told: Arc<Told>,
     output: Output,
     file: PathBuf,
@@ -91,7 +94,7 @@ impl Writer {
     pub async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut healthy = true;
-        while self.records.recv_many(&mut batch, BATCH).await > 0 {
+        while self.lines.recv_many(&mut batch, BATCH).await > 0 {
             let written = self.write(&batch).await;
             if let Err(error) = &written {
                 self.told.dropped.fetch_add(batch.len() as u64, Ordering::Relaxed);
@@ -104,13 +107,13 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, batch: &[Box<Record>]) -> io::Result<()> {
+    async fn write(&mut self, batch: &[String]) -> io::Result<()> {
         if self.told.reopen.swap(false, Ordering::AcqRel) {
             self.output.flush().await?;
             self.output = open(&self.file, self.format).await?;
         }
-        for record in batch {
-            self.output.write_all(line::line(record, self.format).as_bytes()).await?;
+        for line in batch {
+            self.output.write_all(line.as_bytes()).await?;
         }
         self.output.flush().await
     }

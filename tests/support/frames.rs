@@ -1,0 +1,23 @@
+//! What a viewer of HTTP/2 says who does not keep to what players do: octets of frames (RFC 9113 4.1).
+
+/// The first request's stream is ended from the viewer's side: RST_STREAM with CANCEL.
+pub(crate) const CANCEL: &[u8] = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
+
+/// The preface, and SETTINGS_INITIAL_WINDOW_SIZE 0: no octet of a response is let in.
+pub(crate) fn opening_with_no_window() -> Vec<u8> {
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0"].concat()
+}
+
+/// HEADERS of the first request: GET over http, `:path` and `:authority` as literals.
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    let length = |it: &str| u8::try_from(it.len()).ok().filter(|it| *it < 127).expect("it is short");
+    let host = "localhost";
+    let mut block = vec![0x82, 0x86, 0x04, length(path)];
+    block.extend(path.as_bytes());
+    block.extend([0x41, length(host)]);
+    block.extend(host.as_bytes());
+    let mut frame = u32::try_from(block.len()).expect("it is short").to_be_bytes()[1..].to_vec();
+    frame.extend(b"\x01\x05\0\0\0\x01");
+    frame.extend(block);
+    frame
+}
