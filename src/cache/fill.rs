@@ -18,7 +18,7 @@ use super::key::Key;
 use super::recent::Fate;
 use super::store::Stored;
 use super::{Inside, clock};
-use crate::passage::{Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Object, body_cost};
+use crate::passage::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Object, body_cost};
 
 /// Larger answers are not kept whole: a few of them would drive out a thousand others.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -52,7 +52,7 @@ impl Fill {
     pub(super) async fn run(mut self, plan: FetchPlan) {
         let began = clock::now();
         let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
-        match timeout(deadline, plan.run()).await.unwrap_or(Err(Failure::TimedOut(deadline))) {
+        match timeout(deadline, plan.run(Ask::default())).await.unwrap_or(Err(Failure::TimedOut(deadline))) {
             Ok(fetched) => self.land(fetched, clock::now().saturating_duration_since(began)).await,
             Err(failure) => {
                 if let Some(key) = self.key.take() {

@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
 
 use std::future::pending;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bytes::Bytes;
@@ -36,18 +37,22 @@ impl Origin {
         answer: impl FnOnce() -> Result<Fetched, Failure> + Send + 'static,
     ) -> FetchPlan {
         let asked = self.clone();
-        FetchPlan::new(move || {
-            Box::pin(async move {
-                asked.0.fetch_add(1, Ordering::Relaxed);
-                sleep(delay).await;
-                answer()
-            })
+        once(async move {
+            asked.0.fetch_add(1, Ordering::Relaxed);
+            sleep(delay).await;
+            answer()
         })
     }
 
     fn at_once(&self, answer: impl FnOnce() -> Result<Fetched, Failure> + Send + 'static) -> FetchPlan {
         self.after(Duration::ZERO, answer)
     }
+}
+
+/// A plan that is run once.
+fn once(fetch: impl Future<Output = Result<Fetched, Failure>> + Send + 'static) -> FetchPlan {
+    let fetch = Mutex::new(Some(fetch));
+    FetchPlan::new(move |_| Box::pin(fetch.lock().unwrap().take().expect("it is run once")))
 }
 
 fn fetched(status: StatusCode, lifetime: Lifetime, body: FetchedBody) -> Result<Fetched, Failure> {
@@ -180,7 +185,7 @@ async fn a_body_that_breaks_off_is_seen_to_break_off_and_is_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_origin_that_stands_still_is_given_up() {
     let (cache, origin) = (Cache::new(MIB), Origin::default());
-    let hangs = || FetchPlan::new(|| Box::pin(pending()));
+    let hangs = || FetchPlan::new(|_| Box::pin(pending()));
     let began = Instant::now();
     let answer = cache.get(&ask("/a"), hangs().with_deadline(Duration::from_secs(5))).await;
     assert_eq!(answer.object.unwrap_err(), Failure::TimedOut(Duration::from_secs(6)));
@@ -412,7 +417,7 @@ async fn closing_ends_what_is_under_way() {
     let answer = cache.get(&asked, plan).await;
     let waiting = tokio::spawn({
         let cache = cache.clone();
-        async move { cache.get(&ask("/b"), FetchPlan::new(|| Box::pin(pending()))).await }
+        async move { cache.get(&ask("/b"), FetchPlan::new(|_| Box::pin(pending()))).await }
     });
     tokio::task::yield_now().await;
     cache.close().await;
@@ -460,7 +465,7 @@ proptest! {
                 match step {
                     Step::Ask { key, chunks, kib, told, lifetime } => {
                         let size = usize::from(kib) * 1024;
-                        let plan = FetchPlan::new(move || Box::pin(async move {
+                        let plan = once(async move {
                             let lifetime = lifetime.map_or(Lifetime::Uncacheable, |it| seconds(it.into()));
                             let body = futures_util::stream::iter(0..chunks).then(move |_| async move {
                                 sleep(Duration::from_millis(100)).await;
@@ -469,7 +474,7 @@ proptest! {
                             let length = told.then_some(u64::from(chunks) * size as u64);
                             fetched(StatusCode::OK, lifetime, FetchedBody::Growing(body.boxed()))
                                 .map(|it| Fetched { length, ..it })
-                        }));
+                        });
                         if let Ok(object) = cache.get(&ask(&format!("/{key}")), plan).await.object {
                             held.push(Object::read_all(&object));
                         }

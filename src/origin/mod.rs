@@ -57,18 +57,27 @@ impl Origins {
         let behavior = asked.routed().behavior();
         let Some(origin) = self.by_id.get(&behavior.target_origin).cloned() else {
             let missing = format!("there is no origin {:?}", behavior.target_origin);
-            return FetchPlan::new(|| Box::pin(async { Err(Failure::Unreadable(missing)) }));
+            return FetchPlan::new(move |_| {
+                let missing = missing.clone();
+                Box::pin(async { Err(Failure::Unreadable(missing)) })
+            });
         };
         let prefix = origin.strip_prefix.unwrap_or_else(|| behavior.path_pattern.literal_prefix());
-        let path = without_prefix(asked.path(), &prefix).to_owned();
+        let path: Arc<str> = without_prefix(asked.path(), &prefix).into();
         match origin.kind {
             Kind::Live(live) => {
                 let query = asked.keyed_query();
-                let query = Some(query).filter(|it| !it.is_empty());
-                FetchPlan::new(move || Box::pin(async move { Ok(live.fetch(&path, query.as_deref()).await) }))
-                    .with_deadline(LIVE_DEADLINE)
+                let query: Option<Arc<str>> = Some(query).filter(|it| !it.is_empty()).map(Into::into);
+                FetchPlan::new(move |_| {
+                    let (live, path, query) = (live.clone(), Arc::clone(&path), query.clone());
+                    Box::pin(async move { Ok(live.fetch(&path, query.as_deref()).await) })
+                })
+                .with_deadline(LIVE_DEADLINE)
             }
-            Kind::Vod(vod) => FetchPlan::new(move || Box::pin(async move { vod.fetch(&path).await })),
+            Kind::Vod(vod) => FetchPlan::new(move |_| {
+                let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
+                Box::pin(async move { vod.fetch(&path).await })
+            }),
         }
     }
 

@@ -1,11 +1,13 @@
 //! What goes to an origin and what comes back.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// Why an origin gave nothing, or not all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,19 +76,40 @@ pub struct Fetched {
     pub lifetime: Option<Lifetime>,
 }
 
-/// One fetch, owned: it outlives the viewer who caused it.
+/// What a stored answer is known by at its origin.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// `ETag` as it came.
+    pub etag: Option<HeaderValue>,
+    /// `Last-Modified` as it came.
+    pub last_modified: Option<HeaderValue>,
+}
+
+/// What a fetch asks for beside the resource. An origin may give the whole all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// These octets alone.
+    pub range: Option<Range<u64>>,
+    /// What is here already: without a range the origin may say that it still holds, with one that it is another now.
+    pub known: Option<Validators>,
+}
+
+type Fetching = BoxFuture<'static, Result<Fetched, Failure>>;
+
+/// How to fetch one resource, owned: it outlives the viewer who caused it, and may be run again.
+#[derive(Clone)]
 pub struct FetchPlan {
-    fetch: Box<dyn FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send>,
+    fetch: Arc<dyn Fn(Ask) -> Fetching + Send + Sync>,
     deadline: Option<Duration>,
 }
 
 impl FetchPlan {
-    /// A plan that runs `fetch` when the cache asks for it.
+    /// A plan that runs `fetch` whenever the cache asks for it.
     pub fn new<F>(fetch: F) -> Self
     where
-        F: FnOnce() -> BoxFuture<'static, Result<Fetched, Failure>> + Send + 'static,
+        F: Fn(Ask) -> Fetching + Send + Sync + 'static,
     {
-        Self { fetch: Box::new(fetch), deadline: None }
+        Self { fetch: Arc::new(fetch), deadline: None }
     }
 
     /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
@@ -104,7 +127,7 @@ impl FetchPlan {
     ///
     /// # Errors
     /// [`Failure`] when no answer came.
-    pub async fn run(self) -> Result<Fetched, Failure> {
-        (self.fetch)().await
+    pub async fn run(&self, ask: Ask) -> Result<Fetched, Failure> {
+        (self.fetch)(ask).await
     }
 }
