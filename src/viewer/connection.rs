@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,10 +16,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use super::activity::Order;
 use super::lent::{Lent, lend};
 use super::listener::{Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
@@ -35,10 +35,6 @@ const MAX_STREAMS: u32 = 128;
 const MAX_RESETS: usize = 100;
 /// Octets of responses waiting in one connection for its socket (http-edge.md 17).
 const MAX_SEND_BUFFER: usize = 256 * 1024;
-/// A connection looks at its own deadlines so often within the shortest of them, though not more than once a second:
-/// thousands that rest should cost next to nothing.
-const LOOKS: u32 = 4;
-const SHORTEST_WATCH: Duration = Duration::from_secs(1);
 /// How long a viewer may take to hear that its request did not come in time, and octets of it that may come meanwhile:
 /// a socket that is closed on them would take the answer back.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -51,8 +47,6 @@ pub(super) struct Shared<S> {
     pub(super) books: Arc<Books>,
     /// Connections, and the tasks of their requests.
     pub(super) tasks: TaskTracker,
-    /// Ends them all, wherever they are.
-    pub(super) cut: CancellationToken,
 }
 
 /// How a connection ended.
@@ -63,15 +57,15 @@ enum Ended {
     Owing(Duration),
 }
 
-/// Speaks HTTP until the viewer leaves, owes us a head for too long, idles, or `stop` says so.
-pub(super) async fn run<S, IO>(io: IO, visit: Visit, shared: Arc<Shared<S>>, stop: CancellationToken)
+/// Speaks HTTP until the viewer leaves, or was told to.
+pub(super) async fn run<S, IO>(io: IO, visit: Visit, shared: Arc<Shared<S>>)
 where
     S: Serve,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let visit = Arc::new(visit);
     let (io, home) = lend(io, Arc::clone(&visit.activity));
-    let Ended::Owing(owed) = converse(io, &visit, shared, stop).await else { return };
+    let Ended::Owing(owed) = converse(io, &visit, shared).await else { return };
     visit.books.stats.slow_heads.increment();
     let Some(io) = home.understood() else { return };
     visit.refused_unread(new_id(), StatusCode::REQUEST_TIMEOUT, LATE, owed);
@@ -79,17 +73,12 @@ where
     let _ = tokio::time::timeout(FAREWELL, tell_late(io)).await;
 }
 
-async fn converse<S, IO>(
-    io: Lent<IO>,
-    visit: &Arc<Visit>,
-    shared: Arc<Shared<S>>,
-    stop: CancellationToken,
-) -> Ended
+async fn converse<S, IO>(io: Lent<IO>, visit: &Arc<Visit>, shared: Arc<Shared<S>>) -> Ended
 where
     S: Serve,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (limits, activity) = (&shared.limits, &visit.activity);
+    let limits = &shared.limits;
     let mut http = auto::Builder::new(Tracked(shared.tasks.clone()));
     http.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(limits.max_header.max(8192));
     http.http2()
@@ -110,16 +99,10 @@ where
     let connection = http.serve_connection(TokioIo::new(io), service);
     tokio::pin!(connection);
 
-    let shortest = limits.header_timeout.min(limits.keep_alive).min(limits.send_timeout);
-    let mut watch = tokio::time::interval((shortest / LOOKS).max(SHORTEST_WATCH));
-    watch.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut stopping = false;
+    let mut known = Order::Stay;
     loop {
-        let told = async {
-            let told = if stopping { &shared.cut } else { &stop };
-            told.cancelled().await;
-        };
         tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(peer = %visit.peer.address, %error, "the viewer's connection ended early");
@@ -129,27 +112,17 @@ where
                 }
                 return Ended::Gone;
             }
-            () = told => {
-                if stopping {
-                    return Ended::Gone;
-                }
-                stopping = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            _ = watch.tick() => {
-                let now = Instant::now();
-                if let Some(owed) = activity.owing(now).filter(|it| *it > limits.header_timeout) {
-                    return Ended::Owing(owed);
-                }
-                // The last octets of a response wait in HTTP/2's own buffer when nobody watches it any more; who has not
-                // taken them by now, and so not ended, will not.
-                let is_gone = activity.idle(now).is_some_and(|it| it > limits.keep_alive + limits.send_timeout);
-                if is_gone || activity.is_stalled(now) {
-                    return Ended::Gone;
-                }
-                if !stopping && activity.idle(now).is_some_and(|it| it > limits.keep_alive) {
-                    stopping = true;
-                    connection.as_mut().graceful_shutdown();
+            told = poll_fn(|cx| visit.activity.poll_told(known, cx)) => {
+                known = told;
+                match told {
+                    Order::Stay => {}
+                    Order::Finish => connection.as_mut().graceful_shutdown(),
+                    Order::Late => match visit.activity.owing(Instant::now()) {
+                        Some(owed) => return Ended::Owing(owed),
+                        // It came at the last moment.
+                        None => connection.as_mut().graceful_shutdown(),
+                    },
+                    Order::Leave => return Ended::Gone,
                 }
             }
         }

@@ -158,11 +158,14 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::viewer::activity::Patience;
 
     /// Whether a socket is understood that has heard and then said this, with room for 8 octets.
     async fn check(heard: &[&[u8]], said: &[u8], expected: bool) {
         let (ours, mut theirs) = tokio::io::duplex(8);
-        let activity = Arc::new(Activity::new(Instant::now(), Duration::from_secs(30)));
+        let second = Duration::from_secs(1);
+        let patience = Patience { header: second, keep_alive: second, send: second };
+        let activity = Arc::new(Activity::new(Instant::now(), patience));
         let (mut lent, home) = lend(ours, activity);
         let mut buffer = [0; 8];
         for bytes in heard {

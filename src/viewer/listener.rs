@@ -1,6 +1,6 @@
 //! Listening sockets, and who may hold a connection.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -18,17 +18,21 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::activity::Activity;
+use super::activity::{Activity, Order, Patience};
 use super::connection::{self, Shared};
 use super::peers::Peers;
 use super::record::{Books, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
 use super::tls;
+use super::visitors::{self, Visitors};
 use crate::passage::{Request, Scheme};
 
 /// A TLS handshake takes two round trips; who needs longer is not a viewer (http-edge.md 17).
 const TLS_HANDSHAKE: Duration = Duration::from_secs(5);
+/// Connections are looked after so often within the shortest of their deadlines, though not more than once a second.
+const LOOKS: u32 = 4;
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 /// Connections the kernel may hold for us while we are busy.
 const BACKLOG: i32 = 4096;
 
@@ -148,12 +152,15 @@ impl Listener {
     }
 }
 
-/// What a handshake comes to, unless it fails, takes too long or is `cut`.
+/// What a handshake comes to, unless it fails, takes too long or its viewer is told to leave.
 async fn within_handshake<T>(
     handshake: impl Future<Output = io::Result<T>>,
-    cut: &CancellationToken,
+    activity: &Activity,
 ) -> Option<T> {
-    cut.run_until_cancelled(tokio::time::timeout(TLS_HANDSHAKE, handshake)).await?.ok()?.ok()
+    tokio::select! {
+        done = tokio::time::timeout(TLS_HANDSHAKE, handshake) => done.ok()?.ok(),
+        _ = poll_fn(|cx| activity.poll_told(Order::Late, cx)) => None,
+    }
 }
 
 /// A dual-stack listening socket for `address`.
@@ -185,17 +192,24 @@ pub struct Viewers<S> {
     shared: Arc<Shared<S>>,
     permits: Arc<Semaphore>,
     peers: Arc<Peers>,
+    visitors: Arc<Visitors>,
 }
 
 impl<S: Serve> Viewers<S> {
-    /// Viewers served by `serve`, each response written down by `journal`.
+    /// Viewers served by `serve`, each response written down by `journal`. To be called within a runtime: a task looks
+    /// after them.
     pub fn new(
         serve: S,
         limits: Limits,
         stats: Arc<Stats>,
         journal: impl Fn(&Record) + Send + Sync + 'static,
     ) -> Self {
+        let visitors = Visitors::new();
+        let shortest = limits.header_timeout.min(limits.keep_alive).min(limits.send_timeout);
+        let period = (shortest / LOOKS).max(SHORTEST_LOOK);
+        tokio::spawn(visitors::look_after(Arc::downgrade(&visitors), period));
         Self {
+            visitors,
             permits: Arc::new(Semaphore::new(limits.max_connections as usize)),
             peers: Peers::new(limits.max_connections_per_client, limits.trusted_clients.clone()),
             shared: Arc::new(Shared {
@@ -203,22 +217,24 @@ impl<S: Serve> Viewers<S> {
                 limits,
                 books: Arc::new(Books { stats, journal: Box::new(journal) }),
                 tasks: TaskTracker::new(),
-                cut: CancellationToken::new(),
             }),
         }
     }
 
-    /// Takes connections until `stop`; the listening socket closes then, connections drain.
+    /// Takes connections until `stop`; the listening socket closes then, and connections end with what they answer.
     pub async fn listen(&self, listener: Listener, stop: CancellationToken) {
         let Listener { socket, tls } = listener;
         let tls = tls.map(TlsAcceptor::from);
         loop {
             let accepted = tokio::select! {
                 it = socket.accept() => it,
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => {
+                    self.visitors.tell_all(Order::Finish);
+                    return;
+                }
             };
             match accepted {
-                Ok((stream, address)) => self.welcome(stream, address, tls.clone(), &stop),
+                Ok((stream, address)) => self.welcome(stream, address, tls.clone()),
                 Err(error) => {
                     // Out of descriptors, or the viewer left already: waiting a little lets others finish.
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -228,13 +244,7 @@ impl<S: Serve> Viewers<S> {
         }
     }
 
-    fn welcome(
-        &self,
-        stream: TcpStream,
-        address: SocketAddr,
-        tls: Option<TlsAcceptor>,
-        stop: &CancellationToken,
-    ) {
+    fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let stats = Arc::clone(&self.shared.books.stats);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
@@ -247,11 +257,12 @@ impl<S: Serve> Viewers<S> {
             return;
         }
         stats.accepted.increment();
-        let (shared, stop) = (Arc::clone(&self.shared), stop.clone());
+        let shared = Arc::clone(&self.shared);
+        let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = shared.limits;
+        let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
+        let visitor = self.visitors.enter(Arc::clone(&activity));
         self.shared.tasks.spawn(async move {
-            let send_timeout = shared.limits.send_timeout;
-            let activity = Arc::new(Activity::new(Instant::now(), send_timeout));
-            let socket = Steady::new(stream, send_timeout);
+            let socket = Steady::new(stream, send);
             let visit = |scheme, tls| Visit {
                 peer: Peer { address, scheme },
                 tls,
@@ -260,18 +271,18 @@ impl<S: Serve> Viewers<S> {
             };
             match tls {
                 None => {
-                    connection::run(socket, visit(Scheme::Http, None), Arc::clone(&shared), stop).await;
+                    connection::run(socket, visit(Scheme::Http, None), Arc::clone(&shared)).await;
                 }
-                Some(tls) => match within_handshake(tls.accept(socket), &shared.cut).await {
+                Some(tls) => match within_handshake(tls.accept(socket), &activity).await {
                     Some(socket) => {
                         let visit = visit(Scheme::Https, tls::names(socket.get_ref().1));
-                        connection::run(socket, visit, Arc::clone(&shared), stop).await;
+                        connection::run(socket, visit, Arc::clone(&shared)).await;
                     }
                     None => stats.failed_handshakes.increment(),
                 },
             }
             stats.closed.increment();
-            drop((permit, place));
+            drop((permit, place, visitor));
         });
     }
 
@@ -283,7 +294,7 @@ impl<S: Serve> Viewers<S> {
 
     /// Ends the connections there are, wherever they are, and waits until each of their requests was written down.
     pub async fn cut(&self) {
-        self.shared.cut.cancel();
+        self.visitors.tell_all(Order::Leave);
         self.drained().await;
     }
 }

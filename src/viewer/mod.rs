@@ -12,6 +12,7 @@ mod record;
 mod request;
 mod steady;
 pub mod tls;
+mod visitors;
 
 pub use listener::{Counter, Limits, Listener, Serve, Stats, Viewers, bind};
 pub use record::Record;
