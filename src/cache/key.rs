@@ -5,25 +5,26 @@ use std::sync::Arc;
 
 use http::header::HOST;
 
-use crate::passage::Admitted;
+use crate::passage::{Admitted, Source};
 
 /// What two requests have in common that may share an answer (cloudfront.md 3.1).
 ///
-/// Distribution, canonical path, and what the cache policy selects of query and headers. Not the method: HEAD shares
+/// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query and headers. Not the method: HEAD shares
 /// what GET brought. Not the content coding: our origins give one representation, and its compressed forms are kept
 /// beside it. The whole text is compared, so two keys that hash alike are still two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(Arc<str>);
 
 impl Key {
-    pub(super) fn of(asked: &Admitted) -> Self {
+    pub(super) fn of(asked: &Admitted, source: Source) -> Self {
         let routed = asked.routed();
         let (id, path, query) = (&routed.distribution().id, asked.path(), asked.keyed_query());
-        let mut text = String::with_capacity(id.len() + path.len() + query.len() + 16);
+        let mut text = String::with_capacity(id.len() + path.len() + query.len() + 24);
         // Lengths first: no part can be written so that it reads as the next one.
         for part in [id.as_str(), path, query.as_str()] {
             let _ = write!(text, "{}:{part}", part.len());
         }
+        let _ = write!(text, "{}-{}", source.origin, source.dropped);
         for name in &routed.behavior().cache_policy.headers {
             // HTTP/2 has `:authority` where HTTP/1 has Host; the request knows both as its host.
             if name.as_str() == HOST.as_str() {
@@ -55,7 +56,7 @@ mod tests {
     use crate::passage::example::Example;
 
     fn key(example: Example) -> Key {
-        Key::of(&example.admitted())
+        Key::of(&example.admitted(), Source::default())
     }
 
     fn keyed(target: &str, query: Selection) -> Key {
@@ -73,6 +74,16 @@ mod tests {
         other.distribution = "other";
         assert_ne!(key(Example::get("/a")), key(other));
         assert_ne!(key(Example::get("/a")), key(Example::get("/A")));
+    }
+
+    #[test]
+    fn where_it_is_fetched_from_is_in_it() {
+        let asked = Example::get("/a").admitted();
+        let key = |origin, dropped| Key::of(&asked, Source { origin, dropped });
+        assert_eq!(key(1, 2), key(1, 2));
+        assert_ne!(key(1, 2), key(2, 2));
+        assert_ne!(key(1, 2), key(1, 0));
+        assert_ne!(key(1, 11), key(11, 1));
     }
 
     #[test]

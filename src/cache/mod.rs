@@ -92,7 +92,7 @@ impl Cache {
         if let Approach::Pass(forward) = verdict::approach(asked.routed().request().method(), policy) {
             return self.fetch(policy, None, None, forward, plan).await;
         }
-        let key = Key::of(asked);
+        let key = Key::of(asked, plan.source());
         let now = clock::now();
         let stored = self.inside.store.get(&key);
         let forward = match verdict::decide(stored.as_ref().map(|it| &it.freshness), now) {

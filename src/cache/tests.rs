@@ -17,7 +17,7 @@ use tokio::time::{Instant, advance, sleep};
 
 use super::*;
 use crate::passage::example::Example;
-use crate::passage::{Fetched, FetchedBody, Lifetime, Object, Reader};
+use crate::passage::{Fetched, FetchedBody, Lifetime, Object, Reader, Source};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -52,7 +52,9 @@ impl Origin {
 /// A plan that is run once.
 fn once(fetch: impl Future<Output = Result<Fetched, Failure>> + Send + 'static) -> FetchPlan {
     let fetch = Mutex::new(Some(fetch));
-    FetchPlan::new(move |_| Box::pin(fetch.lock().unwrap().take().expect("it is run once")))
+    FetchPlan::new(Source::default(), move |_| {
+        Box::pin(fetch.lock().unwrap().take().expect("it is run once"))
+    })
 }
 
 fn fetched(status: StatusCode, lifetime: Lifetime, body: FetchedBody) -> Result<Fetched, Failure> {
@@ -185,7 +187,7 @@ async fn a_body_that_breaks_off_is_seen_to_break_off_and_is_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn an_origin_that_stands_still_is_given_up() {
     let (cache, origin) = (Cache::new(MIB), Origin::default());
-    let hangs = || FetchPlan::new(|_| Box::pin(pending()));
+    let hangs = || FetchPlan::new(Source::default(), |_| Box::pin(pending()));
     let began = Instant::now();
     let answer = cache.get(&ask("/a"), hangs().with_deadline(Duration::from_secs(5))).await;
     assert_eq!(answer.object.unwrap_err(), Failure::TimedOut(Duration::from_secs(6)));
@@ -417,7 +419,7 @@ async fn closing_ends_what_is_under_way() {
     let answer = cache.get(&asked, plan).await;
     let waiting = tokio::spawn({
         let cache = cache.clone();
-        async move { cache.get(&ask("/b"), FetchPlan::new(|_| Box::pin(pending()))).await }
+        async move { cache.get(&ask("/b"), FetchPlan::new(Source::default(), |_| Box::pin(pending()))).await }
     });
     tokio::task::yield_now().await;
     cache.close().await;

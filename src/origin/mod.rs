@@ -10,20 +10,27 @@ use std::time::Duration;
 use config::origin::OriginKind;
 use packager::live::Registry;
 
-use crate::passage::{Admitted, Failure, FetchPlan};
+use crate::passage::{Admitted, Failure, FetchPlan, Source};
 use live::Live;
 use vod::Vod;
 
 /// The longest a live answer waits: three target durations of at most 10 s, and a little for the way.
 const LIVE_DEADLINE: Duration = Duration::from_secs(32);
 
+/// The number of no origin.
+const NOWHERE: u64 = u64::MAX;
+
 /// Every origin by id. Immutable: a reload builds another, and assets that stay keep their indexes.
 pub struct Origins {
     by_id: HashMap<String, Origin>,
+    /// The number of the next origin with contents of its own.
+    next: u64,
 }
 
 #[derive(Clone)]
 struct Origin {
+    /// Two have the same when they have the same contents.
+    number: u64,
     kind: Kind,
     /// None: the literal prefix of the behavior's pattern.
     strip_prefix: Option<String>,
@@ -36,20 +43,36 @@ enum Kind {
 }
 
 impl Origins {
-    /// Builds what the configuration names; `previous` origins with the same files are taken over.
+    /// Builds what the configuration names; `previous` origins with the same contents are taken over.
     pub fn new(origins: &[config::origin::Origin], registry: &Registry, previous: Option<&Self>) -> Self {
-        let built = |it: &config::origin::Origin| match &it.kind {
-            OriginKind::Live { strip_prefix } => {
-                let strip_prefix = Some(strip_prefix.clone());
-                Origin { kind: Kind::Live(Live::new(registry.clone())), strip_prefix }
-            }
-            OriginKind::Vod { root, strip_prefix } => {
-                let known = previous.into_iter().flat_map(Self::assets).find(|it| it.root() == root);
-                let vod = known.cloned().unwrap_or_else(|| Arc::new(Vod::new(root.clone())));
-                Origin { kind: Kind::Vod(vod), strip_prefix: strip_prefix.clone() }
-            }
+        let mut built = Self { by_id: HashMap::new(), next: previous.map_or(0, |it| it.next) };
+        for meant in origins {
+            let known = previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(&meant.kind));
+            let (number, kind) = known.unwrap_or_else(|| {
+                let kind = match &meant.kind {
+                    OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
+                    OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
+                };
+                built.next += 1;
+                (built.next - 1, kind)
+            });
+            let strip_prefix = match &meant.kind {
+                OriginKind::Live { strip_prefix } => Some(strip_prefix.clone()),
+                OriginKind::Vod { strip_prefix, .. } => strip_prefix.clone(),
+            };
+            built.by_id.insert(meant.id.clone(), Origin { number, kind, strip_prefix });
+        }
+        built
+    }
+
+    /// The origin that has the contents that `meant` is to have.
+    fn with_contents_of(&self, meant: &OriginKind) -> Option<(u64, Kind)> {
+        let same = |it: &&Origin| match (&it.kind, meant) {
+            (Kind::Live(_), OriginKind::Live { .. }) => true,
+            (Kind::Vod(vod), OriginKind::Vod { root, .. }) => vod.root() == root,
+            _ => false,
         };
-        Self { by_id: origins.iter().map(|it| (it.id.clone(), built(it))).collect() }
+        self.by_id.values().find(same).map(|it| (it.number, it.kind.clone()))
     }
 
     /// How to fetch what was asked; owned, so that a fetch outlives the viewer who caused it.
@@ -57,24 +80,25 @@ impl Origins {
         let behavior = asked.routed().behavior();
         let Some(origin) = self.by_id.get(&behavior.target_origin).cloned() else {
             let missing = format!("there is no origin {:?}", behavior.target_origin);
-            return FetchPlan::new(move |_| {
+            return FetchPlan::new(Source { origin: NOWHERE, dropped: 0 }, move |_| {
                 let missing = missing.clone();
                 Box::pin(async { Err(Failure::Unreadable(missing)) })
             });
         };
         let prefix = origin.strip_prefix.unwrap_or_else(|| behavior.path_pattern.literal_prefix());
         let path: Arc<str> = without_prefix(asked.path(), &prefix).into();
+        let source = Source { origin: origin.number, dropped: asked.path().len() - path.len() };
         match origin.kind {
             Kind::Live(live) => {
                 let query = asked.keyed_query();
                 let query: Option<Arc<str>> = Some(query).filter(|it| !it.is_empty()).map(Into::into);
-                FetchPlan::new(move |_| {
+                FetchPlan::new(source, move |_| {
                     let (live, path, query) = (live.clone(), Arc::clone(&path), query.clone());
                     Box::pin(async move { Ok(live.fetch(&path, query.as_deref()).await) })
                 })
                 .with_deadline(LIVE_DEADLINE)
             }
-            Kind::Vod(vod) => FetchPlan::new(move |_| {
+            Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
                 Box::pin(async move { vod.fetch(&path).await })
             }),
@@ -102,7 +126,76 @@ fn without_prefix<'a>(path: &'a str, prefix: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use config::origin::Origin as Meant;
+    use packager::live::{Ledger, Record, Settings};
+    use packager::media::BroadcastName;
+
     use super::*;
+    use crate::passage::example::Example;
+
+    struct Forgetful;
+
+    impl Ledger for Forgetful {
+        fn load(&self, _: &BroadcastName) -> io::Result<Option<Record>> {
+            Ok(None)
+        }
+
+        fn store(&self, _: &BroadcastName, _: &Record) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn registry() -> Registry {
+        let second = Duration::from_secs(1);
+        let settings = Settings {
+            segment: second,
+            part: second,
+            window: second,
+            grace: second,
+            replace_interval: second,
+            max_broadcasts: 1,
+            ring_bytes: 1,
+        };
+        Registry::new(settings, Arc::new(Forgetful))
+    }
+
+    fn vod(id: &str, root: &str) -> Meant {
+        let kind = OriginKind::Vod { root: PathBuf::from(root), strip_prefix: None };
+        Meant { id: id.to_owned(), kind }
+    }
+
+    fn live(id: &str, strip_prefix: &str) -> Meant {
+        let kind = OriginKind::Live { strip_prefix: strip_prefix.to_owned() };
+        Meant { id: id.to_owned(), kind }
+    }
+
+    #[test]
+    fn a_source_is_another_when_an_answer_may_be_another() {
+        let registry = registry();
+        let source = |origins: &Origins, id: &str| {
+            let mut example = Example::get("/live/a/index.m3u8");
+            example.behavior.target_origin = id.to_owned();
+            origins.fetch_plan(&example.admitted()).source()
+        };
+        let first = [vod("films", "/srv/a"), vod("more", "/srv/b"), live("live", "")];
+        let first = Origins::new(&first, &registry, None);
+        let films = source(&first, "films");
+        assert_ne!(source(&first, "more"), films);
+        assert_ne!(source(&first, "live"), films);
+
+        let second =
+            [vod("films", "/srv/c"), vod("copy", "/srv/a"), vod("same", "/srv/c"), live("live", "/live")];
+        let second = Origins::new(&second, &registry, Some(&first));
+        assert_eq!(source(&second, "copy"), films);
+        assert_eq!(source(&second, "same"), source(&second, "films"));
+        for (before, id) in [("films", "films"), ("more", "films"), ("live", "films"), ("live", "live")] {
+            assert_ne!(source(&first, before), source(&second, id), "{before} and {id}");
+        }
+        assert_ne!(source(&second, "gone"), films);
+    }
 
     #[test]
     fn a_prefix_is_dropped_at_a_slash_alone() {

@@ -94,28 +94,43 @@ pub struct Ask {
     pub known: Option<Validators>,
 }
 
+/// Where a plan goes: two that differ in it may bring different octets for one path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The origin's number: another when a reload gives its id other contents.
+    pub origin: u64,
+    /// Octets of the path's beginning that the origin does not see.
+    pub dropped: usize,
+}
+
 type Fetching = BoxFuture<'static, Result<Fetched, Failure>>;
 
 /// How to fetch one resource, owned: it outlives the viewer who caused it, and may be run again.
 #[derive(Clone)]
 pub struct FetchPlan {
     fetch: Arc<dyn Fn(Ask) -> Fetching + Send + Sync>,
+    source: Source,
     deadline: Option<Duration>,
 }
 
 impl FetchPlan {
-    /// A plan that runs `fetch` whenever the cache asks for it.
-    pub fn new<F>(fetch: F) -> Self
+    /// A plan that goes to `source` by running `fetch` whenever the cache asks for it.
+    pub fn new<F>(source: Source, fetch: F) -> Self
     where
         F: Fn(Ask) -> Fetching + Send + Sync + 'static,
     {
-        Self { fetch: Arc::new(fetch), deadline: None }
+        Self { fetch: Arc::new(fetch), source, deadline: None }
     }
 
     /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
+    }
+
+    /// Where it goes.
+    pub const fn source(&self) -> Source {
+        self.source
     }
 
     /// When the origin answers at the latest, if it says so.

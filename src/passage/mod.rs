@@ -23,7 +23,7 @@ mod unrouted;
 pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
 pub use budget::{Budget, Reservation};
-pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Validators};
+pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Validators};
 pub use object::{Abandoned, Filler, Form, Head, Object, Reader, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::canonical;

@@ -5,7 +5,7 @@ use ingest::rtmp::client::Goal;
 use crate::support::encoder::Encoder;
 use crate::support::house::House;
 use crate::support::http::{Answer, ask};
-use crate::support::until;
+use crate::support::{film, until};
 
 fn json(answer: &Answer) -> serde_json::Value {
     serde_json::from_slice(&answer.body).expect("it is JSON")
@@ -160,4 +160,22 @@ async fn a_reload_swaps_behaviors_and_keys_and_drops_nobody() {
     house.playlist_with("more of the match", |it| it.seconds() > before.seconds() + 2.0).await;
     assert!(Encoder::ask(house.rtmp(), Goal::Publish, "secret-of-talk").await.is_err());
     Encoder::publish(house.rtmp(), "secret-of-news").await;
+}
+
+#[tokio::test]
+async fn what_was_kept_of_another_origin_is_not_given_after_a_reload() {
+    let house = House::open().await;
+    let title = "/vod/sample.mp4/index.m3u8";
+    let first = house.get(title).await.expect(200);
+    std::fs::create_dir(house.path().join("other")).expect("a directory is made");
+    std::fs::write(house.path().join("other/sample.mp4"), film::enlarged(1 << 20))
+        .expect("a film is written");
+    let configuration = house.configuration();
+    house.write_configuration(&configuration.replace("root = \"media\"", "root = \"other\""));
+    house.operate("POST /api/reload").await.expect(200);
+    let second = house.get(title).await.expect(200);
+    assert_ne!(first.text(), second.text());
+    house.write_configuration(&configuration);
+    house.operate("POST /api/reload").await.expect(200);
+    assert_eq!(house.get(title).await.expect(200).text(), first.text());
 }
