@@ -46,7 +46,7 @@ pub struct Live {
     pub availability_start: SystemTime,
     /// When this text became true.
     pub published: SystemTime,
-    /// How long a player may go on without asking again: about a segment. None once nothing more will come; then the
+    /// How long a player may go on without asking again: half a segment, so that it hears of each soon. None once nothing more will come; then the
     /// last period has a duration.
     pub update_period: Option<Duration>,
     /// How far back segments stay.

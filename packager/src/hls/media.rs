@@ -104,6 +104,11 @@ impl Lines {
         self.line(format_args!("#EXT-X-PART:DURATION={},URI=\"{uri}\"{independent}", Seconds(duration)));
     }
 
+    /// A part of that segment for which there is no media; players do not ask for its URI.
+    pub fn part_gap(&mut self, duration: Duration, uri: impl fmt::Display) {
+        self.line(format_args!("#EXT-X-PART:DURATION={},URI=\"{uri}\",GAP=YES", Seconds(duration)));
+    }
+
     /// A segment.
     pub fn segment(&mut self, duration: Duration, uri: impl fmt::Display) {
         self.line(format_args!("#EXTINF:{},\n{uri}", Seconds(duration)));
@@ -184,6 +189,7 @@ mod tests {
         lines.part(ms(500), "5-268.0.m4s", Independence::Independent);
         lines.part(ms(433), "5-268.1.m4s", Independence::Dependent);
         lines.segment(ms(4_000), "5-268.m4s");
+        lines.part_gap(ms(500), "5-269.0.m4s");
         lines.gap(ms(2_000), "5-269.m4s");
         lines.preload_hint("5-270.0.m4s");
         assert_eq!(
@@ -202,6 +208,7 @@ mod tests {
 #EXT-X-PART:DURATION=0.433,URI=\"5-268.1.m4s\"
 #EXTINF:4.0,
 5-268.m4s
+#EXT-X-PART:DURATION=0.5,URI=\"5-269.0.m4s\",GAP=YES
 #EXT-X-GAP
 #EXTINF:2.0,
 5-269.m4s

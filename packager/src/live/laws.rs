@@ -1,5 +1,7 @@
 //! What holds for every broadcast, whatever its publishers do.
 
+mod mpd;
+
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
@@ -41,6 +43,7 @@ pub(super) fn read(text: &str) -> MediaPlaylist {
 pub(super) fn check_laws(studio: &Studio) {
     for track in [TrackKind::Video, TrackKind::Audio] {
         let mut names: HashMap<u64, String> = HashMap::new();
+        let mut lengths: HashMap<String, String> = HashMap::new();
         let mut before: Option<(MediaPlaylist, Vec<String>, String)> = None;
         for (_, text) in playlists(studio, track) {
             let now = read(&text);
@@ -53,6 +56,10 @@ pub(super) fn check_laws(studio: &Studio) {
                 assert_eq!(*named, segment.uri, "a number changed its segment");
             }
             check_parts(&text, part_target);
+            for (uri, length) in lengths_said(&text) {
+                let said = lengths.entry(uri.clone()).or_insert_with(|| length.clone());
+                assert_eq!(*said, length, "{uri} changed its length");
+            }
             if let Some((older, older_constants, older_text)) = &before {
                 assert_eq!(*older_constants, constants, "constants changed");
                 assert!(now.media_sequence >= older.media_sequence, "{older_text}{text}");
@@ -64,6 +71,22 @@ pub(super) fn check_laws(studio: &Studio) {
         }
         assert_eq!(names.values().collect::<HashSet<_>>().len(), names.len(), "a name was used twice");
     }
+    mpd::check(studio);
+}
+
+/// All that a playlist says of a part or a segment, by its URI.
+fn lengths_said(text: &str) -> Vec<(String, String)> {
+    let (mut said, mut above) = (Vec::new(), String::new());
+    for line in text.lines() {
+        if let Some(attributes) = line.strip_prefix("#EXT-X-PART:") {
+            said.push((uri(attributes), attributes.to_owned()));
+        } else if line.starts_with("#EXTINF:") || line.starts_with("#EXT-X-PROGRAM-DATE-TIME:") {
+            above.push_str(line);
+        } else if !line.starts_with('#') {
+            said.push((line.to_owned(), std::mem::take(&mut above)));
+        }
+    }
+    said
 }
 
 /// Parts are no longer than the target; those that are not the last of their segment no shorter than 85 % of it; those of
@@ -193,6 +216,41 @@ proptest! {
         for (written, came) in audio.iter().zip(&came) {
             prop_assert_eq!(written - audio[0], came.dts.ticks() - first);
         }
+    }
+
+    /// Key frames that come when they are foreseen, sooner, later or not at all, and pauses now and then: what a playlist or
+    /// an MPD has said of a segment stays true.
+    #[test]
+    fn what_was_said_of_a_segment_is_said_of_it_for_good(
+        rate in prop_oneof![Just(24_i64), Just(25), Just(30), Just(60)],
+        gop in 20_i64..70,
+        jitter in prop::collection::vec(-6_i64..=6, 40..300),
+        pauses in prop::collection::vec((0_usize..300, 100_i64..6_000), 0..4),
+        odd in prop::collection::vec(0_i64..600, 0..6),
+        reordered in any::<bool>(),
+        heard in any::<bool>(),
+    ) {
+        let mut studio = Studio::open();
+        studio.publish().say(Input::Configure(video_config()));
+        if heard {
+            studio.say(Input::Configure(audio_config()));
+        }
+        let (mut at, mut sounds) = (0, 0);
+        for (index, jitter) in (0_i64..).zip(jitter.iter().cycle().take(jitter.len() * 2)) {
+            at += pauses.iter().filter(|it| i64::try_from(it.0) == Ok(index)).map(|it| it.1).sum::<i64>();
+            let due = at + index * 1_000 / rate + jitter;
+            studio.wait((due - studio.clock).max(0));
+            let sync = if (index % gop == 0) != odd.contains(&index) { Sync::Key } else { Sync::Delta };
+            let Input::Sample(kind, sample) = picture(due.max(0), sync) else { unreachable!() };
+            let offset = if reordered { [6_000, 12_000, 3_000][(index % 3) as usize] } else { 0 };
+            studio.say(Input::Sample(kind, Sample { composition_offset: offset, ..sample }));
+            while heard && sounds * 1_024 / 48 <= due {
+                studio.say(sound(0, sounds));
+                sounds += 1;
+            }
+        }
+        studio.unpublish().wait(31_000);
+        check_laws(&studio);
     }
 
     /// Whatever is said in whatever order, no law of playlists is broken and nothing panics.

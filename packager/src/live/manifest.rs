@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::meter::{Meter, quantised, rate};
+use super::packer::Closing;
 use super::settings::Announced;
-use super::shelf::{Epoch, Segment, Shelf};
+use super::shelf::{Epoch, Shelf};
 use super::tracks::Tracks;
 use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
 use crate::hls::multivariant::{self, AudioRendition, Variant};
@@ -113,10 +114,11 @@ pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> 
         }
     }
     epochs.sort_by_key(|it| it.id);
-    let last = epochs.last()?.id;
+    epochs.last()?;
     let periods: Vec<Period> = epochs
         .iter()
-        .map(|epoch| {
+        .enumerate()
+        .map(|(index, epoch)| {
             let mut end = Duration::ZERO;
             let sets = tracks.existing().filter_map(|(kind, track)| {
                 let (set, set_end) = adaptation_set(kind, track, epoch.id)?;
@@ -124,14 +126,10 @@ pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> 
                 Some(set)
             });
             let sets = sets.collect();
-            let start = epoch.start.to_duration();
-            let over = epoch.id != last || facts.ended;
-            Period {
-                id: epoch.id.to_string(),
-                start,
-                duration: over.then(|| end.saturating_sub(start)),
-                sets,
-            }
+            // Where the next one knows it to have ended: what is listed of it may change.
+            let end = epochs.get(index + 1).map(|next| next.before).or(facts.ended.then_some(end));
+            let duration = end.map(|end| end.saturating_sub(epoch.period));
+            Period { id: epoch.id.to_string(), start: epoch.period, duration, sets }
         })
         .collect();
     let target = Duration::from_secs(u64::from(facts.announced.target_duration));
@@ -139,7 +137,8 @@ pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> 
         kind: Type::Dynamic(Live {
             availability_start: facts.announced.availability_start,
             published: facts.published,
-            update_period: (!facts.ended).then_some(facts.segment),
+            // A player that asks once a segment learns of one up to a segment late, and stalls where it is near the edge.
+            update_period: (!facts.ended).then_some(facts.segment / 2),
             time_shift: facts.window,
             delay: target * 3,
             clock: CLOCK.into(),
@@ -152,20 +151,11 @@ pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> 
 
 /// The segments of one epoch on a track's shelf, and where they end.
 fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<(AdaptationSet, Duration)> {
-    let mut listed = track.shelf.listed().filter(|it| it.epoch.id == epoch).peekable();
-    let first = *listed.peek()?;
+    let listed = track.shelf.listed().filter(|it| it.epoch.id == epoch);
+    let (first, last) = (listed.clone().next()?, listed.clone().next_back()?);
     let timescale = first.closing.start.timescale();
-    let mut timeline = Vec::new();
-    let mut end = Timestamp::zero(timescale);
-    while let Some(segment) = listed.next() {
-        let begin = written_at(segment);
-        end = segment.closing.start.plus(segment.closing.length);
-        let end = listed.peek().map_or(end.ticks(), |next| written_at(next));
-        timeline.push(crate::dash::Segment {
-            start: u64::try_from(begin).unwrap_or(0),
-            duration: u64::try_from(end.saturating_sub(begin)).unwrap_or(0).max(1),
-        });
-    }
+    let period = Timestamp::from_duration(first.epoch.period, timescale);
+    let timeline = listed.map(|it| timed(&it.closing)).collect();
     let config = first.epoch.init.config.clone();
     let set = AdaptationSet {
         kind,
@@ -177,7 +167,7 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
             initialization: format!("$RepresentationID$/{}.mp4", first.epoch.init.epoch),
             media: format!("$RepresentationID$/{epoch}-$Number$.m4s"),
             start_number: first.closing.media_sequence,
-            presentation_offset: u64::try_from(first.epoch.start.ticks()).unwrap_or(0),
+            presentation_offset: u64::try_from(period.ticks()).unwrap_or(0),
             timeline,
         },
         representations: vec![Representation {
@@ -188,13 +178,15 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
             segments: None,
         }],
     };
-    Some((set, end.to_duration()))
+    Some((set, Timestamp::new(last.closing.written.end, timescale).to_duration()))
 }
 
-/// The earliest presentation time of a segment, which `S@t` is (ISO 23009-1 5.3.9.6); where it has no sample, where it
-/// would be.
-fn written_at(segment: &Segment) -> i64 {
-    segment.closing.first.unwrap_or(segment.closing.start.ticks())
+/// When a segment plays, as its boxes say: its earliest presentation time is `S@t`, and the next one's follows `S@d` later
+/// (ISO 23009-1 5.3.9.6). Known when it closes, and the same in every MPD that lists it: players compare.
+fn timed(closing: &Closing) -> crate::dash::Segment {
+    let start = u64::try_from(closing.written.start).unwrap_or(0);
+    let end = u64::try_from(closing.written.end).unwrap_or(0);
+    crate::dash::Segment { start, duration: end.saturating_sub(start).max(1) }
 }
 
 /// The rate of pictures that usually last `usual` ticks of 90 kHz. Millisecond timestamps cannot tell 30 from 29.97, so a

@@ -1,6 +1,7 @@
 //! One track of one epoch: samples in, parts and closed segments out.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(super) struct Part {
     pub(super) name: PartName,
     pub(super) duration: Duration,
     pub(super) independent: bool,
+    /// Nobody need ask for it: it has no sample, and nothing after it needs what is before it.
+    pub(super) gap: bool,
     /// Header and payload slices.
     pub(super) chunks: Arc<[Bytes]>,
 }
@@ -50,8 +53,10 @@ pub(super) struct Closing {
     pub(super) media_sequence: u64,
     pub(super) start: Timestamp,
     pub(super) length: i64,
-    /// Where its first sample is shown, reordering aside; none when no sample begins in it.
-    pub(super) first: Option<i64>,
+    /// Where it is written: from where the segment before ends to where the next begins. Given out, it is final.
+    pub(super) written: Range<i64>,
+    /// Whether any sample begins in it.
+    pub(super) fill: Fill,
     /// Its octets on the wire.
     pub(super) octets: u64,
     /// What it takes to hold it.
@@ -70,7 +75,7 @@ pub(super) enum Made {
 /// Two timelines run side by side. Slices and segments are cut on the real one, where samples are at the times they
 /// came with. In the boxes each sample begins where the one before ended, so that there is never a hole between
 /// `tfdt`s: the last sample of a part is written with its usual duration, because the part must not wait for the next
-/// sample, and that next one takes the error up. What is shown when is exact all the same: composition offsets are
+/// sample, and that next one takes the error up. Only a segment without samples is a hole. What is shown when is exact all the same: composition offsets are
 /// counted from where the sample was written. They are kept positive, because ffmpeg shows a whole track late for the sake
 /// of one negative offset: pictures are written as much earlier as they are reordered, and where durations are
 /// uneven, the guess is a little short.
@@ -90,6 +95,8 @@ pub(super) struct Packer {
     delay: i64,
     /// The newest sample's real time.
     newest: i64,
+    /// Whether the sample that is taken in now, and ends the hole before it, needs others; none when no more come.
+    coming: Option<Sync>,
     cuts: VecDeque<Timestamp>,
     /// Where the segment after the last cut will probably end.
     expected: Option<i64>,
@@ -105,8 +112,10 @@ pub(super) struct Packer {
 struct Open {
     media_sequence: u64,
     start: i64,
+    /// Where it begins in the boxes.
+    written: i64,
     parts: u32,
-    first: Option<i64>,
+    fill: Fill,
     octets: u64,
     weight: usize,
 }
@@ -135,6 +144,7 @@ impl Packer {
             next_dts: start.ticks(),
             delay,
             newest: start.ticks(),
+            coming: None,
             cuts: VecDeque::new(),
             expected: None,
             name: PartName { media_sequence, index: 0 },
@@ -142,8 +152,9 @@ impl Packer {
             segment: Open {
                 media_sequence,
                 start: start.ticks(),
+                written: start.ticks(),
                 parts: 0,
-                first: None,
+                fill: Fill::Nothing,
                 octets: 0,
                 weight: 0,
             },
@@ -167,13 +178,15 @@ impl Packer {
 
     /// The segment ends now, at `at`, where the next sample is due.
     pub(super) fn cut_here(&mut self, at: Timestamp) {
-        self.end_segment(at.rescale(self.timescale).ticks());
+        let at = at.rescale(self.timescale).ticks();
+        self.end_segment(at, at);
     }
 
     /// Takes a sample whose decoding time on the epoch's timeline is `at` and whose presentation time is `shown`.
     pub(super) fn push(&mut self, at: i64, shown: i64, sample: Sample) {
         let at = at.max(self.newest);
         self.newest = at;
+        self.coming = Some(sample.sync);
         self.settle(at);
         self.make_cuts(at);
         self.cadence.observe(at);
@@ -197,7 +210,7 @@ impl Packer {
             TrackKind::Audio => 0,
         };
         self.pending_weight += sample.payload.len().saturating_add(OVERHEAD);
-        self.segment.first = self.segment.first.or(Some(self.next_dts));
+        self.segment.fill = Fill::Samples;
         self.pending.push(TimedSample {
             sample: Sample { dts, composition_offset: clamp(offset), ..sample },
             duration: ticks(duration),
@@ -213,11 +226,13 @@ impl Packer {
 
     /// Ends the open segment and all that cuts had been asked for, at `end` at the latest.
     pub(super) fn finish(&mut self, end: Timestamp) {
+        self.coming = None;
         let end = end.rescale(self.timescale).ticks().max(self.end().ticks());
         while let Some(cut) = self.cuts.pop_front() {
-            self.end_segment(cut.ticks());
+            self.end_segment(cut.ticks(), cut.ticks());
         }
-        self.end_segment(end.min(self.segment.start.saturating_add(self.longest)));
+        let end = end.min(self.segment.start.saturating_add(self.longest));
+        self.end_segment(end, end);
     }
 
     /// The next thing that was made.
@@ -285,7 +300,12 @@ impl Packer {
             self.cuts.pop_front();
             // The sample begins the segment, unless the cut was made in a hole before it.
             let follows = at.saturating_sub(cut) <= self.usual().min(self.slices.rest());
-            self.end_segment(if follows { at } else { cut });
+            // No sample of this segment reaches over the next one that has none.
+            let lies_in_hole = self.cuts.front().is_some_and(|it| it.ticks() <= near);
+            if lies_in_hole {
+                self.settle(cut);
+            }
+            self.end_segment(if follows { at } else { cut }, if lies_in_hole { cut } else { at });
         }
     }
 
@@ -295,7 +315,8 @@ impl Packer {
         self.slices.expect(cut.or(self.expected.filter(|it| *it > self.segment.start)));
     }
 
-    fn end_segment(&mut self, end: i64) {
+    /// Ends the open segment at `end`. Where it has no sample, what is written goes on at `resumes`.
+    fn end_segment(&mut self, end: i64, resumes: i64) {
         // A segment without any part would be no segment.
         let end = if self.segment.parts == 0 { end.max(self.segment.start.saturating_add(1)) } else { end };
         while let Some(part_end) = self.slices.end_at_segment(end, self.fill()) {
@@ -306,16 +327,29 @@ impl Packer {
         }
         let media_sequence = self.segment.media_sequence;
         let (start, end) = (self.segment.start, self.slices.start());
+        if self.segment.fill == Fill::Nothing {
+            self.next_dts = self.next_dts.max(self.segment.written.saturating_add(1)).max(resumes);
+        }
+        let written = self.segment.written..self.next_dts;
         self.made.push_back(Made::Segment(Closing {
             media_sequence,
             start: Timestamp::new(start, self.timescale),
             length: end.saturating_sub(start),
-            first: self.segment.first,
+            written: written.clone(),
+            fill: self.segment.fill,
             octets: self.segment.octets,
             weight: self.segment.weight,
         }));
         let media_sequence = media_sequence.saturating_add(1);
-        self.segment = Open { media_sequence, start: end, parts: 0, first: None, octets: 0, weight: 0 };
+        self.segment = Open {
+            media_sequence,
+            start: end,
+            written: written.end,
+            parts: 0,
+            fill: Fill::Nothing,
+            octets: 0,
+            weight: 0,
+        };
         if self.name != self.announced {
             self.name = PartName { media_sequence, index: 0 };
         }
@@ -343,6 +377,8 @@ impl Packer {
             name: self.name,
             duration: Timestamp::new(length, self.timescale).to_duration(),
             independent: samples.first().is_some_and(|it| it.sample.sync == Sync::Key),
+            gap: samples.is_empty()
+                && (self.segment.fill == Fill::Nothing || self.coming != Some(Sync::Delta)),
             chunks,
         }));
         self.segment.parts = self.segment.parts.saturating_add(1);

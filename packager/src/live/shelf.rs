@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::packer::{Closing, Part, PartName};
 use crate::hls::media::{Head, Independence, Kind, Lines};
 use crate::media::{CodecConfig, Timestamp};
+use crate::segmenter::Fill;
 
 /// More than a track may weigh on the shelf leaves it early, from the oldest: the window of a broadcast of 60 Mbit/s and
 /// its afterlife still go in.
@@ -32,8 +33,10 @@ pub(super) struct Init {
 pub(super) struct Epoch {
     pub(super) id: u64,
     pub(super) discontinuity: u64,
-    /// Where the epoch begins, on the track's timeline.
-    pub(super) start: Timestamp,
+    /// Where the epoch's period of the MPD begins, from the availability start: a little before its first sample.
+    pub(super) period: Duration,
+    /// Where the epoch before it ended.
+    pub(super) before: Duration,
     pub(super) init: Arc<Init>,
 }
 
@@ -123,8 +126,13 @@ impl Shelf {
     /// A part of the open segment closed.
     pub(super) fn part(&mut self, part: Part) {
         let Some(open) = &mut self.open else { return };
+        let uri = PartUri(open.epoch.id, part.name);
         let independence = if part.independent { Independence::Independent } else { Independence::Dependent };
-        open.part_lines.part(part.duration, PartUri(open.epoch.id, part.name), independence);
+        if part.gap {
+            open.part_lines.part_gap(part.duration, uri);
+        } else {
+            open.part_lines.part(part.duration, uri, independence);
+        }
         open.parts.push(part);
     }
 
@@ -134,9 +142,9 @@ impl Shelf {
         let duration = Timestamp::new(closing.length, closing.start.timescale()).to_duration();
         let mut line = Lines::new();
         let uri = format_args!("{}-{}.m4s", open.epoch.id, closing.media_sequence).to_string();
-        match closing.first {
-            Some(_) => line.segment(duration, uri),
-            None => line.gap(duration, uri),
+        match closing.fill {
+            Fill::Samples => line.segment(duration, uri),
+            Fill::Nothing => line.gap(duration, uri),
         }
         self.weight += closing.weight;
         Arc::make_mut(&mut self.segments).push_back(Arc::new(Segment {

@@ -12,6 +12,7 @@ use super::example::{
 use super::laws::{check_laws, playlists, read, uri};
 use super::packer::PartName;
 use super::{Answer, Input, Lifetime, Look, Record, Settings, Warning};
+use crate::isobmff::fragment::tests::read_back;
 use crate::media::{Sync, TrackKind};
 
 #[test]
@@ -171,7 +172,7 @@ fn a_killed_publisher_that_comes_back_costs_one_discontinuity() {
         assert_eq!(lines(&text, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 1);
         assert!(lines(&text, "#EXT-X-PROGRAM-DATE-TIME:").contains(&"2026-02-03T10:00:11.800Z"), "{text}");
     }
-    assert!(studio.text("manifest.mpd").contains("<Period id=\"1770112812000\" start=\"PT13S\">"));
+    assert!(studio.text("manifest.mpd").contains("<Period id=\"1770112812000\" start=\"PT12.99S\">"));
     // The first picture of the second publisher is listed within a part of its coming.
     let back = playlists(&studio, TrackKind::Video)
         .into_iter()
@@ -324,6 +325,54 @@ fn pictures_at_a_varying_rate_make_no_part_too_long() {
     }
     assert!(studio.windows.len() > 50);
     check_laws(&studio);
+}
+
+#[test]
+fn nobody_is_asked_to_fetch_a_part_without_samples() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder { audio: false, ..Encoder::TYPICAL });
+    studio.send(Encoder { audio: false, length: 5_000, ..Encoder::TYPICAL });
+    // Five seconds of nothing, of which a whole segment and the ends of two others have no picture.
+    studio.wait(5_000);
+    studio.send(Encoder { audio: false, origin: 10_000, length: 5_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    let track = studio.window.tracks.video.as_ref().unwrap();
+    let (mut gaps, mut all) = (0, 0);
+    for part in track.segments.iter().flat_map(|it| &it.parts) {
+        let empty = read_back(&part.chunks.concat().into()).unwrap().1.is_empty();
+        assert_eq!(part.gap, empty, "{:?}", part.name);
+        gaps += i32::from(empty);
+        all += 1;
+    }
+    assert!(gaps >= 10 && gaps < all / 2, "{gaps} of {all}");
+    let text = studio.text("video/index.m3u8");
+    assert_eq!(lines(&text, "#EXT-X-GAP").len(), 2, "{text}");
+}
+
+#[test]
+fn pictures_that_need_those_before_a_pause_are_not_cut_off_from_them() {
+    let mut studio = Studio::open();
+    studio.publish().say(Input::Configure(video_config()));
+    let mut at = 0;
+    for index in 0..60 {
+        studio
+            .wait(at - studio.clock)
+            .say(picture(at, if index % 30 == 0 { Sync::Key } else { Sync::Delta }));
+        at += if index % 10 == 9 { 900 } else { 40 };
+    }
+    check_laws(&studio);
+    let track = studio.window.tracks.video.as_ref().unwrap();
+    let parts = track.segments.iter().flat_map(|it| &it.parts);
+    let empty = parts.filter(|it| read_back(&it.chunks.concat().into()).unwrap().1.is_empty());
+    let (gaps, others): (Vec<_>, Vec<_>) = empty.partition(|it| it.gap);
+    assert!(!gaps.is_empty() && !others.is_empty());
+    // hls.js takes nothing after a gap but what begins with a key frame.
+    for (_, text) in playlists(&studio, TrackKind::Video) {
+        let tags: Vec<_> = text.lines().filter(|it| it.starts_with("#EXT-X-PART:")).collect();
+        for pair in tags.windows(2).filter(|it| it[0].contains("GAP=YES")) {
+            assert!(pair[1].contains("GAP=YES") || pair[1].contains("INDEPENDENT=YES"), "{pair:?}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -53,6 +53,8 @@ pub(super) struct Document {
 /// An MPD, rendered when the first viewer asks: it changes with every segment, and many broadcasts have no viewer of it.
 #[derive(Debug)]
 pub(super) struct Manifest {
+    /// When it became true; no two of a broadcast have one date.
+    pub(super) published: SystemTime,
     pub(super) mpd: Mpd,
     pub(super) etag: String,
     pub(super) text: OnceLock<Bytes>,

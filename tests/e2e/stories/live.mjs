@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { ffmpegCopy, ffmpegX264, gstreamer, obs } from '../support/encoders.mjs';
-import { ffprobe, pages, playIn, stalls, vlc, watch, watched, wellBegun, withPage } from '../support/players.mjs';
+import { ffprobe, pages, playIn, stalls, vlc, watch, watched, withPage } from '../support/players.mjs';
 import { serve, sleep, until } from '../support/server.mjs';
 
 const SECONDS = Number(process.env.LEVADA_E2E_SECONDS ?? 60);
@@ -67,22 +67,21 @@ export const stories = {
   'GStreamer plays in hls.js': () => plays((server) => gstreamer(server.rtmp('open/match'))),
   'OBS Studio plays in hls.js': () => plays((server) => obs(server.rtmp('open'), 'match')),
 
-  'dash.js plays the MPD': () => onAir(async (server) => {
-    await wellBegun(`${server.base}/open/match/video/index.m3u8`);
+  'dash.js plays the MPD from the first second of a broadcast on': () => onAir(async (server) => {
     const players = await pages();
     try {
       return await withPage(async (page) => {
         const seen = await playIn(page, players.url('dash', `${server.base}/open/match/manifest.mpd`), Math.min(SECONDS, 30));
         assert.deepEqual(seen.events.filter((it) => it.kind === 'error'), []);
-        const stalled = seen.events.filter((it) => it.kind === 'stalled').length;
-        if (STRICT) assert.ok(stalled <= 1, `stalled ${stalled} times`);
+        // Who joins with one segment there has nothing in store, and is some seconds at finding its distance.
+        const stalled = seen.events.filter((it) => it.kind === 'stalled' && it.at > 12_000).length;
+        if (STRICT) assert.equal(stalled, 0, 'stalled after it had settled');
         return `${stalled} stalls`;
       });
     } finally { players.close(); }
   }),
 
-  'Shaka plays the MPD': () => onAir(async (server) => {
-    await wellBegun(`${server.base}/open/match/video/index.m3u8`);
+  'Shaka plays the MPD from the first second of a broadcast on': () => onAir(async (server) => {
     const players = await pages();
     try {
       return await withPage(async (page) => {

@@ -102,11 +102,6 @@ export function pages() {
   });
 }
 
-/** Waits until a broadcast has been on air for a few segments: who joins it then is most viewers. */
-export async function wellBegun(playlist) {
-  await until('a few segments', async () => ((await (await fetch(playlist)).text()).match(/#EXTINF/g) ?? []).length >= 4, 30);
-}
-
 /** Plays an MPD or playlist in dash.js or Shaka until `seconds` of media have gone by. */
 export async function playIn(page, url, seconds) {
   await page.goto(url);

@@ -47,6 +47,13 @@ const SHORTEST_EPOCH: Duration = Duration::from_secs(1);
 /// The zero of a broadcast's timeline lies so long before its first sample, so that no decoding time is below it.
 const HEAD_ROOM: Duration = Duration::from_secs(1);
 
+/// A period of the MPD begins so long before its first sample.
+///
+/// Whoever joins in the first seconds of a broadcast is sent to the beginning of its first period. Browsers report that
+/// very place before the player has asked for it, and dash.js, which then need not ask, waits for pictures that the browser
+/// looks for elsewhere. Where nothing is at that place, dash.js moves on to the first sample by a seek.
+const PERIOD_LEAD: Duration = Duration::from_millis(10);
+
 /// How many key frames the interval shown to the operator is the mean of.
 const KEYS: usize = 5;
 
@@ -139,7 +146,7 @@ impl Packager {
             window: Arc::default(),
             events: VecDeque::new(),
         };
-        it.show();
+        it.show(now);
         it
     }
 
@@ -156,7 +163,7 @@ impl Packager {
         self.lost = Tracks::default();
         self.late = false;
         self.gather(now);
-        self.finish_change();
+        self.finish_change(now);
     }
 
     /// The publisher has gone.
@@ -164,7 +171,7 @@ impl Packager {
         if matches!(self.stage, Stage::Run(_) | Stage::PreRoll(_)) {
             self.leave(now);
             self.stage = Stage::Idle(Some(now.steady + self.settings.grace));
-            self.finish_change();
+            self.finish_change(now);
         }
     }
 
@@ -184,7 +191,7 @@ impl Packager {
             Input::Discontinuity => self.interrupt(now),
             Input::Sample(kind, sample) => self.sample(kind, sample, now),
         }
-        self.finish_change();
+        self.finish_change(now);
     }
 
     /// Time has passed.
@@ -198,7 +205,7 @@ impl Packager {
         for kind in KINDS {
             self.shelves[kind].expire(now.steady);
         }
-        self.finish_change();
+        self.finish_change(now);
     }
 
     /// The next thing to do.
@@ -423,9 +430,10 @@ impl Packager {
         });
 
         let clock = came.duration_since(announced.availability_start).unwrap_or_default();
-        let start = clock.max(self.end).max(HEAD_ROOM);
+        let start = clock.max(self.end + PERIOD_LEAD).max(HEAD_ROOM);
         // What a publisher sent faster than time is not undone by the next one's coming, so its end may lie ahead.
         self.dates = Dates::ahead_by(start.saturating_sub(clock) + gathered.rush(lead));
+        let period = start.saturating_sub(PERIOD_LEAD);
         self.begun = Some(now.steady);
         self.numbers.begin_epoch(now.wall);
         self.reserve();
@@ -449,7 +457,7 @@ impl Packager {
             let most = Timestamp::from_duration(HEAD_ROOM, timescale).ticks();
             let delay = delay.clamp(0, most);
             let packer = Packer::new(kind, first, delay, self.numbers.next(), &announced, cadence);
-            self.shelve(kind, start, first, &announced, now);
+            self.shelve(kind, period, first, &announced, now);
             Some(Lane { packer, shift, shown_shift })
         });
         self.carried = here.clone();
@@ -481,11 +489,11 @@ impl Packager {
         }
     }
 
-    /// Prepares the shelf of a track for the new epoch, whose first segment begins at `first`.
+    /// Prepares the shelf of a track for the new epoch, whose period begins at `period` and first segment at `first`.
     fn shelve(
         &mut self,
         kind: TrackKind,
-        start: Timestamp,
+        period: Duration,
         first: Timestamp,
         announced: &Announced,
         now: Moment,
@@ -506,8 +514,8 @@ impl Packager {
         self.inits[kind].retain(|it| {
             Arc::ptr_eq(it, &init) || in_use.iter().any(|used| Arc::ptr_eq(it, &used.epoch.init))
         });
-        let epoch =
-            Epoch { id: self.numbers.epoch(), discontinuity: self.numbers.discontinuity(), start, init };
+        let (id, discontinuity) = (self.numbers.epoch(), self.numbers.discontinuity());
+        let epoch = Epoch { id, discontinuity, period, before: self.end, init };
         let date = self.dates.at(first, announced);
         self.shelves[kind].begin(Arc::new(epoch), self.numbers.next(), date, now.steady);
     }

@@ -5,21 +5,25 @@ use std::time::Duration;
 
 use super::{Event, Packager, Stage};
 use crate::live::manifest;
+use crate::live::moment::Moment;
 use crate::live::settings::Announced;
 use crate::live::shelf::{Layout, Tail};
 use crate::live::tracks::{KINDS, Tracks};
 use crate::live::window::{Document, Manifest, Timing, TrackWindow, Window};
 use crate::media::TrackKind;
 
+/// Dates of MPDs are written in milliseconds.
+const PUBLISH_STEP: Duration = Duration::from_millis(1);
+
 impl Packager {
     /// Shows what has changed, once.
-    pub(super) fn finish_change(&mut self) {
+    pub(super) fn finish_change(&mut self, now: Moment) {
         if KINDS.into_iter().any(|kind| self.changed[kind]) {
-            self.show();
+            self.show(now);
         }
     }
 
-    pub(super) fn show(&mut self) {
+    pub(super) fn show(&mut self, now: Moment) {
         let Some(announced) = self.announced else { return };
         let changed = std::mem::take(&mut self.changed);
         let before = Arc::clone(&self.window);
@@ -51,13 +55,13 @@ impl Packager {
         };
         // Rates and the MPD move with segments, not with parts.
         if closed || ended != before.ended {
-            self.describe(&mut window, &announced, etag);
+            self.describe(&mut window, &announced, etag, now);
         }
         self.window = Arc::new(window);
         self.events.push_back(Event::Window(Arc::clone(&self.window)));
     }
 
-    fn describe(&self, window: &mut Window, announced: &Announced, etag: String) {
+    fn describe(&self, window: &mut Window, announced: &Announced, etag: String, now: Moment) {
         // A player that saw one track without the other would go on without it: the second first segment closes a few
         // samples after the first, and until then the description of before stands.
         if KINDS.into_iter().any(|kind| self.carried[kind] && self.shelves[kind].listed().next().is_none()) {
@@ -75,32 +79,25 @@ impl Packager {
                 frame_rate: self.frame_rate.filter(|_| kind == TrackKind::Video),
             })
         });
+        let ended = window.ended;
         if let Some(text) = manifest::multivariant(&described)
             && window.multivariant.as_ref().is_none_or(|it| it.text != text)
         {
             window.multivariant = Some(Document { text: text.into(), etag: etag.clone() });
         }
-        // The end of a broadcast is news too, though no segment came.
-        let published =
-            announced.availability_start + self.newest_end() + Duration::from_millis(window.ended.into());
-        let facts = manifest::Facts {
-            announced,
-            published,
-            segment: self.settings.segment,
-            window: self.settings.window,
-            ended: window.ended,
+        let mpd = |published| {
+            let (segment, window) = (self.settings.segment, self.settings.window);
+            manifest::mpd(&described, &manifest::Facts { announced, published, segment, window, ended })
         };
-        if let Some(mpd) = manifest::mpd(&described, &facts) {
-            window.manifest = Some(Arc::new(Manifest { mpd, etag, text: OnceLock::new() }));
+        let before = window.manifest.as_ref();
+        if before.is_some_and(|it| mpd(it.published).as_ref() == Some(&it.mpd)) {
+            return;
         }
-    }
-
-    fn newest_end(&self) -> Duration {
-        let ends = KINDS.into_iter().filter_map(|kind| {
-            let newest = self.shelves[kind].segments().back()?;
-            Some(newest.closing.start.plus(newest.closing.length).to_duration())
-        });
-        ends.max().unwrap_or_default()
+        // Every text has a date of its own, though two come in one millisecond or the clock be set back.
+        let published = before.map_or(now.wall, |it| now.wall.max(it.published + PUBLISH_STEP));
+        if let Some(mpd) = mpd(published) {
+            window.manifest = Some(Arc::new(Manifest { published, mpd, etag, text: OnceLock::new() }));
+        }
     }
 
     /// What viewers see of a track: nothing before its first whole segment, because some players fail on parts alone.
