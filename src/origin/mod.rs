@@ -1,7 +1,8 @@
-//! Where answers come from on a miss: broadcasts, stored assets. It never knows that it is cached.
+//! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
 pub mod live;
 pub mod vod;
+mod web;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use packager::live::Registry;
 use crate::passage::{Admitted, Failure, FetchPlan, Source};
 use live::Live;
 use vod::Vod;
+use web::{Question, Web};
 
 /// The longest a live answer waits: three target durations of at most 10 s, and a little for the way.
 const LIVE_DEADLINE: Duration = Duration::from_secs(32);
@@ -25,6 +27,8 @@ pub struct Origins {
     by_id: HashMap<String, Origin>,
     /// The number of the next origin with contents of its own.
     next: u64,
+    /// This server among the caches a request goes through.
+    node: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -40,18 +44,24 @@ struct Origin {
 enum Kind {
     Live(Live),
     Vod(Arc<Vod>),
+    Web(Arc<Web>),
 }
 
 impl Origins {
     /// Builds what the configuration names; `previous` origins with the same contents are taken over.
     pub fn new(origins: &[config::origin::Origin], registry: &Registry, previous: Option<&Self>) -> Self {
-        let mut built = Self { by_id: HashMap::new(), next: previous.map_or(0, |it| it.next) };
+        let mut built = Self {
+            by_id: HashMap::new(),
+            next: previous.map_or(0, |it| it.next),
+            node: previous.map_or_else(node, |it| Arc::clone(&it.node)),
+        };
         for meant in origins {
             let known = previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(&meant.kind));
             let (number, kind) = known.unwrap_or_else(|| {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
                     OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
+                    OriginKind::Http(settings) => Kind::Web(Arc::new(Web::new((**settings).clone()))),
                 };
                 built.next += 1;
                 (built.next - 1, kind)
@@ -59,6 +69,7 @@ impl Origins {
             let strip_prefix = match &meant.kind {
                 OriginKind::Live { strip_prefix } => Some(strip_prefix.clone()),
                 OriginKind::Vod { strip_prefix, .. } => strip_prefix.clone(),
+                OriginKind::Http(_) => Some(String::new()),
             };
             built.by_id.insert(meant.id.clone(), Origin { number, kind, strip_prefix });
         }
@@ -70,9 +81,18 @@ impl Origins {
         let same = |it: &&Origin| match (&it.kind, meant) {
             (Kind::Live(_), OriginKind::Live { .. }) => true,
             (Kind::Vod(vod), OriginKind::Vod { root, .. }) => vod.root() == root,
+            (Kind::Web(web), OriginKind::Http(settings)) => web.is_at(settings),
             _ => false,
         };
-        self.by_id.values().find(same).map(|it| (it.number, it.kind.clone()))
+        let known = self.by_id.values().find(same)?;
+        let kind = match (&known.kind, meant) {
+            // The same server asked in another way: what it said before is not forgotten for that (cloudfront.md 2.5).
+            (Kind::Web(web), OriginKind::Http(settings)) if web.settings() != &**settings => {
+                Kind::Web(Arc::new(Web::new((**settings).clone())))
+            }
+            (kind, _) => kind.clone(),
+        };
+        Some((known.number, kind))
     }
 
     /// How to fetch what was asked; owned, so that a fetch outlives the viewer who caused it.
@@ -98,6 +118,15 @@ impl Origins {
                 })
                 .with_deadline(LIVE_DEADLINE)
             }
+            Kind::Web(web) => {
+                let question = Arc::new(Question::of(asked, &self.node));
+                let deadline = web.deadline();
+                FetchPlan::new(source, move |ask| {
+                    let (web, question) = (Arc::clone(&web), Arc::clone(&question));
+                    Box::pin(async move { web.fetch(&question, &ask).await })
+                })
+                .with_deadline(deadline)
+            }
             Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
                 Box::pin(async move { vod.fetch(&path).await })
@@ -109,9 +138,16 @@ impl Origins {
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Vod>> {
         self.by_id.values().filter_map(|it| match &it.kind {
             Kind::Vod(vod) => Some(vod),
-            Kind::Live(_) => None,
+            Kind::Live(_) | Kind::Web(_) => None,
         })
     }
+}
+
+/// A name that no other server has, for `Via` and `CDN-Loop`.
+fn node() -> Arc<str> {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness");
+    format!("levada-{:016x}", u64::from_be_bytes(bytes)).into()
 }
 
 /// `/vod/film.mp4` without `/vod` or `/vod/` → `/film.mp4`; a path that does not begin so stays as it is.

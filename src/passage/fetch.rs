@@ -29,6 +29,12 @@ pub enum Failure {
         /// Bytes that were promised.
         promised: u64,
     },
+    /// No connection stood, or it ended before an answer came.
+    #[error("the origin could not be reached: {0}")]
+    Unreachable(String),
+    /// The request has been here before: origins point at one another.
+    #[error("the request went in a loop: this server asked for it before")]
+    Looped,
     /// The fetch was ended from our side: its task stopped, or the server goes down.
     #[error("the fetch was given up")]
     GivenUp,

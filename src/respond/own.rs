@@ -86,6 +86,8 @@ pub(super) fn failure(
         Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) => {
             (StatusCode::BAD_GATEWAY, "The origin could not be read.")
         }
+        Failure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "The origin could not be reached."),
+        Failure::Looped => (StatusCode::LOOP_DETECTED, "The request went in a loop."),
         Failure::GivenUp | Failure::Busy | Failure::OutOfMemory => {
             (StatusCode::SERVICE_UNAVAILABLE, "The server is busy; try again.")
         }

@@ -232,3 +232,40 @@ fn a_file_that_cannot_be_read_is_one_problem() {
     let [problem] = problems.iter().collect::<Vec<_>>()[..] else { panic!("{problems}") };
     assert_eq!(problem.place, Place::File { file: "/nowhere/levada.toml".into(), line: 0 });
 }
+
+#[test]
+fn a_web_server_is_an_origin_under_rules_of_its_own() {
+    let keys = |options: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"a\"\n{options}\n[[distribution]]\ndefault_behavior = {{ target_origin = \"a\" }}\n"
+        ))
+    };
+    let web = |options: &str| keys(&format!("kind = \"http\"\ndomain_name = \"web.example\"\n{options}"));
+    assert_eq!(web(""), [""; 0]);
+    assert_eq!(
+        web("origin_path = \"/a/b\"\nhttp_port = 8080\ncustom_headers = { \"X-Secret\" = \"s\" }"),
+        [""; 0]
+    );
+    assert_eq!(keys("kind = \"http\""), ["origin.a.domain_name"]);
+    for (option, key) in [
+        ("origin_path = \"a\"", "origin_path"),
+        ("origin_path = \"/a/\"", "origin_path"),
+        ("http_port = 65536", "http_port"),
+        ("custom_headers = { Host = \"a\" }", "custom_headers"),
+        ("custom_headers = { \"X A\" = \"a\" }", "custom_headers"),
+        ("custom_headers = { \"X-A\" = \"ä\" }", "custom_headers"),
+        ("root = \".\"", "root"),
+        ("connection_attempts = 4", "connection_attempts"),
+        ("connection_timeout = \"11s\"", "connection_timeout"),
+    ] {
+        assert_eq!(web(option), [format!("origin.a.{key}")], "{option}");
+    }
+    for host in ["http://a", "a b", "a/b", "a:80", "", "[::1", "-.".repeat(200).as_str()] {
+        let found = keys(&format!("kind = \"http\"\ndomain_name = \"{host}\""));
+        assert_eq!(found, ["origin.a.domain_name"], "{host}");
+    }
+    for host in ["127.0.0.1", "[::1]", "Web.Example"] {
+        assert_eq!(keys(&format!("kind = \"http\"\ndomain_name = \"{host}\"")), [""; 0], "{host}");
+    }
+    assert_eq!(keys("kind = \"live\"\ndomain_name = \"a\""), ["origin.a.domain_name"]);
+}

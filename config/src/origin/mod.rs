@@ -1,11 +1,15 @@
 //! Where answers come from.
 
+mod http;
+
 use std::path::PathBuf;
 
 use crate::names::unique;
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
+
+pub use self::http::{HttpOrigin, OriginProtocolPolicy};
 
 /// An origin by id.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,21 +35,23 @@ pub enum OriginKind {
         /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
         strip_prefix: Option<String>,
     },
+    /// A web server.
+    Http(Box<HttpOrigin>),
 }
 
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("id", Kind::Name, Required, "What behaviors name in target_origin.").example("films"),
     Setting::new(
         "kind",
-        Kind::Word(&["live", "vod"]),
+        Kind::Word(&["live", "vod", "http"]),
         Required,
-        "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for.",
+        "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for, `http` is a web server.",
     )
     .example("vod"),
     Setting::new(
         "root",
         Kind::Path(Stands::Directory),
-        Absent("needed for `vod`, meaningless for `live`"),
+        Absent("needed for `vod`, meaningless for others"),
         "The directory of the files.",
     )
     .example("media"),
@@ -56,6 +62,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it when viewers' paths begin with something that the files' paths, or the broadcasts' names, do not.",
     )
     .example("/library"),
+    http::DOMAIN_NAME,
+    http::ORIGIN_PATH,
+    http::PROTOCOL_POLICY,
+    http::HTTP_PORT,
+    http::HTTPS_PORT,
+    http::CA_FILE,
+    http::CUSTOM_HEADERS,
+    http::ATTEMPTS,
+    http::CONNECTION_TIMEOUT,
+    http::READ_TIMEOUT,
+    http::KEEPALIVE_TIMEOUT,
 ];
 
 impl Origin {
@@ -77,13 +94,40 @@ impl OriginKind {
             section.report("strip_prefix", "paths begin with a slash", "write it in front");
         }
         let kind = section.word("kind");
+        if kind == Some("http") {
+            report_foreign(
+                section,
+                &["root", "strip_prefix"],
+                "a web server has paths of its own",
+                "leave it out",
+            );
+            return Self::Http(Box::new(HttpOrigin::read(section)));
+        }
+        report_foreign(
+            section,
+            &http::KEYS,
+            "it is for web servers",
+            "leave it out, or write `kind = \"http\"`",
+        );
         if kind == Some("vod") {
             section.require("root");
             return Self::Vod { root: section.path("root"), strip_prefix };
         }
-        if kind == Some("live") && section.has("root") {
-            section.report("root", "broadcasts have no directory", "leave it out, or write `kind = \"vod\"`");
+        if kind == Some("live") {
+            report_foreign(
+                section,
+                &["root"],
+                "broadcasts have no directory",
+                "leave it out, or write `kind = \"vod\"`",
+            );
         }
         Self::Live { strip_prefix: strip_prefix.unwrap_or_default() }
+    }
+}
+
+/// Options that mean nothing for this kind of origin.
+fn report_foreign(section: &Section<'_>, keys: &[&str], wrong: &str, remedy: &str) {
+    for key in keys.iter().filter(|it| section.has(it)) {
+        section.report(key, wrong, remedy);
     }
 }

@@ -1,0 +1,170 @@
+//! A web server as an origin: what is asked of it, how often, and what is taken from its answer.
+//!
+//! ```text
+//! Admitted ─▶ Question ─▶ attempts over pooled connections ─▶ Fetched
+//! ```
+//! A request to it is written anew: nothing of the viewer's goes on but what the policies name (http-edge.md 21), so no
+//! unkeyed field can change an answer that others get.
+
+mod answer;
+mod fields;
+mod question;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::origin::HttpOrigin;
+use http::{Method, Request};
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+use tokio::time::timeout;
+
+pub(super) use self::question::Question;
+use crate::passage::{Ask, Failure, Fetched};
+
+/// What the head of an answer may take; CloudFront's bound for both directions (cloudfront.md 2.8).
+const MAX_HEAD: usize = 32 * 1024;
+
+/// Fields of an answer: more are an attack or a mistake.
+const MAX_FIELDS: usize = 128;
+
+/// Idle connections that are kept to one origin. A fill uses one, and collapsing makes few fills.
+const MAX_IDLE: usize = 256;
+
+/// One web server and the connections to it.
+pub(super) struct Web {
+    settings: HttpOrigin,
+    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    /// Why no request can be sent, where its authority's file could not be read.
+    broken: Option<String>,
+}
+
+impl Web {
+    pub(super) fn new(settings: HttpOrigin) -> Self {
+        let (roots, broken) = match roots(&settings) {
+            Ok(roots) => (roots, None),
+            Err(error) => (RootCertStore::empty(), Some(error)),
+        };
+        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports TLS 1.2 and 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(settings.connection_timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(settings.keepalive_timeout)
+            .pool_max_idle_per_host(MAX_IDLE)
+            .http1_max_buf_size(MAX_HEAD)
+            .http1_max_headers(MAX_FIELDS)
+            .http2_max_header_list_size(MAX_HEAD as u32)
+            .http2_adaptive_window(true)
+            .build(connector);
+        Self { settings, client, broken }
+    }
+
+    /// What it was made of.
+    pub(super) const fn settings(&self) -> &HttpOrigin {
+        &self.settings
+    }
+
+    /// Whether these are settings of the same server, paths included.
+    pub(super) fn is_at(&self, other: &HttpOrigin) -> bool {
+        let place = |it: &HttpOrigin| {
+            (it.domain_name.clone(), it.path.clone(), it.protocol_policy, it.http_port, it.https_port)
+        };
+        place(&self.settings) == place(other)
+    }
+
+    /// By when it answers, all attempts together.
+    pub(super) fn deadline(&self) -> Duration {
+        let once = self.settings.connection_timeout + self.settings.read_timeout;
+        once * self.settings.connection_attempts
+    }
+
+    /// Asks; tries again when there was no answer, for methods that may be repeated.
+    pub(super) async fn fetch(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
+        if let Some(broken) = &self.broken {
+            return Err(Failure::Unreachable(broken.clone()));
+        }
+        let attempts = if question.is_repeatable() { self.settings.connection_attempts } else { 1 };
+        let mut tried = 1;
+        loop {
+            match self.once(question, ask).await {
+                Err(failure @ (Failure::Unreachable(_) | Failure::TimedOut(_))) if tried < attempts => {
+                    tracing::debug!(origin = %self.settings.domain_name, %failure, tried, "trying the origin again");
+                    tried += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn once(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
+        let request: Request<Empty<Bytes>> = question.request(&self.settings, ask)?;
+        let method = request.method().clone();
+        let patience = self.settings.connection_timeout + self.settings.read_timeout;
+        let response = timeout(patience, self.client.request(request)).await;
+        let response = response.map_err(|_| Failure::TimedOut(patience))?.map_err(|error| reason(&error))?;
+        self.taken(response, &method, ask)
+    }
+
+    fn taken(
+        &self,
+        response: http::Response<Incoming>,
+        method: &Method,
+        ask: &Ask,
+    ) -> Result<Fetched, Failure> {
+        answer::take(response, *method == Method::HEAD, ask, self.settings.read_timeout)
+    }
+}
+
+/// Public authorities, and the operator's own.
+fn roots(settings: &HttpOrigin) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let Some(file) = &settings.ca_file else { return Ok(roots) };
+    let wrong = |error: String| format!("origin_ca_file {} cannot be used: {error}", file.display());
+    for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(error.to_string()))? {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    Ok(roots)
+}
+
+/// What went wrong, with its causes: hyper's own sentence says only "client error (Connect)".
+fn reason(error: &hyper_util::client::legacy::Error) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(it) = cause {
+        text = format!("{text}: {it}");
+        cause = it.source();
+    }
+    // A connection that was closed as the request went out is as good as none: nothing of an answer came.
+    if error.is_connect() || text.contains("connection closed") || text.contains("reset") {
+        Failure::Unreachable(text)
+    } else {
+        Failure::Unreadable(text)
+    }
+}

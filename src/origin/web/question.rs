@@ -1,0 +1,159 @@
+//! The request that is sent to a web server.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use config::origin::{HttpOrigin, OriginProtocolPolicy};
+use http::header::{
+    ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    RANGE, USER_AGENT, VIA,
+};
+use http::{Method, Request, Uri, Version};
+use http_body_util::Empty;
+
+use crate::passage::{Admitted, Ask, Failure, Scheme};
+
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// RFC 8586.
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
+/// What of a viewer's request goes on.
+#[derive(Clone, Debug)]
+pub(in crate::origin) struct Question {
+    method: Method,
+    scheme: Scheme,
+    /// The canonical path and the query that is in the key.
+    target: Arc<str>,
+    /// What the cache policy keys on, and who asked.
+    headers: HeaderMap,
+    /// How often a CDN of that name has had the request.
+    looped: bool,
+}
+
+impl Question {
+    /// `node` names this server among the caches a request goes through.
+    pub(in crate::origin) fn of(asked: &Admitted, node: &str) -> Self {
+        let request = asked.routed().request();
+        let behavior = asked.routed().behavior();
+        let query = asked.keyed_query();
+        let target =
+            if query.is_empty() { asked.path().into() } else { format!("{}?{query}", asked.path()).into() };
+        let mut headers = HeaderMap::new();
+        for name in &behavior.cache_policy.headers {
+            let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
+            for value in request.headers().get_all(&name) {
+                headers.append(name.clone(), value.clone());
+            }
+            if name == HOST
+                && let Ok(host) = HeaderValue::try_from(&**request.host())
+            {
+                headers.insert(HOST, host);
+            }
+        }
+        // Whom the cache answers to is not whom the origin answers to: HEAD shares what GET brings.
+        let shares = matches!(*request.method(), Method::GET | Method::HEAD)
+            && !behavior.cache_policy.max_ttl.is_zero();
+        let method = if shares { Method::GET } else { request.method().clone() };
+        let before = request.headers().get_all(CDN_LOOP);
+        let looped = before.iter().filter_map(|it| it.to_str().ok()).any(|it| names(it, node));
+        for value in before {
+            headers.append(CDN_LOOP, value.clone());
+        }
+        headers.append(CDN_LOOP, HeaderValue::try_from(node).expect("a node's name is a token"));
+        for value in request.headers().get_all(VIA) {
+            headers.append(VIA, value.clone());
+        }
+        headers.append(VIA, via(request.version(), node));
+        if let Ok(client) = HeaderValue::try_from(request.client().to_string()) {
+            headers.insert(X_FORWARDED_FOR, client);
+        }
+        Self { method, scheme: request.scheme(), target, headers, looped }
+    }
+
+    /// Whether it may be sent twice.
+    pub(super) fn is_repeatable(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
+    }
+
+    /// The request, for an origin with these settings.
+    pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<Empty<Bytes>>, Failure> {
+        if self.looped {
+            return Err(Failure::Looped);
+        }
+        let secure = match settings.protocol_policy {
+            OriginProtocolPolicy::HttpOnly => false,
+            OriginProtocolPolicy::HttpsOnly => true,
+            OriginProtocolPolicy::MatchViewer => self.scheme == Scheme::Https,
+        };
+        let (scheme, port, usual) =
+            if secure { ("https", settings.https_port, 443) } else { ("http", settings.http_port, 80) };
+        let authority = if port == usual {
+            settings.domain_name.clone()
+        } else {
+            format!("{}:{port}", settings.domain_name)
+        };
+        let uri = format!("{scheme}://{authority}{}{}", settings.path, self.target);
+        let uri =
+            Uri::try_from(uri).map_err(|error| Failure::Unreadable(format!("{error} in the request")))?;
+
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        *headers = self.headers.clone();
+        if !headers.contains_key(HOST) {
+            let host =
+                HeaderValue::try_from(authority).map_err(|error| Failure::Unreadable(error.to_string()))?;
+            headers.insert(HOST, host);
+        }
+        headers.entry(USER_AGENT).or_insert(HeaderValue::from_static("Levada"));
+        // One representation is kept; its compressed forms are made here, for those who take them.
+        headers.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+        for (name, value) in &settings.custom_headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        condition(headers, ask);
+        Ok(request)
+    }
+}
+
+/// Says what is known already, and which octets are wanted.
+fn condition(headers: &mut HeaderMap, ask: &Ask) {
+    let known = ask.known.as_ref();
+    let etag = known.and_then(|it| it.etag.clone());
+    let last_modified = known.and_then(|it| it.last_modified.clone());
+    if let Some(range) = &ask.range {
+        let last = range.end.saturating_sub(1);
+        headers
+            .insert(RANGE, HeaderValue::try_from(format!("bytes={}-{last}", range.start)).expect("digits"));
+        // A weak tag names no octets (RFC 9110 13.1.5).
+        if let Some(strong) = etag.filter(|it| it.as_bytes().starts_with(b"\"")) {
+            headers.insert(IF_RANGE, strong);
+        }
+        return;
+    }
+    if let Some(etag) = etag {
+        headers.insert(IF_NONE_MATCH, etag);
+    }
+    if let Some(date) = last_modified {
+        headers.insert(IF_MODIFIED_SINCE, date);
+    }
+}
+
+/// Whether a `CDN-Loop` names a CDN.
+fn names(field: &str, node: &str) -> bool {
+    field.split(',').any(|it| it.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case(node)))
+}
+
+fn via(version: Version, node: &str) -> HeaderValue {
+    let version = match version {
+        Version::HTTP_09 | Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    };
+    HeaderValue::try_from(format!("{version} {node}")).expect("a node's name is a token")
+}

@@ -1,0 +1,262 @@
+//! A web server that says what a test tells it to.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use config::origin::{HttpOrigin, OriginProtocolPolicy};
+use futures_util::StreamExt as _;
+use http::{HeaderValue, Method};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::passage::example::Example;
+use crate::passage::{FetchedBody, Validators};
+
+/// What was asked of it, head by head.
+type Heads = Arc<Mutex<Vec<String>>>;
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &str, heads: &Heads) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(octet) => head.push(octet),
+            Err(_) => return,
+        }
+    }
+    heads.lock().unwrap().push(String::from_utf8(head).unwrap().to_ascii_lowercase());
+    if answer == "silence" {
+        std::future::pending::<()>().await;
+    }
+    let _ = stream.write_all(answer.as_bytes()).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Gives these answers, one to each connection; the last again and again.
+async fn web_server(answers: &[&'static str]) -> (HttpOrigin, Heads) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heads = Heads::default();
+    let (answers, seen) = (answers.to_vec(), Arc::clone(&heads));
+    tokio::spawn(async move {
+        for index in 0.. {
+            let Ok((stream, _)) = listener.accept().await else { return };
+            let answer = answers[index.min(answers.len() - 1)];
+            let seen = Arc::clone(&seen);
+            tokio::spawn(async move { converse(stream, answer, &seen).await });
+        }
+    });
+    (settings(port), heads)
+}
+
+fn settings(port: u16) -> HttpOrigin {
+    HttpOrigin {
+        domain_name: "127.0.0.1".into(),
+        path: "/base".into(),
+        protocol_policy: OriginProtocolPolicy::HttpOnly,
+        http_port: port,
+        https_port: port,
+        ca_file: None,
+        custom_headers: vec![("X-Secret".into(), "s3".into())],
+        connection_attempts: 3,
+        connection_timeout: Duration::from_millis(300),
+        read_timeout: Duration::from_millis(300),
+        keepalive_timeout: Duration::from_secs(5),
+    }
+}
+
+fn question(example: Example) -> Question {
+    Question::of(&example.admitted(), "levada-1")
+}
+
+async fn fetch(settings: &HttpOrigin, ask: Ask) -> Result<Fetched, Failure> {
+    Web::new(settings.clone()).fetch(&question(Example::get("/a/b.ts")), &ask).await
+}
+
+async fn body(fetched: Fetched) -> Result<Vec<u8>, Failure> {
+    let mut stream = match fetched.body {
+        FetchedBody::Whole(chunks) => return Ok(chunks.concat()),
+        FetchedBody::Growing(stream) => stream,
+    };
+    let mut whole = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        whole.extend_from_slice(&chunk?);
+    }
+    Ok(whole)
+}
+
+fn known(etag: &'static str) -> Option<Validators> {
+    Some(Validators { etag: Some(HeaderValue::from_static(etag)), last_modified: None })
+}
+
+const FOUND: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\netag: \"a\"\r\nconnection: close, x-inner\r\nx-inner: 1\r\n\r\nocean";
+
+#[tokio::test]
+async fn a_request_is_written_anew() {
+    let (settings, heads) = web_server(&[FOUND]).await;
+    let asked = Example::get("/a/b.ts?token=1&v=2")
+        .policy(|it| {
+            it.headers = vec!["accept-language".into()];
+            it.query = config::cache::Selection::Only(vec!["v".into()]);
+        })
+        .header("accept-language", "de")
+        .header("x-forwarded-host", "evil.example")
+        .header("x-original-url", "/admin")
+        .header("cookie", "a=b")
+        .header("authorization", "Basic YQ==")
+        .header("range", "bytes=0-1")
+        .header("cdn-loop", "other-cdn; hop=1");
+    let fetched = Web::new(settings).fetch(&question(asked), &Ask::default()).await.unwrap();
+    assert_eq!(fetched.length, Some(5));
+    assert!(!fetched.headers.contains_key("x-inner") && !fetched.headers.contains_key("connection"));
+    assert_eq!(body(fetched).await.unwrap(), b"ocean");
+    let head = heads.lock().unwrap().remove(0);
+    let mut lines: Vec<_> = head.trim_end().lines().collect();
+    assert_eq!(lines.remove(0), "get /base/a/b.ts?v=2 http/1.1");
+    lines.retain(|it| !it.starts_with("host: 127.0.0.1:"));
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            "accept-encoding: identity",
+            "accept-language: de",
+            "cdn-loop: levada-1",
+            "cdn-loop: other-cdn; hop=1",
+            "user-agent: levada",
+            "via: 1.1 levada-1",
+            "x-forwarded-for: 127.0.0.1",
+            "x-secret: s3",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_went_in_a_loop_goes_no_further() {
+    let (settings, heads) = web_server(&[FOUND]).await;
+    let looped = question(Example::get("/a").header("cdn-loop", "other, LEVADA-1;hop=2"));
+    let failure = Web::new(settings).fetch(&looped, &Ask::default()).await.err();
+    assert_eq!(failure, Some(Failure::Looped));
+    assert!(heads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_get_is_tried_again_and_a_post_is_not() {
+    let (settings, heads) = web_server(&["", "", FOUND]).await;
+    assert!(fetch(&settings, Ask::default()).await.is_ok());
+    assert_eq!(heads.lock().unwrap().len(), 3);
+
+    let (settings, heads) = web_server(&["", FOUND]).await;
+    let post = question(Example::get("/a").method(Method::POST));
+    assert!(Web::new(settings).fetch(&post, &Ask::default()).await.is_err());
+    assert_eq!(heads.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_away_or_silent_is_said_to_be() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let failure = fetch(&settings(closed), Ask::default()).await.err();
+    assert!(matches!(&failure, Some(Failure::Unreachable(why)) if why.contains("refused")), "{failure:?}");
+
+    let (settings, heads) = web_server(&["silence"]).await;
+    assert_eq!(
+        fetch(&settings, Ask::default()).await.err(),
+        Some(Failure::TimedOut(Duration::from_millis(600)))
+    );
+    assert_eq!(heads.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_or_stands_still_is_no_body() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\nocean",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nocean\r\n",
+    ] {
+        let (settings, _) = web_server(&[answer]).await;
+        let fetched = fetch(&settings, Ask::default()).await.unwrap();
+        assert!(body(fetched).await.is_err(), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn nonsense_is_refused() {
+    for answer in [
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-4/9\r\ncontent-length: 5\r\n\r\nocean",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nocean",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+    ] {
+        let (settings, _) = web_server(&[answer]).await;
+        let failure = fetch(&settings, Ask::default()).await.err();
+        assert!(matches!(failure, Some(Failure::Unreadable(_))), "{answer}: {failure:?}");
+    }
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x-field: some value of some length\r\n".repeat(1_200));
+    let (settings, _) = web_server(&[many.leak()]).await;
+    assert!(matches!(fetch(&settings, Ask::default()).await.err(), Some(Failure::Unreadable(_))));
+}
+
+#[tokio::test]
+async fn what_is_known_and_wanted_is_said() {
+    let (settings, heads) =
+        web_server(&["HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\nconnection: close\r\n\r\n"]).await;
+    let fetched = fetch(&settings, Ask { range: None, known: known("W/\"a\"") }).await.unwrap();
+    assert_eq!(fetched.status, http::StatusCode::NOT_MODIFIED);
+    assert!(heads.lock().unwrap()[0].contains("if-none-match: w/\"a\""));
+
+    let part = "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 2-4/9\r\ncontent-length: 3\r\nconnection: close\r\n\r\nean";
+    let (settings, heads) = web_server(&[part]).await;
+    let fetched = fetch(&settings, Ask { range: Some(2..5), known: known("\"a\"") }).await.unwrap();
+    assert_eq!(fetched.headers["content-range"], "bytes 2-4/9");
+    assert_eq!(body(fetched).await.unwrap(), b"ean");
+    let head = heads.lock().unwrap()[0].clone();
+    assert!(head.contains("range: bytes=2-4") && head.contains("if-range: \"a\""), "{head}");
+
+    let (settings, heads) = web_server(&[part]).await;
+    fetch(&settings, Ask { range: Some(2..5), known: known("W/\"a\"") }).await.unwrap();
+    assert!(!heads.lock().unwrap()[0].contains("if-range"), "a weak tag names no octets");
+}
+
+/// A certificate for 127.0.0.1 in a file, and a server that has it.
+async fn secure_server(directory: &std::path::Path) -> HttpOrigin {
+    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let file = directory.join("ca.pem");
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                converse(stream, FOUND, &Heads::default()).await;
+            }
+        }
+    });
+    HttpOrigin { protocol_policy: OriginProtocolPolicy::HttpsOnly, ca_file: Some(file), ..settings(port) }
+}
+
+#[tokio::test]
+async fn a_certificate_is_checked_and_an_own_authority_can_be_trusted() {
+    let directory = tempfile::tempdir().unwrap();
+    let trusting = secure_server(directory.path()).await;
+    let fetched = fetch(&trusting, Ask::default()).await.unwrap();
+    assert_eq!(Bytes::from(body(fetched).await.unwrap()), "ocean");
+
+    let strict = HttpOrigin { ca_file: None, ..trusting.clone() };
+    let failure = fetch(&strict, Ask::default()).await.err();
+    assert!(
+        matches!(&failure, Some(Failure::Unreachable(why)) if why.contains("certificate")),
+        "{failure:?}"
+    );
+
+    let lost = HttpOrigin { ca_file: Some(directory.path().join("none.pem")), ..trusting };
+    let failure = fetch(&lost, Ask::default()).await.err();
+    assert!(matches!(&failure, Some(Failure::Unreachable(why)) if why.contains("none.pem")), "{failure:?}");
+}
