@@ -191,7 +191,14 @@ mod tests {
     use super::*;
 
     fn aac(sample_rate: u32) -> aac::Config {
-        aac::Config { asc: Bytes::new(), object_type: 2, sample_rate, channels: 2, frame_length: 1024 }
+        aac::Config {
+            asc: Bytes::new(),
+            object_type: 2,
+            sample_rate,
+            channels: 2,
+            layout: 2,
+            frame_length: 1024,
+        }
     }
 
     /// `v0 a23` → the steps as milliseconds after the start of the line; `|` stands before a broken one.

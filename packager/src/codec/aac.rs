@@ -42,6 +42,9 @@ const SBR: u8 = 5;
 const PS: u8 = 29;
 const USAC: u8 = 42;
 
+/// Two channels, and the number of their arrangement.
+const STEREO: u8 = 2;
+
 /// A checked AudioSpecificConfig and what it says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -53,6 +56,9 @@ pub struct Config {
     pub sample_rate: u32,
     /// Channels of the core, 1 to 8.
     pub channels: u8,
+    /// How they are arranged: a ChannelConfiguration of ISO 23001-8, which AAC numbers alike. What is listed instead of
+    /// numbered counts as the usual arrangement of as many.
+    pub layout: u8,
     /// Core samples per frame: 1024 or 960; of low-delay types 512 or 480, of xHE-AAC 768, 1024, 2048 or 4096.
     pub frame_length: u16,
 }
@@ -81,11 +87,14 @@ impl Config {
             39 => Coder {
                 frame_length: if bits.flag()? { 480 } else { 512 },
                 rate: None,
+                configuration: None,
                 element_channels: None,
             },
             USAC => Coder::usac(&mut bits)?,
             _ => return Err(Error::ObjectType(core)),
         };
+        let configuration = coder.configuration.unwrap_or(configuration);
+        let channels = channels(configuration, coder.element_channels)?;
         let object_type = if named == core && core != USAC {
             extension(&mut bits).unwrap_or(None).unwrap_or(named)
         } else {
@@ -94,7 +103,8 @@ impl Config {
         Ok(Self {
             object_type,
             sample_rate: coder.rate.unwrap_or(sample_rate),
-            channels: channels(configuration, coder.element_channels)?,
+            channels,
+            layout: if configuration == 0 { usual_layout(channels) } else { configuration },
             frame_length: coder.frame_length,
             asc,
         })
@@ -107,7 +117,16 @@ impl Config {
 
     /// Channels that come out of a decoder: parametric stereo makes two of one.
     pub const fn output_channels(&self) -> u8 {
-        if self.object_type == PS && self.channels == 1 { 2 } else { self.channels }
+        if self.makes_stereo() { STEREO } else { self.channels }
+    }
+
+    /// How the channels that come out of a decoder are arranged, as [`layout`](Self::layout) counts.
+    pub const fn output_layout(&self) -> u8 {
+        if self.makes_stereo() { STEREO } else { self.layout }
+    }
+
+    const fn makes_stereo(&self) -> bool {
+        self.object_type == PS && self.channels == 1
     }
 }
 
@@ -129,6 +148,7 @@ struct Coder {
     frame_length: u16,
     /// Where it overrides the head's.
     rate: Option<u32>,
+    configuration: Option<u8>,
     /// Channels that are listed instead of numbered.
     element_channels: Option<u32>,
 }
@@ -162,7 +182,7 @@ impl Coder {
             (false, true) => 960,
             (false, false) => 1_024,
         };
-        Ok(Self { frame_length, rate: None, element_channels })
+        Ok(Self { frame_length, rate: None, configuration: None, element_channels })
     }
 
     /// The head of `UsacConfig` (ISO 23003-3 5.2): rate, frame length and channels stand here, not in front.
@@ -174,17 +194,15 @@ impl Coder {
             2 | 3 => 2_048,
             _ => 4_096,
         };
-        let element_channels = match bits.read(5)? {
+        let configuration = bits.byte_of(5)?;
+        let element_channels = Some(match configuration {
             0 => bits.unsigned_escape()?,
-            numbered @ 1..=6 => numbered,
-            7 | 12 | 14 => 8,
             8 => 2,
             9 => 3,
             10 => 4,
-            11 => 7,
-            reserved => return Err(Error::Channels { configuration: reserved as u8, channels: 0 }),
-        };
-        Ok(Self { frame_length, rate: Some(rate), element_channels: Some(element_channels) })
+            numbered => channels(numbered, None)?.into(),
+        });
+        Ok(Self { frame_length, rate: Some(rate), configuration: Some(configuration), element_channels })
     }
 }
 
@@ -243,6 +261,15 @@ fn channels(configuration: u8, listed: Option<u32>) -> Result<u8, Error> {
     match u8::try_from(channels) {
         Ok(count @ 1..=8) => Ok(count),
         _ => Err(Error::Channels { configuration, channels }),
+    }
+}
+
+/// The arrangement that so many channels usually have.
+const fn usual_layout(channels: u8) -> u8 {
+    match channels {
+        7 => 11,
+        8 => 12,
+        few => few,
     }
 }
 
@@ -359,6 +386,31 @@ mod tests {
         let extension = [(0x2b7, 11), (5, 5), (1, 1), (3, 4)];
         let asc = [&head[..], &elements, &comment, &extension].concat();
         assert_eq!(read(&pack(&asc)), Ok((5, 24_000, 6, 1_024)));
+    }
+
+    #[test]
+    fn an_arrangement_keeps_its_number() {
+        let layout = |asc: &[u8]| Config::parse(Bytes::copy_from_slice(asc)).unwrap().output_layout();
+        let numbered = |configuration| layout(&pack(&[(2, 5), (3, 4), (configuration, 4), (0, 3)]));
+        assert_eq!([1, 2, 6, 7, 11, 12, 14].map(numbered), [1, 2, 6, 7, 11, 12, 14]);
+        let extended = |configuration| {
+            layout(&pack(&[
+                (31, 5),
+                (42 - 32, 6),
+                (3, 4),
+                (0, 4),
+                (4, 5),
+                (3, 3),
+                (configuration, 5),
+                (0, 8),
+            ]))
+        };
+        assert_eq!([2, 8, 10, 11].map(extended), [2, 8, 10, 11]);
+        // Seven channels that are listed.
+        let listed = [(31, 5), (42 - 32, 6), (3, 4), (0, 4), (4, 5), (3, 3), (0, 5), (7, 5), (0, 8)];
+        assert_eq!(layout(&pack(&listed)), 11);
+        // Parametric stereo.
+        assert_eq!(layout(&[0xeb, 0x8a, 0x08, 0x00]), 2);
     }
 
     #[test]

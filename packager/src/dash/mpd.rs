@@ -312,11 +312,10 @@ impl Representation {
                 let rate = config.sample_rate.saturating_mul(doubled);
                 element.with_attribute(("audioSamplingRate", &*rate.to_string())).write_inner_content(
                     |xml| {
-                        let scheme = "urn:mpeg:dash:23003:3:audio_channel_configuration:2011";
-                        // The value is a ChannelConfiguration of ISO 23003-3, where 7 means eight channels.
-                        let channels = config.output_channels();
-                        let layout = if channels == 8 { 7 } else { channels };
-                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout.to_string())?;
+                        // Of the schemes that say this, the one that no player takes for a number of channels.
+                        let scheme = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
+                        let layout = config.output_layout().to_string();
+                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout)?;
                         self.segments.iter().try_for_each(|it| it.write(xml))
                     },
                 )?;
@@ -412,7 +411,8 @@ mod tests {
                 asc: Bytes::new(),
                 object_type: 2,
                 sample_rate: 48_000,
-                channels: 8,
+                channels: 7,
+                layout: 11,
                 frame_length: 1_024,
             }),
             frame_rate: None,
@@ -483,7 +483,7 @@ mod tests {
             </SegmentTimeline>
            </SegmentTemplate>
            <Representation id="a0" bandwidth="134000" codecs="mp4a.40.2" audioSamplingRate="48000">
-            <AudioChannelConfiguration schemeIdUri="urn:mpeg:dash:23003:3:audio_channel_configuration:2011" value="7"/>
+            <AudioChannelConfiguration schemeIdUri="urn:mpeg:mpegB:cicp:ChannelConfiguration" value="11"/>
            </Representation>
           </AdaptationSet>
          </Period>
