@@ -24,7 +24,7 @@ pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Validators};
-pub use object::{Abandoned, Filler, Form, Head, Object, Reader, body_cost};
+pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::canonical;
 pub use refusal::{Reason, Refusal};

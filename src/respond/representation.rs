@@ -88,7 +88,7 @@ pub(super) async fn choose(
     let manifest = manifest::Kind::of(head)
         .filter(|_| head.status == StatusCode::OK && asked.credentials().is_some())
         .filter(|_| !coding::is_untouchable(head) && head.length.is_none_or(|it| it <= LARGEST_MANIFEST));
-    if (coding.is_none() && manifest.is_none()) || !object.seekable() {
+    if (coding.is_none() && manifest.is_none()) || !object.seekable() || object.is_sliced() {
         return Ok(Representation {
             octets: Octets::Object(object),
             coding: None,

@@ -12,6 +12,7 @@ mod derived;
 mod filler;
 mod places;
 mod reader;
+mod sliced;
 mod state;
 
 #[cfg(test)]
@@ -29,8 +30,10 @@ use http::{HeaderMap, StatusCode};
 pub use self::derived::Form;
 pub use self::filler::{Abandoned, Filler};
 pub use self::reader::Reader;
+pub use self::sliced::Slices;
 
 use self::derived::Notes;
+use self::sliced::Walk;
 use self::state::{CHUNK_COST, Retention, Shared};
 use super::{Failure, Lifetime, Reservation};
 
@@ -68,6 +71,8 @@ pub const fn body_cost(octets: u64, chunks: u64) -> u64 {
 #[derive(Debug)]
 pub struct Object {
     shared: Arc<Shared>,
+    /// Where its octets are, when they are not here.
+    slices: Option<Arc<dyn Slices>>,
 }
 
 impl Object {
@@ -103,7 +108,18 @@ impl Object {
 
     fn grow(head: Head, reservation: Option<Reservation>) -> (Arc<Self>, Filler) {
         let shared = Arc::new(Shared::new(head, reservation));
-        (Arc::new(Self { shared: Arc::clone(&shared) }), Filler::new(shared))
+        (Arc::new(Self { shared: Arc::clone(&shared), slices: None }), Filler::new(shared))
+    }
+
+    /// An object of `length` octets that lie in slices.
+    pub fn sliced(head: Head, length: u64, slices: Arc<dyn Slices>) -> Arc<Self> {
+        let head = Head { length: Some(length), ..head };
+        Arc::new(Self { shared: Arc::new(Shared::new(head, None)), slices: Some(slices) })
+    }
+
+    /// Whether its octets lie in slices, and are never here as one.
+    pub const fn is_sliced(&self) -> bool {
+        self.slices.is_some()
     }
 
     /// What is known before the first octet.
@@ -165,20 +181,26 @@ impl Object {
     /// Follows the octets of `range`; its end may be `u64::MAX` for "to the end".
     pub fn read(self: &Arc<Self>, range: Range<u64>) -> Reader {
         let end = self.length().map_or(range.end, |length| range.end.min(length));
+        if let Some(slices) = &self.slices {
+            return Reader::walk(Walk::new(Arc::clone(slices), range.start..end.max(range.start)));
+        }
         let mut place = None;
         if self.shared.whole.get().is_none() {
             place = Some(self.shared.lock().readers.enter(range.start));
         }
-        Reader::new(Arc::clone(&self.shared), range.start..end.max(range.start), place)
+        Reader::follow(Arc::clone(&self.shared), range.start..end.max(range.start), place)
     }
 
-    /// Waits until all octets are here.
+    /// Waits until all octets are here; those in slices are where they are.
     ///
     /// # Errors
     /// Why they will never be.
     pub async fn ended(self: &Arc<Self>) -> Result<(), Failure> {
+        if self.is_sliced() {
+            return Ok(());
+        }
         let place = self.shared.lock().readers.enter(u64::MAX - 1);
-        let mut reader = Reader::new(Arc::clone(&self.shared), u64::MAX - 1..u64::MAX, Some(place));
+        let mut reader = Reader::follow(Arc::clone(&self.shared), u64::MAX - 1..u64::MAX, Some(place));
         poll_fn(|context| reader.poll_chunk(context)).await.map_or(Ok(()), |it| it.map(drop))
     }
 

@@ -9,21 +9,25 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::sliced::Walk;
 use super::state::{Next, Shared};
 use crate::passage::Failure;
 
-/// Follows an object from an offset, and wakes when more has come.
-pub struct Reader {
-    shared: Arc<Shared>,
-    position: u64,
-    /// `u64::MAX` while it is not known where the object ends.
-    end: u64,
-    place: Option<usize>,
+/// Reads an object from an offset, and wakes when more has come.
+pub struct Reader(Way);
+
+enum Way {
+    Follow(Follow),
+    Walk(Walk),
 }
 
 impl Reader {
-    pub(super) fn new(shared: Arc<Shared>, range: Range<u64>, place: Option<usize>) -> Self {
-        Self { shared, position: range.start, end: range.end, place }
+    pub(super) const fn follow(shared: Arc<Shared>, range: Range<u64>, place: Option<usize>) -> Self {
+        Self(Way::Follow(Follow { shared, position: range.start, end: range.end, place }))
+    }
+
+    pub(super) const fn walk(walk: Walk) -> Self {
+        Self(Way::Walk(walk))
     }
 
     /// The next octets; none at the end.
@@ -31,6 +35,32 @@ impl Reader {
     /// # Errors
     /// Why the object will never have them.
     pub fn poll_chunk(&mut self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        match &mut self.0 {
+            Way::Follow(it) => it.poll_chunk(context),
+            Way::Walk(it) => it.poll_chunk(context),
+        }
+    }
+
+    /// Octets still to come, when known.
+    pub fn remaining(&self) -> Option<u64> {
+        match &self.0 {
+            Way::Follow(it) => it.remaining(),
+            Way::Walk(it) => Some(it.remaining()),
+        }
+    }
+}
+
+/// Follows an object that lies here whole, or grows.
+struct Follow {
+    shared: Arc<Shared>,
+    position: u64,
+    /// `u64::MAX` while it is not known where the object ends.
+    end: u64,
+    place: Option<usize>,
+}
+
+impl Follow {
+    fn poll_chunk(&mut self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
         if self.position >= self.end {
             return Poll::Ready(None);
         }
@@ -77,8 +107,7 @@ impl Reader {
         next
     }
 
-    /// Octets still to come, when known.
-    pub fn remaining(&self) -> Option<u64> {
+    fn remaining(&self) -> Option<u64> {
         let end = match self.end {
             u64::MAX => self.shared.whole.get()?.length(),
             end => end,
@@ -107,7 +136,7 @@ impl Body for Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Follow {
     fn drop(&mut self) {
         let Some(place) = self.place else { return };
         let mut state = self.shared.lock();
@@ -120,9 +149,6 @@ impl Drop for Reader {
 
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader")
-            .field("position", &self.position)
-            .field("end", &self.end)
-            .finish_non_exhaustive()
+        f.debug_struct("Reader").field("remaining", &self.remaining()).finish_non_exhaustive()
     }
 }

@@ -226,3 +226,53 @@ proptest! {
         prop_assert_eq!(object.completed().unwrap().concat(), all);
     }
 }
+
+/// Slices of four octets of "0123456789", of which the third may be missing.
+struct Digits {
+    opened: std::sync::Mutex<Vec<u64>>,
+    broken: bool,
+}
+
+impl Slices for Digits {
+    fn size(&self) -> u64 {
+        4
+    }
+
+    fn open(&self, index: u64) -> futures_util::future::BoxFuture<'static, Result<Arc<Object>, Failure>> {
+        self.opened.lock().unwrap().push(index);
+        let octets = match index {
+            0 => "0123",
+            1 => "4567",
+            2 if self.broken => "8",
+            _ => "89",
+        };
+        Box::pin(async move { Ok(Object::whole(head(None), vec![Bytes::from_static(octets.as_bytes())])) })
+    }
+}
+
+#[tokio::test]
+async fn a_sliced_body_is_read_from_anywhere_and_opens_no_slice_too_many() {
+    let read = async |range: Range<u64>, expected: &str, opened: &[u64]| {
+        let digits = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: false });
+        let slices: Arc<dyn Slices> = Arc::clone(&digits) as _;
+        let object = Object::sliced(head(None), 10, slices);
+        assert_eq!(object.length(), Some(10));
+        assert!(object.seekable() && object.ended().await.is_ok() && object.completed().is_none());
+        assert_eq!(object.read(range.clone()).remaining(), Some(expected.len() as u64));
+        check(&mut object.read(range), expected.as_bytes(), Poll::Ready(Ok(())));
+        assert_eq!(*digits.opened.lock().unwrap(), opened);
+    };
+    read(0..u64::MAX, "0123456789", &[0, 1, 2]).await;
+    read(3..5, "34", &[0, 1]).await;
+    read(4..8, "4567", &[1]).await;
+    read(9..100, "9", &[2]).await;
+    read(5..5, "", &[]).await;
+}
+
+#[test]
+fn a_slice_that_is_too_short_is_no_end() {
+    let slices = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: true });
+    let object = Object::sliced(head(None), 10, slices);
+    let cut = Poll::Ready(Err(Failure::Truncated { got: 9, promised: 10 }));
+    check(&mut object.read_all(), b"012345678", cut);
+}
