@@ -9,16 +9,21 @@ use bytes::Bytes;
 use config::cache::CachePolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use http::StatusCode;
+use http::header::CONTENT_RANGE;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
-use super::collapse::{Landed, Landing, Ticket};
+use super::collapse::{Join, Landed, Landing, Ticket};
 use super::freshness::{self, Facts, Freshness, Keep, Why};
 use super::key::Key;
 use super::recent::Fate;
+use super::slices::{self, Part, Sliced};
 use super::store::Stored;
 use super::{Inside, clock};
-use crate::passage::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Object, body_cost};
+use crate::passage::{
+    Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
+};
 
 /// Larger answers are not kept whole: a few of them would drive out a thousand others.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -45,15 +50,37 @@ pub(super) struct Fill {
     pub(super) key: Option<Key>,
     pub(super) audience: Audience,
     /// Its place among all fills.
-    pub(super) _permit: OwnedSemaphorePermit,
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl Fill {
-    pub(super) async fn run(mut self, plan: FetchPlan) {
+    pub(super) async fn run(mut self, plan: FetchPlan, part: Part) {
         let began = clock::now();
-        let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
-        match timeout(deadline, plan.run(Ask::default())).await.unwrap_or(Err(Failure::TimedOut(deadline))) {
-            Ok(fetched) => self.land(fetched, clock::now().saturating_duration_since(began)).await,
+        let waited = || clock::now().saturating_duration_since(began);
+        let fetched = match (ask(&plan, part.ask()).await, part) {
+            (Ok(fetched), Part::First(workshop)) => match slices::first(&fetched) {
+                slices::First::Slice { identity, total } => {
+                    let (sliced, keep) = (workshop.open(identity), self.judge_sliced(&fetched, waited()));
+                    match keep {
+                        Some(freshness) => return self.land_sliced(fetched, total, sliced, freshness).await,
+                        None => ask(&plan, Ask::default()).await,
+                    }
+                }
+                slices::First::Answer => Ok(fetched),
+                slices::First::Useless => ask(&plan, Ask::default()).await,
+            },
+            (Ok(fetched), Part::Slice { expected, identity, whole }) => {
+                let slice = slices::slice(fetched, &expected, &identity);
+                if slice.is_err() {
+                    // Who comes next begins with what is there now.
+                    self.inside.store.remove(&whole);
+                }
+                slice
+            }
+            (fetched, _) => fetched,
+        };
+        match fetched {
+            Ok(fetched) => self.land(fetched, waited()).await,
             Err(failure) => {
                 if let Some(key) = self.key.take() {
                     self.inside.recent.put(key, Fate::Failed(failure.clone()), clock::now());
@@ -67,6 +94,55 @@ impl Fill {
     fn fail(self, failure: Failure) {
         self.inside.stats.failed_fills.add_one();
         self.audience.fail(failure);
+    }
+
+    /// How long a body in slices is kept; none when it is not.
+    fn judge_sliced(&self, fetched: &Fetched, waited: Duration) -> Option<Freshness> {
+        let status = StatusCode::OK;
+        let facts = Facts { status, headers: &fetched.headers, lifetime: None, now: clock::wall(), waited };
+        let Keep::For(lifetime) = freshness::judge(facts, &self.policy) else { return None };
+        Some(Freshness { received: clock::now(), initial_age: freshness::initial_age(facts), lifetime })
+    }
+
+    /// A body that lies in slices, of which `fetched` is the first.
+    async fn land_sliced(
+        mut self,
+        mut fetched: Fetched,
+        total: u64,
+        sliced: Arc<Sliced>,
+        freshness: Freshness,
+    ) {
+        let mut headers = std::mem::take(&mut fetched.headers);
+        headers.remove(CONTENT_RANGE);
+        let head = Head { status: StatusCode::OK, headers, length: Some(total), lifetime: None };
+        let cost = self.head_cost(&head);
+        let Some(reservation) = self.inside.store.reserve(cost, clock::now()) else {
+            self.inside.stats.out_of_memory.add_one();
+            return self.fail(Failure::OutOfMemory);
+        };
+        // Before anyone can ask for the first slice, so that it is not fetched again.
+        let key = sliced.key(0);
+        let now = clock::now();
+        let ticket = match self.inside.flights.join(&key, None, now, || self.inside.store.get(&key)) {
+            Join::Lead(ticket) => Some(ticket),
+            Join::Stored(_) | Join::Follow(_) => None,
+        };
+        let object = Object::sliced(head, total, sliced, Some(reservation));
+        if let Some(key) = self.key.take() {
+            let object = Arc::clone(&object);
+            self.inside.store.offer(key, Stored { object, freshness, cost });
+        }
+        self.audience.land(Landed { object, freshness, kept: true }, Reach::All);
+        let Some(ticket) = ticket else { return };
+        let fetched = Fetched {
+            status: StatusCode::OK,
+            length: Some(slices::SLICE.min(total)),
+            lifetime: Some(Lifetime::Immutable),
+            ..fetched
+        };
+        let (audience, _) = Audience::new(Some(ticket));
+        let Self { inside, policy, permit, .. } = self;
+        Self { inside, policy, key: Some(key), audience, permit }.land(fetched, Duration::ZERO).await;
     }
 
     /// Takes the head of an answer and decides what it is good for.
@@ -230,6 +306,12 @@ impl Fill {
         // The key is held by the store and by the table of fetches.
         head.cost() + self.key.as_ref().map_or(0, |it| 2 * it.cost())
     }
+}
+
+/// Asks the origin, for no longer than it says that it takes.
+async fn ask(plan: &FetchPlan, ask: Ask) -> Result<Fetched, Failure> {
+    let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
+    timeout(deadline, plan.run(ask)).await.unwrap_or(Err(Failure::TimedOut(deadline)))
 }
 
 /// Who may have an answer.

@@ -41,6 +41,11 @@ impl Key {
         Self(text.into())
     }
 
+    /// The key of a slice of what has this key; `identity` tells it from slices of what was there before.
+    pub(super) fn slice(&self, identity: &str, index: u64) -> Self {
+        Self(format!("{}\n\n{}:{identity}{index}", self.0, identity.len()).into())
+    }
+
     /// Bytes of memory it takes.
     pub(super) fn cost(&self) -> u64 {
         self.0.len() as u64

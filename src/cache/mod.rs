@@ -20,6 +20,7 @@ mod freshness;
 mod key;
 
 mod recent;
+mod slices;
 mod stats;
 mod store;
 mod verdict;
@@ -41,10 +42,11 @@ use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::fill::{Audience, Fill};
 use self::key::Key;
 use self::recent::{Fate, Recent};
+use self::slices::{Part, Workshop};
 pub use self::stats::{Counter, Stats};
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
-use crate::passage::{Admitted, Answer, Failure, FetchPlan, Forward, Verdict};
+use crate::passage::{Admitted, Answer, Failure, FetchPlan, Forward, Object, Verdict};
 
 /// How long a follower waits for a fetch that names no deadline; then it goes alone.
 const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
@@ -90,7 +92,7 @@ impl Cache {
     pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
         let policy = &asked.routed().behavior().cache_policy;
         if let Approach::Pass(forward) = verdict::approach(asked.routed().request().method(), policy) {
-            return self.fetch(policy, None, None, forward, plan).await;
+            return self.fetch(policy, None, None, forward, plan, Part::Whole).await;
         }
         let key = Key::of(asked, plan.source());
         let now = clock::now();
@@ -103,11 +105,17 @@ impl Cache {
             Decision::Fetch(forward) => forward,
         };
         match self.inside.recent.get(&key, now) {
-            Some(Fate::Alone) => return self.fetch(policy, Some(key), None, forward, plan).await,
+            Some(Fate::Alone) => {
+                return self.fetch(policy, Some(key), None, forward, plan, Part::Whole).await;
+            }
             Some(Fate::Failed(failure)) => return self.miss(Err(failure), forward, Company::Follower),
             None => {}
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
+        let part = match plan.is_sliceable() {
+            true => Part::First(Workshop::new(self, policy, &plan, &key)),
+            false => Part::Whole,
+        };
         let again = || {
             let stored = self.inside.store.get(&key)?;
             let ttl = stored.freshness.ttl(now)?;
@@ -115,11 +123,13 @@ impl Cache {
         };
         match self.inside.flights.join(&key, patience, now, again) {
             Join::Stored((stored, ttl)) => self.hit(stored, ttl),
-            Join::Lead(ticket) => self.fetch(policy, Some(key), Some(ticket), forward, plan).await,
+            Join::Lead(ticket) => self.fetch(policy, Some(key), Some(ticket), forward, plan, part).await,
             Join::Follow(flight) => match follow(flight).await {
                 Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
                 Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
-                Landing::Alone | Landing::Waiting => self.fetch(policy, Some(key), None, forward, plan).await,
+                Landing::Alone | Landing::Waiting => {
+                    self.fetch(policy, Some(key), None, forward, plan, Part::Whole).await
+                }
             },
         }
     }
@@ -159,13 +169,48 @@ impl Cache {
         followers: Option<Ticket>,
         forward: Forward,
         plan: FetchPlan,
+        part: Part,
     ) -> Answer {
-        let landed = match self.begin(policy, key, followers, plan) {
-            // A task that ended without a word was stopped.
-            Ok(landing) => landing.await.unwrap_or(Err(Failure::GivenUp)),
-            Err(failure) => Err(failure),
+        self.miss(self.land(policy, key, followers, plan, part).await, forward, Company::Leader)
+    }
+
+    async fn land(
+        &self,
+        policy: &Arc<CachePolicy>,
+        key: Option<Key>,
+        followers: Option<Ticket>,
+        plan: FetchPlan,
+        part: Part,
+    ) -> Result<Landed, Failure> {
+        // A task that ended without a word was stopped.
+        self.begin(policy, key, followers, plan, part)?.await.unwrap_or(Err(Failure::GivenUp))
+    }
+
+    /// A slice of a body: from the store, from a fetch that is under way, or by `plan`.
+    async fn slice(
+        &self,
+        key: Key,
+        policy: &Arc<CachePolicy>,
+        plan: &FetchPlan,
+        part: impl Fn() -> Part,
+    ) -> Result<Arc<Object>, Failure> {
+        if let Some(stored) = self.inside.store.get(&key) {
+            return Ok(stored.object);
+        }
+        let now = clock::now();
+        let stored = || self.inside.store.get(&key);
+        let landed = match self.inside.flights.join(&key, None, now, stored) {
+            Join::Stored(stored) => return Ok(stored.object),
+            Join::Lead(ticket) => self.land(policy, Some(key), Some(ticket), plan.clone(), part()).await,
+            Join::Follow(flight) => match follow(flight).await {
+                Landing::Shared(landed) => Ok(landed),
+                Landing::Failed(failure) => Err(failure),
+                Landing::Alone | Landing::Waiting => {
+                    self.land(policy, Some(key), None, plan.clone(), part()).await
+                }
+            },
         };
-        self.miss(landed, forward, Company::Leader)
+        landed.map(|it| it.object)
     }
 
     fn begin(
@@ -174,6 +219,7 @@ impl Cache {
         key: Option<Key>,
         followers: Option<Ticket>,
         plan: FetchPlan,
+        part: Part,
     ) -> Result<oneshot::Receiver<Result<Landed, Failure>>, Failure> {
         let inside = &self.inside;
         let Ok(permit) = Arc::clone(&inside.permits).try_acquire_owned() else {
@@ -185,9 +231,8 @@ impl Cache {
         }
         inside.stats.fills.add_one();
         let (audience, landing) = Audience::new(followers);
-        let fill =
-            Fill { inside: Arc::clone(inside), policy: Arc::clone(policy), key, audience, _permit: permit };
-        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan)).in_current_span());
+        let fill = Fill { inside: Arc::clone(inside), policy: Arc::clone(policy), key, audience, permit };
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan, part)).in_current_span());
         Ok(landing)
     }
 

@@ -79,6 +79,11 @@ impl Store {
         self.index.insert(key, Arc::new(Slot(Mutex::new(Some(stored)))));
     }
 
+    /// Forgets an answer.
+    pub(super) fn remove(&self, key: &Key) {
+        self.index.invalidate(key);
+    }
+
     /// Takes `bytes` of the budget, driving stored answers out where that helps.
     pub(super) fn reserve(&self, bytes: u64, now: Instant) -> Option<Reservation> {
         self.make_room(bytes, now, || self.budget.reserve(bytes))

@@ -126,6 +126,7 @@ impl Origins {
                     Box::pin(async move { web.fetch(&question, &ask).await })
                 })
                 .with_deadline(deadline)
+                .in_slices(web::may_be_large(asked.path()))
             }
             Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));

@@ -35,6 +35,9 @@ pub enum Failure {
     /// The request has been here before: origins point at one another.
     #[error("the request went in a loop: this server asked for it before")]
     Looped,
+    /// Its octets are others than those that went before.
+    #[error("the origin's file changed while it was read")]
+    Changed,
     /// The fetch was ended from our side: its task stopped, or the server goes down.
     #[error("the fetch was given up")]
     GivenUp,
@@ -117,6 +120,7 @@ pub struct FetchPlan {
     fetch: Arc<dyn Fn(Ask) -> Fetching + Send + Sync>,
     source: Source,
     deadline: Option<Duration>,
+    sliceable: bool,
 }
 
 impl FetchPlan {
@@ -125,13 +129,25 @@ impl FetchPlan {
     where
         F: Fn(Ask) -> Fetching + Send + Sync + 'static,
     {
-        Self { fetch: Arc::new(fetch), source, deadline: None }
+        Self { fetch: Arc::new(fetch), source, deadline: None, sliceable: false }
     }
 
     /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
+    }
+
+    /// The same, of a body that may be large and whose origin may give ranges of it: it is fetched in slices, as they are
+    /// read.
+    #[must_use]
+    pub fn in_slices(self, sliceable: bool) -> Self {
+        Self { sliceable, ..self }
+    }
+
+    /// Whether it is worth fetching in slices.
+    pub const fn is_sliceable(&self) -> bool {
+        self.sliceable
     }
 
     /// Where it goes.

@@ -83,7 +83,7 @@ pub(super) fn failure(
 ) -> Response<Body> {
     let (status, sentence) = match failure {
         Failure::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, "The origin did not answer in time."),
-        Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) => {
+        Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) | Failure::Changed => {
             (StatusCode::BAD_GATEWAY, "The origin could not be read.")
         }
         Failure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "The origin could not be reached."),

@@ -141,6 +141,17 @@ impl Web {
     }
 }
 
+/// Whether a path names a file that players and programs read in ranges: whole films, sounds and archives, no segments.
+pub(super) fn may_be_large(path: &str) -> bool {
+    const LARGE: [&str; 24] = [
+        "7z", "avi", "bin", "bz2", "deb", "dmg", "exe", "flac", "gz", "iso", "m4v", "mkv", "mov", "mp3",
+        "mp4", "mpg", "msi", "mxf", "ogg", "ogv", "tar", "wav", "webm", "zip",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.rsplit_once('.')
+        .is_some_and(|(_, extension)| LARGE.contains(&extension.to_ascii_lowercase().as_str()))
+}
+
 /// Public authorities, and the operator's own.
 fn roots(settings: &HttpOrigin) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

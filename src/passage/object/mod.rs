@@ -111,10 +111,15 @@ impl Object {
         (Arc::new(Self { shared: Arc::clone(&shared), slices: None }), Filler::new(shared))
     }
 
-    /// An object of `length` octets that lie in slices.
-    pub fn sliced(head: Head, length: u64, slices: Arc<dyn Slices>) -> Arc<Self> {
+    /// An object of `length` octets that lie in slices; the reservation covers its head.
+    pub fn sliced(
+        head: Head,
+        length: u64,
+        slices: Arc<dyn Slices>,
+        reservation: Option<Reservation>,
+    ) -> Arc<Self> {
         let head = Head { length: Some(length), ..head };
-        Arc::new(Self { shared: Arc::new(Shared::new(head, None)), slices: Some(slices) })
+        Arc::new(Self { shared: Arc::new(Shared::new(head, reservation)), slices: Some(slices) })
     }
 
     /// Whether its octets lie in slices, and are never here as one.

@@ -255,7 +255,7 @@ async fn a_sliced_body_is_read_from_anywhere_and_opens_no_slice_too_many() {
     let read = async |range: Range<u64>, expected: &str, opened: &[u64]| {
         let digits = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: false });
         let slices: Arc<dyn Slices> = Arc::clone(&digits) as _;
-        let object = Object::sliced(head(None), 10, slices);
+        let object = Object::sliced(head(None), 10, slices, None);
         assert_eq!(object.length(), Some(10));
         assert!(object.seekable() && object.ended().await.is_ok() && object.completed().is_none());
         assert_eq!(object.read(range.clone()).remaining(), Some(expected.len() as u64));
@@ -272,7 +272,7 @@ async fn a_sliced_body_is_read_from_anywhere_and_opens_no_slice_too_many() {
 #[test]
 fn a_slice_that_is_too_short_is_no_end() {
     let slices = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: true });
-    let object = Object::sliced(head(None), 10, slices);
+    let object = Object::sliced(head(None), 10, slices, None);
     let cut = Poll::Ready(Err(Failure::Truncated { got: 9, promised: 10 }));
     check(&mut object.read_all(), b"012345678", cut);
 }

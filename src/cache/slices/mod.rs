@@ -1,0 +1,213 @@
+//! Large bodies in slices: so the start of a long film plays while nothing else of it was read (http-edge.md 7).
+//!
+//! ```text
+//! first request ─▶ slice 0 ─206─▶ the whole's length and identity ─▶ an object that opens slices as they are read
+//!                     └─200, 404 …─▶ as any other answer
+//! ```
+//! Slices are stored each under a key of its own that holds the identity of the whole: a strong tag, or the last
+//! modification and the length. Slices of two identities are never joined: when the origin says other octets, those who
+//! read see their body end early, and the next request begins anew.
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::{Arc, Weak};
+
+use config::cache::CachePolicy;
+use futures_util::future::BoxFuture;
+use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::key::Key;
+use super::{Cache, Inside};
+use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, Slices, Validators};
+
+/// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
+pub(super) const SLICE: u64 = 2 * 1024 * 1024;
+
+/// What a fetch is for.
+pub(super) enum Part {
+    /// All of a resource.
+    Whole,
+    /// The first slice of what may be large.
+    First(Workshop),
+    /// A slice of what was begun.
+    Slice { expected: Range<u64>, identity: Identity, whole: Key },
+}
+
+impl Part {
+    pub(super) fn ask(&self) -> Ask {
+        match self {
+            Self::Whole => Ask::default(),
+            Self::First(_) => Ask { range: Some(0..SLICE), known: None },
+            Self::Slice { expected, identity, .. } => {
+                Ask { range: Some(expected.clone()), known: Some(identity.known.clone()) }
+            }
+        }
+    }
+}
+
+/// What tells the octets of one version from those of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    known: Validators,
+    total: u64,
+}
+
+impl Identity {
+    /// Of an answer with these fields; none when they name no octets: a weak tag does not (RFC 9110 8.8.1).
+    fn of(headers: &HeaderMap, total: u64) -> Option<Self> {
+        let is_strong = |it: &HeaderValue| it.as_bytes().starts_with(b"\"");
+        let known = Validators {
+            etag: headers.get(ETAG).filter(|it| is_strong(it)).cloned(),
+            last_modified: headers.get(LAST_MODIFIED).cloned(),
+        };
+        (known.etag.is_some() || known.last_modified.is_some()).then_some(Self { known, total })
+    }
+
+    /// Whether an answer is about the same octets; a tag says more than a date.
+    fn is_that_of(&self, headers: &HeaderMap, total: u64) -> bool {
+        let same = match (&self.known.etag, &self.known.last_modified) {
+            (Some(etag), _) => headers.get(ETAG) == Some(etag),
+            (None, date) => headers.get(LAST_MODIFIED) == date.as_ref(),
+        };
+        same && self.total == total
+    }
+
+    fn text(&self) -> String {
+        let validator = self.known.etag.as_ref().or(self.known.last_modified.as_ref());
+        let validator = validator.map(|it| it.as_bytes().escape_ascii().to_string()).unwrap_or_default();
+        format!("{validator}/{}", self.total)
+    }
+}
+
+/// What an answer to the question for the first slice is.
+pub(super) enum First {
+    /// A slice of so many octets.
+    Slice { identity: Identity, total: u64 },
+    /// An answer like any other.
+    Answer,
+    /// Of no use: the whole is to be asked for.
+    Useless,
+}
+
+pub(super) fn first(fetched: &Fetched) -> First {
+    match fetched.status {
+        StatusCode::PARTIAL_CONTENT => {}
+        // Of nothing there is no slice.
+        StatusCode::RANGE_NOT_SATISFIABLE => return First::Useless,
+        _ => return First::Answer,
+    }
+    let Some((range, total)) = content_range(&fetched.headers) else { return First::Useless };
+    if range != (0..SLICE.min(total)) || fetched.length.is_some_and(|it| it != range.end) {
+        return First::Useless;
+    }
+    Identity::of(&fetched.headers, total).map_or(First::Useless, |identity| First::Slice { identity, total })
+}
+
+/// Makes of an answer what is stored as a slice: its octets alone, which are these for ever.
+pub(super) fn slice(
+    fetched: Fetched,
+    expected: &Range<u64>,
+    identity: &Identity,
+) -> Result<Fetched, Failure> {
+    if fetched.status != StatusCode::PARTIAL_CONTENT {
+        // If-Range did not hold, or the file is gone.
+        return Err(Failure::Changed);
+    }
+    let length = expected.end - expected.start;
+    match content_range(&fetched.headers) {
+        Some((range, total)) if range == *expected && identity.is_that_of(&fetched.headers, total) => {}
+        _ => return Err(Failure::Changed),
+    }
+    if fetched.length.is_some_and(|it| it != length) {
+        return Err(Failure::Unreadable("it sent another range than it said".into()));
+    }
+    Ok(Fetched {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        length: Some(length),
+        body: fetched.body,
+        lifetime: Some(Lifetime::Immutable),
+    })
+}
+
+/// `bytes 0-9/100`, as a half-open range and the total; all of it must be said.
+fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
+    let mut values = headers.get_all(CONTENT_RANGE).iter();
+    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, total): (u64, u64, u64) =
+        (first.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
+    (first <= last && last < total).then(|| (first..last + 1, total))
+}
+
+/// What it takes to fetch slices later. It does not keep the cache alive, which keeps it.
+#[derive(Clone)]
+pub(super) struct Workshop {
+    inside: Weak<Inside>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    policy: Arc<CachePolicy>,
+    plan: FetchPlan,
+    whole: Key,
+}
+
+impl Workshop {
+    pub(super) fn new(cache: &Cache, policy: &Arc<CachePolicy>, plan: &FetchPlan, whole: &Key) -> Self {
+        Self {
+            inside: Arc::downgrade(&cache.inside),
+            tasks: cache.tasks.clone(),
+            stop: cache.stop.clone(),
+            policy: Arc::clone(policy),
+            plan: plan.clone(),
+            whole: whole.clone(),
+        }
+    }
+
+    /// The slices of a body of that identity.
+    pub(super) fn open(self, identity: Identity) -> Arc<Sliced> {
+        let text = identity.text();
+        Arc::new(Sliced { workshop: self, identity, text })
+    }
+}
+
+/// The slices of one version of a body.
+pub(super) struct Sliced {
+    workshop: Workshop,
+    identity: Identity,
+    text: String,
+}
+
+impl Sliced {
+    pub(super) fn key(&self, index: u64) -> Key {
+        self.workshop.whole.slice(&self.text, index)
+    }
+}
+
+impl Slices for Sliced {
+    fn size(&self) -> u64 {
+        SLICE
+    }
+
+    fn open(&self, index: u64) -> BoxFuture<'static, Result<Arc<Object>, Failure>> {
+        let (key, identity) = (self.key(index), self.identity.clone());
+        let begin = index.saturating_mul(SLICE);
+        let expected = begin..identity.total.min(begin.saturating_add(SLICE));
+        let Workshop { inside, tasks, stop, policy, plan, whole } = self.workshop.clone();
+        Box::pin(async move {
+            // A server that goes down has no more slices.
+            let cache = Cache { inside: inside.upgrade().ok_or(Failure::GivenUp)?, tasks, stop };
+            let part = || Part::Slice {
+                expected: expected.clone(),
+                identity: identity.clone(),
+                whole: whole.clone(),
+            };
+            cache.slice(key, &policy, &plan, part).await
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! A film of five slices and a bit, at an origin that counts what is asked of it.
+
+#![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
+
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+
+use super::*;
+use crate::passage::example::Example;
+use crate::passage::{FetchedBody, Reader, Source};
+
+fn fetched(status: u16, fields: &[(&'static str, &'static str)]) -> Fetched {
+    let headers = fields
+        .iter()
+        .map(|&(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)));
+    Fetched {
+        status: StatusCode::from_u16(status).unwrap(),
+        headers: headers.collect(),
+        length: None,
+        body: FetchedBody::Whole(vec![Bytes::new()]),
+        lifetime: None,
+    }
+}
+
+#[test]
+fn a_content_range_is_read_whole_or_not_at_all() {
+    let check = |value: &'static str, expected: Option<(Range<u64>, u64)>| {
+        assert_eq!(content_range(&fetched(206, &[("content-range", value)]).headers), expected, "{value}");
+    };
+    check("bytes 0-9/100", Some((0..10, 100)));
+    check("bytes 90-99/100", Some((90..100, 100)));
+    for wrong in
+        ["bytes 0-9/*", "bytes */100", "bytes 9-0/100", "bytes 0-100/100", "items 0-9/100", "bytes 0-9"]
+    {
+        check(wrong, None);
+    }
+}
+
+#[test]
+fn only_a_slice_that_names_its_octets_begins_a_sliced_body() {
+    let check = |status, fields: &[(&'static str, &'static str)], expected: &str| {
+        let found = match first(&fetched(status, fields)) {
+            First::Slice { total, .. } => format!("slice of {total}"),
+            First::Answer => "answer".to_owned(),
+            First::Useless => "useless".to_owned(),
+        };
+        assert_eq!(found, expected, "{status} {fields:?}");
+    };
+    let range = ("content-range", "bytes 0-2097151/9000000");
+    check(206, &[range, ("etag", "\"a\"")], "slice of 9000000");
+    check(206, &[range, ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT")], "slice of 9000000");
+    check(206, &[("content-range", "bytes 0-4/5"), ("etag", "\"a\"")], "slice of 5");
+    check(206, &[range, ("etag", "W/\"a\"")], "useless");
+    check(206, &[range], "useless");
+    check(206, &[("content-range", "bytes 0-99/9000000"), ("etag", "\"a\"")], "useless");
+    check(206, &[("etag", "\"a\"")], "useless");
+    check(416, &[], "useless");
+    check(200, &[], "answer");
+    check(404, &[], "answer");
+}
+
+#[test]
+fn a_slice_of_another_version_is_refused() {
+    let identity =
+        |fields: &[(&'static str, &'static str)]| Identity::of(&fetched(206, fields).headers, 100).unwrap();
+    let check = |known: &[(&'static str, &'static str)],
+                 status,
+                 fields: &[(&'static str, &'static str)],
+                 expected| {
+        let found = slice(fetched(status, fields), &(10..20), &identity(known)).map(|it| it.length);
+        assert_eq!(found, expected, "{known:?} {status} {fields:?}");
+    };
+    let tag = ("etag", "\"a\"");
+    let range = ("content-range", "bytes 10-19/100");
+    check(&[tag], 206, &[tag, range], Ok(Some(10)));
+    check(&[tag], 206, &[("etag", "\"b\""), range], Err(Failure::Changed));
+    check(&[tag], 206, &[range], Err(Failure::Changed));
+    check(&[tag], 206, &[tag, ("content-range", "bytes 10-19/101")], Err(Failure::Changed));
+    check(&[tag], 206, &[tag, ("content-range", "bytes 10-18/100")], Err(Failure::Changed));
+    check(&[tag], 200, &[tag], Err(Failure::Changed));
+    check(&[tag], 404, &[], Err(Failure::Changed));
+    let date = ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT");
+    check(&[date], 206, &[date, range], Ok(Some(10)));
+    check(&[date], 206, &[("last-modified", "Sun, 15 Jun 2025 12:00:01 GMT"), range], Err(Failure::Changed));
+}
+
+const TOTAL: u64 = 5 * SLICE + 1000;
+
+/// The octet at each place of a version of the film.
+fn octets(version: u8, range: Range<u64>) -> Bytes {
+    range.map(|at| (at % 251) as u8 ^ version).collect()
+}
+
+/// An origin with one film.
+#[derive(Clone)]
+struct Films {
+    version: Arc<Mutex<u8>>,
+    asked: Arc<Mutex<Vec<Option<Range<u64>>>>>,
+    has_ranges: bool,
+    cache_control: &'static str,
+}
+
+impl Films {
+    fn new() -> Self {
+        let cache_control = "max-age=60";
+        Self { version: Arc::default(), asked: Arc::default(), has_ranges: true, cache_control }
+    }
+
+    fn answer(&self, ask: &Ask) -> Fetched {
+        self.asked.lock().unwrap().push(ask.range.clone());
+        let version = *self.version.lock().unwrap();
+        let etag = format!("\"{version}\"");
+        let changed =
+            ask.known.as_ref().and_then(|it| it.etag.as_ref()).is_some_and(|it| it != etag.as_str());
+        let range = ask.range.clone().filter(|_| self.has_ranges && !changed);
+        let status = if range.is_some() { 206 } else { 200 };
+        let (begin, end) = range.map_or((0, TOTAL), |it| (it.start, it.end.min(TOTAL)));
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, HeaderValue::try_from(etag).unwrap());
+        headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        if status == 206 {
+            let content_range = format!("bytes {begin}-{}/{TOTAL}", end - 1);
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(content_range).unwrap());
+        }
+        Fetched {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            length: Some(end - begin),
+            body: FetchedBody::Whole(vec![octets(version, begin..end)]),
+            lifetime: None,
+        }
+    }
+
+    async fn get(&self, cache: &Cache) -> Arc<Object> {
+        let films = self.clone();
+        let plan = FetchPlan::new(Source::default(), move |ask| {
+            let answer = films.answer(&ask);
+            Box::pin(async move { Ok(answer) })
+        });
+        let asked = Example::get("/film.mp4").admitted();
+        cache.get(&asked, plan.in_slices(true)).await.object.expect("the origin answers")
+    }
+
+    /// Which slices were asked for since the last time; none for the whole.
+    fn asked(&self) -> Vec<Option<u64>> {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        asked.into_iter().map(|it| it.map(|it| it.start / SLICE)).collect()
+    }
+}
+
+async fn read(reader: Reader) -> Result<Bytes, Failure> {
+    reader.collect().await.map(|it| it.to_bytes())
+}
+
+#[tokio::test]
+async fn only_the_slices_that_are_read_are_fetched_and_each_once() {
+    let (cache, films) = (Cache::new(64 << 20), Films::new());
+    let object = films.get(&cache).await;
+    assert_eq!((object.length(), object.head().status), (Some(TOTAL), StatusCode::OK));
+    assert!(!object.head().headers.contains_key(CONTENT_RANGE));
+    let across = 3 * SLICE - 10..3 * SLICE + 10;
+    assert_eq!(read(object.read(across.clone())).await.unwrap(), octets(0, across));
+    assert_eq!(films.asked(), [Some(0), Some(2), Some(3)]);
+
+    let again = films.get(&cache).await;
+    assert_eq!(read(again.read(0..100)).await.unwrap(), octets(0, 0..100));
+    assert_eq!(films.asked(), [], "the first slice came with the first answer");
+    assert_eq!(read(again.read_all()).await.unwrap(), octets(0, 0..TOTAL));
+    assert_eq!(films.asked(), [Some(1), Some(4), Some(5)], "only the gaps");
+    assert_eq!(read(films.get(&cache).await.read_all()).await.unwrap().len() as u64, TOTAL);
+    assert_eq!(films.asked(), []);
+}
+
+#[tokio::test]
+async fn many_who_read_one_slice_cause_one_fetch() {
+    let (cache, films) = (Cache::new(64 << 20), Films::new());
+    let object = films.get(&cache).await;
+    films.asked();
+    let range = 4 * SLICE..4 * SLICE + 5;
+    let reads = (0..100).map(|_| read(object.read(range.clone())));
+    for octets in futures_util::future::join_all(reads).await {
+        assert_eq!(octets.unwrap(), self::octets(0, range.clone()));
+    }
+    assert_eq!(films.asked(), [Some(4)]);
+}
+
+#[tokio::test]
+async fn versions_are_never_joined() {
+    let (cache, films) = (Cache::new(64 << 20), Films::new());
+    let object = films.get(&cache).await;
+    assert_eq!(read(object.read(0..10)).await.unwrap(), octets(0, 0..10));
+    *films.version.lock().unwrap() = 1;
+    assert_eq!(read(object.read_all()).await, Err(Failure::Changed));
+    let anew = films.get(&cache).await;
+    assert_eq!(read(anew.read_all()).await.unwrap(), octets(1, 0..TOTAL));
+}
+
+#[tokio::test]
+async fn an_origin_without_ranges_is_asked_for_the_whole() {
+    let (cache, films) = (Cache::new(64 << 20), Films { has_ranges: false, ..Films::new() });
+    let object = films.get(&cache).await;
+    assert!(!object.is_sliced());
+    assert_eq!(read(object.read_all()).await.unwrap(), octets(0, 0..TOTAL));
+    assert_eq!(films.asked(), [Some(0)], "its answer to the first question is the whole");
+}
+
+#[tokio::test]
+async fn what_may_not_be_kept_is_not_sliced() {
+    let (cache, films) = (Cache::new(64 << 20), Films { cache_control: "no-store", ..Films::new() });
+    let object = films.get(&cache).await;
+    assert_eq!(read(object.read_all()).await.unwrap(), octets(0, 0..TOTAL));
+    assert_eq!(films.asked(), [Some(0), None]);
+    let object = films.get(&cache).await;
+    assert_eq!(read(object.read_all()).await.unwrap().len() as u64, TOTAL);
+    assert_eq!(films.asked(), [None], "it is remembered");
+}
+
+#[tokio::test]
+async fn a_store_smaller_than_the_film_plays_it_all_the_same() {
+    let (cache, films) = (Cache::new(6 << 20), Films::new());
+    for _ in 0..3 {
+        let object = films.get(&cache).await;
+        assert_eq!(read(object.read_all()).await.unwrap(), octets(0, 0..TOTAL));
+        assert!(cache.memory_used() <= cache.memory_limit());
+    }
+}
