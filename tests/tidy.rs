@@ -22,6 +22,7 @@ const SHELLS: &[&str] = &[
     "hook",
     "ledger",
     "main",
+    "new_file",
     "observe",
     "origin",
     "serve",

@@ -35,6 +35,8 @@ pub enum Publish {
         url: Secret,
         /// How long it may take.
         timeout: Duration,
+        /// Whether the key is the public name where the answer gives none; else the publisher is refused.
+        key_is_name: bool,
     },
 }
 
@@ -105,7 +107,8 @@ const PUBLISH: &[Setting] = &[
         "webhook",
         Kind::Secret,
         Absent("no webhook"),
-        "A URL that is asked for each publisher; 2xx admits, and the answer may give the public name.",
+        "A URL that is asked for each publisher; 2xx admits, and the answer's JSON gives the public name, as in \
+         `{\"name\": \"match\"}`.",
     )
     .example("https://example.com/publish"),
     Setting::new(
@@ -115,6 +118,14 @@ const PUBLISH: &[Setting] = &[
         "Set it when the webhook is slow for a reason.",
     )
     .example("2s"),
+    Setting::new(
+        "key_is_name",
+        Kind::Flag,
+        Value("false", "a key that became a name would be in every link"),
+        "Set it when your keys are no secrets and the webhook's answer gives no name: what the encoder sends is the name \
+         then.",
+    )
+    .example("true"),
 ];
 
 pub(crate) const RTMP: &[Setting] = &[
@@ -219,13 +230,14 @@ impl Publish {
         }
         let section = app.table("publish");
         let timeout = section.duration("timeout");
+        let key_is_name = section.flag("key_is_name");
         match (section.optional_path("keys_file"), section.secret("webhook")) {
             (Some(file), None) => Self::KeysFile(file),
             (None, Some(url)) => {
                 if !["http://", "https://"].iter().any(|it| url.reveal().starts_with(it)) {
                     section.report("webhook", "this is no URL of http or https", "write \"https://…\"");
                 }
-                Self::Webhook { url, timeout }
+                Self::Webhook { url, timeout, key_is_name }
             }
             (Some(_), Some(_)) => {
                 app.report("publish", "this names a file of keys and a webhook", "keep one of them");

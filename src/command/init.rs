@@ -1,15 +1,15 @@
 //! `levada init`.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::keygen::random_id;
 use crate::access::sign::{Algorithm, NewKeys};
+use crate::new_file::{self, Readers};
 
 /// The sample that is written, and the key id in it that is replaced.
 const SAMPLE: &str = include_str!("../../samples/levada.toml");
@@ -35,16 +35,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     fs::create_dir_all(file("keys")).with_context(|| file("keys").display().to_string())?;
     fs::create_dir_all(file("media")).with_context(|| file("media").display().to_string())?;
 
-    let (id, stream_key) = (key_id(), random_text(18));
+    let (id, stream_key) = (random_id(), random_text());
     let keys = NewKeys::generate(Algorithm::Rsa)?;
-    write(&private, &keys.private, 0o600)?;
-    write(&public, &keys.public, 0o644)?;
-    write(
+    new_file::write(&private, &keys.private, Readers::Owner)?;
+    new_file::write(&public, &keys.public, Readers::Everyone)?;
+    new_file::write(
         &stream_keys,
         &format!("# \"secret stream key\" = \"public-name\"\n\"{stream_key}\" = \"main\"\n"),
-        0o600,
+        Readers::Owner,
     )?;
-    write(&config, &SAMPLE.replace(SAMPLE_KEY_ID, &id).replace(" samples/levada.toml", ""), 0o644)?;
+    let sample = SAMPLE.replace(SAMPLE_KEY_ID, &id).replace(" samples/levada.toml", "");
+    new_file::write(&config, &sample, Readers::Everyone)?;
 
     println!("Wrote {}, a key pair below {} and a stream key.", config.display(), file("keys").display());
     println!();
@@ -60,28 +61,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `K` and 13 letters and digits, as CloudFront's are.
-fn key_id() -> String {
-    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let pick = |octet: u8| char::from(letters[usize::from(octet) % letters.len()]);
-    std::iter::once('K').chain(random::<13>().into_iter().map(pick)).collect()
-}
-
-fn random_text(octets: usize) -> String {
-    URL_SAFE_NO_PAD.encode(&random::<32>()[..octets])
-}
-
-fn random<const N: usize>() -> [u8; N] {
-    let mut octets = [0; N];
+fn random_text() -> String {
+    let mut octets = [0; 18];
     aws_lc_rs::rand::fill(&mut octets).expect("the system gives random bytes");
-    octets
-}
-
-fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let named = || path.display().to_string();
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).with_context(named)?;
-    file.write_all(text.as_bytes()).with_context(named)
+    URL_SAFE_NO_PAD.encode(octets)
 }
 
 #[cfg(test)]

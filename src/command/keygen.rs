@@ -1,14 +1,13 @@
 //! `levada keygen`: a key pair for signing URLs.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use aws_lc_rs::rand;
 
 use crate::access::sign::{Algorithm, NewKeys};
+use crate::new_file::{self, Readers};
 
 /// Make a key pair for signing URLs and cookies.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,7 +35,7 @@ pub struct Keygen {
 pub fn run(keygen: &Keygen) -> anyhow::Result<()> {
     let id = match &keygen.id {
         Some(it) => it.clone(),
-        None => random_id()?,
+        None => random_id(),
     };
     let is_plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_');
     ensure!(
@@ -47,8 +46,8 @@ pub fn run(keygen: &Keygen) -> anyhow::Result<()> {
     fs::create_dir_all(&keygen.out).with_context(|| format!("cannot make {}", keygen.out.display()))?;
     let private = keygen.out.join(format!("{id}.private.pem"));
     let public = keygen.out.join(format!("{id}.pub.pem"));
-    write_new(&private, &keys.private, 0o600)?;
-    write_new(&public, &keys.public, 0o644)?;
+    new_file::write(&private, &keys.private, Readers::Owner)?;
+    new_file::write(&public, &keys.public, Readers::Everyone)?;
     print!("{}", explanation(&id, &private, &public));
     Ok(())
 }
@@ -73,24 +72,13 @@ keys = [\"{id}\"]
     )
 }
 
-/// Never over a file that is there: an overwritten key cannot be made again.
-fn write_new(file: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let mut opened = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(file)
-        .with_context(|| format!("cannot make {}", file.display()))?;
-    opened.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", file.display()))
-}
-
 /// Looks like CloudFront's: `K` and 13 letters or digits.
-fn random_id() -> anyhow::Result<String> {
+pub(super) fn random_id() -> String {
     const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut random = [0; 13];
-    rand::fill(&mut random).context("the machine has no randomness")?;
+    rand::fill(&mut random).expect("the system gives random bytes");
     let letter = |it: u8| char::from(LETTERS[usize::from(it % 32)]);
-    Ok(std::iter::once('K').chain(random.into_iter().map(letter)).collect())
+    std::iter::once('K').chain(random.into_iter().map(letter)).collect()
 }
 
 #[cfg(test)]
@@ -102,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_key_pair_is_written_once_and_the_private_key_is_its_owners_alone() {
-        let directory = std::env::temp_dir().join(format!("levada-keygen-{}", random_id().unwrap()));
+        let directory = std::env::temp_dir().join(format!("levada-keygen-{}", random_id()));
         for (id, ecdsa) in [("KRSA", false), ("KEC", true)] {
             let keygen = Keygen { ecdsa, out: directory.clone(), id: Some(id.to_owned()) };
             run(&keygen).unwrap();
@@ -118,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_random_id_looks_like_cloudfronts() {
-        let id = random_id().unwrap();
+        let id = random_id();
         assert_eq!((id.len(), id.as_bytes()[0]), (14, b'K'));
     }
 }

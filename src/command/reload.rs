@@ -1,8 +1,10 @@
 //! `levada reload`.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http::Request;
 use http::header::AUTHORIZATION;
@@ -31,7 +33,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = arguments.source.load()?;
     let address =
         config.control.address.context("the configuration has no control address (listen.control)")?;
-    let token = Token::open(&config.state_dir)?;
+    let token = Token::of_server(&config.state_dir).map_err(|error| untold(&config.state_dir, error))?;
     let answer = super::block_on(async {
         let request = Request::post(format!("http://{address}/api/reload"))
             .header(AUTHORIZATION, format!("Bearer {}", token.reveal()))
@@ -51,4 +53,32 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("nothing was reloaded: {message}")
+}
+
+/// Why there is no token to show. It is the server's to make: one made here would open nothing.
+fn untold(state_dir: &Path, error: io::Error) -> anyhow::Error {
+    if error.kind() != io::ErrorKind::NotFound {
+        return error.into();
+    }
+    anyhow!(
+        "there is no server's token in {}: no server has run with this configuration, or it keeps its state elsewhere \
+         (state_dir)",
+        state_dir.display()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_server_nothing_is_made_and_the_place_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let state_dir = directory.path().join("state");
+        let sets = vec![format!("state_dir={}", state_dir.display())];
+        let source = Source { config: None, sets };
+        let refused = run(&Arguments { source }).unwrap_err().to_string();
+        assert!(refused.contains(&state_dir.display().to_string()), "{refused}");
+        assert!(!state_dir.exists());
+    }
 }

@@ -1,13 +1,16 @@
 //! The bearer token of the control address: made at first start, kept in the state directory with mode 0600.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::new_file::{self, Readers};
+
+/// Its name in the state directory.
+const FILE: &str = "control-token";
 /// Random octets of a token.
 const OCTETS: usize = 24;
 /// A token file longer than this was not written by us.
@@ -23,20 +26,26 @@ impl Token {
     /// # Errors
     /// When it can neither be read nor made, with its name.
     pub fn open(state_dir: &Path) -> io::Result<Self> {
-        let file = state_dir.join("control-token");
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
-        match fs::read_to_string(&file) {
-            Ok(text) => Self::read(&text)
-                .ok_or_else(|| named(io::Error::other("it holds no token; delete it to get a new one"))),
+        match Self::of_server(state_dir) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let token = Self::make();
-                let mut output =
-                    OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file).map_err(named)?;
-                writeln!(output, "{}", token.0).map_err(named)?;
+                new_file::write(&state_dir.join(FILE), &format!("{}\n", token.0), Readers::Owner)?;
                 Ok(token)
             }
-            Err(error) => Err(named(error)),
+            read => read,
         }
+    }
+
+    /// Reads the token of the server that keeps its state in `state_dir`.
+    ///
+    /// # Errors
+    /// When it cannot be read, with its name.
+    pub fn of_server(state_dir: &Path) -> io::Result<Self> {
+        let file = state_dir.join(FILE);
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", file.display()));
+        let text = fs::read_to_string(&file).map_err(named)?;
+        Self::read(&text)
+            .ok_or_else(|| named(io::Error::other("it holds no token; delete it to get a new one")))
     }
 
     fn make() -> Self {
@@ -83,6 +92,15 @@ mod tests {
         assert_eq!(Token::open(directory.path()).unwrap(), token);
         let mode = fs::metadata(directory.path().join("control-token")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn who_asks_for_a_servers_token_makes_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let refused = Token::of_server(directory.path()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotFound);
+        assert!(refused.to_string().contains("control-token"), "{refused}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use packager::live;
 use packager::media::{AppName, BroadcastName};
 
 pub use keys::Keys;
-use webhook::Webhook;
+use webhook::{Unnamed, Webhook};
 
 use crate::access::StreamAsk;
 
@@ -86,8 +86,9 @@ impl Entry {
         let publishers = match &it.publish {
             Publish::Open => Publishers::Anyone,
             Publish::KeysFile(file) => Publishers::Keys(Arc::new(Keys::load(file)?)),
-            Publish::Webhook { url, timeout } => {
-                Publishers::Webhook(Arc::new(Webhook::new(url.clone(), *timeout)))
+            Publish::Webhook { url, timeout, key_is_name } => {
+                let unnamed = if *key_is_name { Unnamed::ByKey } else { Unnamed::Refused };
+                Publishers::Webhook(Arc::new(Webhook::new(url.clone(), *timeout, unnamed)))
             }
         };
         let on_conflict = match it.on_conflict {

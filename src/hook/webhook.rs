@@ -25,7 +25,17 @@ const MAX_SENTENCE: usize = 200;
 pub(super) struct Webhook {
     url: Secret,
     timeout: Duration,
+    unnamed: Unnamed,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// What becomes of a publisher whom the service admits without a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// The key is no secret, and its name.
+    ByKey,
+    /// Nobody publishes under a name that opens the door.
+    Refused,
 }
 
 /// What the service is told.
@@ -42,21 +52,21 @@ struct Question<'a> {
 /// What it may say; an empty answer says nothing.
 #[derive(Default, Deserialize)]
 struct Said {
-    /// The public name; without it the key is the name.
+    /// The public name.
     name: Option<String>,
     /// For the encoder's user, when the answer is no.
     message: Option<String>,
 }
 
 impl Webhook {
-    pub(super) fn new(url: Secret, timeout: Duration) -> Self {
+    pub(super) fn new(url: Secret, timeout: Duration, unnamed: Unnamed) -> Self {
         let connector = hyper_rustls::HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
             .expect("the provider supports TLS 1.2 and 1.3")
             .https_or_http()
             .enable_http1()
             .build();
-        Self { url, timeout, client: Client::builder(TokioExecutor::new()).build(connector) }
+        Self { url, timeout, unnamed, client: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
     /// The public name the service gives, or its no.
@@ -66,7 +76,7 @@ impl Webhook {
             Refusal::new(Reason::Unavailable, "who may publish could not be found out just now; try again")
         };
         match tokio::time::timeout(self.timeout, self.call(ask)).await {
-            Ok(Ok((true, said))) => Ok(said.name.unwrap_or_else(|| ask.name.clone())),
+            Ok(Ok((true, said))) => self.name(ask, said),
             Ok(Ok((false, said))) => {
                 let sentence =
                     said.message.unwrap_or_else(|| "you may not publish here with this key".into());
@@ -74,6 +84,24 @@ impl Webhook {
             }
             Ok(Err(why)) => Err(unavailable(why)),
             Err(_) => Err(unavailable(format!("it took longer than {:?}", self.timeout))),
+        }
+    }
+
+    fn name(&self, ask: &PublishAsk, said: Said) -> Result<String, Refusal> {
+        match (said.name, self.unnamed) {
+            (Some(name), _) => Ok(name),
+            (None, Unnamed::ByKey) => Ok(ask.name.clone()),
+            (None, Unnamed::Refused) => {
+                tracing::error!(
+                    app = %ask.app,
+                    "the publishing webhook admitted a publisher and gave no public name; have it answer \
+                     {{\"name\": \"…\"}}, or set key_is_name where keys are no secrets"
+                );
+                Err(Refusal::new(
+                    Reason::Unavailable,
+                    "this key is known, but no public name is known for it",
+                ))
+            }
         }
     }
 
@@ -126,7 +154,12 @@ mod tests {
         }
     }
 
-    async fn answer_of(status: StatusCode, body: &'static str, delay: Duration) -> Result<String, Reason> {
+    async fn answer_of(
+        status: StatusCode,
+        body: &'static str,
+        delay: Duration,
+        unnamed: Unnamed,
+    ) -> Result<String, Reason> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let answer = move |question: String| async move {
@@ -138,7 +171,7 @@ mod tests {
             tokio::spawn(
                 async move { axum::serve(listener, Router::new().route("/hook", post(answer))).await },
             );
-        let hook = Webhook::new(Secret::new(url), Duration::from_millis(300));
+        let hook = Webhook::new(Secret::new(url), Duration::from_millis(300), unnamed);
         let answer = hook.ask(&ask()).await.map_err(|it| it.reason);
         server.abort();
         answer
@@ -148,14 +181,22 @@ mod tests {
     async fn the_webhook_names_refuses_or_is_unavailable() {
         let at_once = Duration::ZERO;
         let check = async |status, body, expected: Result<&str, Reason>| {
-            let answer = answer_of(status, body, at_once).await;
+            let answer = answer_of(status, body, at_once, Unnamed::Refused).await;
             assert_eq!(answer.as_deref(), expected.as_ref().map(|it| *it), "{status} {body}");
         };
         check(StatusCode::OK, r#"{"name":"match"}"#, Ok("match")).await;
-        check(StatusCode::NO_CONTENT, "", Ok("key-of-match")).await;
+        check(StatusCode::NO_CONTENT, "", Err(Reason::Unavailable)).await;
+        check(StatusCode::OK, "OK", Err(Reason::Unavailable)).await;
         check(StatusCode::FORBIDDEN, r#"{"message":"the event begins at noon"}"#, Err(Reason::Denied)).await;
         check(StatusCode::BAD_GATEWAY, "", Err(Reason::Unavailable)).await;
-        let late = answer_of(StatusCode::OK, "", Duration::from_secs(3)).await;
+        let late = answer_of(StatusCode::OK, "", Duration::from_secs(3), Unnamed::ByKey).await;
         assert_eq!(late, Err(Reason::Unavailable));
+    }
+
+    #[tokio::test]
+    async fn a_key_is_the_name_only_where_the_operator_says_so_and_the_webhook_gives_none() {
+        let answer = async |body| answer_of(StatusCode::OK, body, Duration::ZERO, Unnamed::ByKey).await;
+        assert_eq!(answer("").await, Ok("key-of-match".into()));
+        assert_eq!(answer(r#"{"name":"match"}"#).await, Ok("match".into()));
     }
 }
