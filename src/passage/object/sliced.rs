@@ -79,7 +79,7 @@ impl Walk {
                         return Poll::Ready(Some(Ok(chunk)));
                     }
                     Poll::Ready(Some(Err(failure))) => return self.fail(failure),
-                    Poll::Ready(None) if self.position % size == 0 || self.position >= self.end => {
+                    Poll::Ready(None) if self.position.is_multiple_of(size) || self.position >= self.end => {
                         self.at = At::Between;
                     }
                     Poll::Ready(None) => {
