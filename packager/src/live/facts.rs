@@ -81,6 +81,12 @@ pub enum Warning {
         /// The target duration that could not wait for a key frame, in seconds.
         target: u32,
     },
+    /// Pictures come, and none that decoding could begin at.
+    #[error(
+        "no key frame has come, so the pictures cannot be shown; set \"Keyframe interval\" to 2 s in OBS (Settings, Output, \
+         Streaming; Advanced output mode), or -g in ffmpeg, and turn intra refresh off"
+    )]
+    NoKeyFrame,
     /// A track stopped while the other went on.
     #[error("the {} track has stopped, so the broadcast goes on without it", .0.word())]
     TrackLost(TrackKind),

@@ -37,6 +37,8 @@ pub(super) struct PreRoll {
     seen: Tracks<Option<Seen>>,
     /// Pictures come, and no key frame has: it is a group of pictures away at most.
     coming: Tracks<bool>,
+    /// It was said that no key frame comes.
+    said: bool,
 }
 
 /// What is known of a track, so that nothing is looked at twice.
@@ -62,7 +64,7 @@ pub(super) enum Needs {
 impl PreRoll {
     pub(super) fn new(since: Instant, not_before: Instant) -> Self {
         let (seen, coming) = (Tracks::default(), Tracks::default());
-        Self { since, not_before, gathered: Vec::new(), bytes: 0, seen, coming }
+        Self { since, not_before, gathered: Vec::new(), bytes: 0, seen, coming, said: false }
     }
 
     /// Takes a sample. Pictures before the first key frame help nobody.
@@ -123,6 +125,12 @@ impl PreRoll {
             }
         }
         Some(here)
+    }
+
+    /// Whether a key frame was waited for as long as groups of pictures last, in vain: says so once.
+    pub(super) fn misses_key_frame(&mut self, now: Instant) -> bool {
+        let misses = self.coming.video && !self.has(TrackKind::Video) && now >= self.since + LONGEST;
+        misses && !std::mem::replace(&mut self.said, true)
     }
 
     /// When [`ready`](Self::ready) may say something else though no sample came.

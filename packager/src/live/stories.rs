@@ -294,6 +294,24 @@ fn key_frames_ten_seconds_apart_from_the_start_set_the_target_duration() {
 }
 
 #[test]
+fn an_operator_learns_of_pictures_without_any_key_frame() {
+    for audio in [false, true] {
+        let mut studio = Studio::open();
+        studio.connect(Encoder { audio, ..Encoder::TYPICAL });
+        for at in 0..300 {
+            studio.say(picture(at * 40, Sync::Delta));
+            if audio {
+                studio.say(sound(0, at * 2));
+            }
+            let expected: &[Warning] = if at < 250 { &[] } else { &[Warning::NoKeyFrame] };
+            assert_eq!(studio.warnings, expected, "at {} ms, audio: {audio}", at * 40);
+            studio.wait(40);
+        }
+        assert_eq!(studio.text("index.m3u8").contains("audio/index.m3u8"), audio);
+    }
+}
+
+#[test]
 fn key_frames_that_become_rare_are_warned_of_and_cut_between() {
     let mut studio = Studio::open();
     studio.connect(Encoder::TYPICAL).send(Encoder { length: 4_000, ..Encoder::TYPICAL });

@@ -380,7 +380,10 @@ impl Packager {
     }
 
     fn try_begin(&mut self, now: Moment) {
-        let Stage::PreRoll(gathering) = &self.stage else { return };
+        let Stage::PreRoll(gathering) = &mut self.stage else { return };
+        if gathering.misses_key_frame(now.steady) {
+            self.events.push_back(Event::Warning(Warning::NoKeyFrame));
+        }
         let promised = self.metadata.as_ref();
         let expected = Tracks {
             video: self.configs.video.is_some() || promised.is_some_and(|it| it.video),
