@@ -87,6 +87,12 @@ pub enum Failure {
         /// Its sentence.
         description: String,
     },
+    /// The server goes away.
+    #[error("the server ended the publication: {description}")]
+    Stopped {
+        /// Its sentence.
+        description: String,
+    },
     /// What the server sends is not RTMP, or does not come.
     #[error("{0}")]
     Session(#[from] client::Error),
@@ -98,7 +104,7 @@ pub enum Failure {
 impl Failure {
     /// Whether the same might go well a little later.
     const fn may_pass(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Session(_) | Self::Lost(_))
+        matches!(self, Self::Unreachable { .. } | Self::Stopped { .. } | Self::Session(_) | Self::Lost(_))
     }
 }
 
@@ -225,6 +231,7 @@ impl Connection<'_> {
             match event {
                 Event::Ready => self.begin()?,
                 Event::Ended { code, description } => return Err(Failure::Refused { code, description }),
+                Event::ServerStops { description } => return Err(Failure::Stopped { description }),
                 Event::Media { .. } => {}
             }
         }

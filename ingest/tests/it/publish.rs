@@ -135,6 +135,21 @@ async fn our_own_publisher_comes_back_when_the_server_does() {
 }
 
 #[tokio::test]
+async fn our_own_publisher_says_that_the_server_is_shutting_down() {
+    let stage = Stage::open(Setting::default()).await;
+    let file = demux(Bytes::from_static(SAMPLE)).unwrap();
+    let target = Target::parse(&format!("rtmp://{}/live/film", stage.address)).unwrap();
+    let watch = async {
+        stage.broadcast("film").await;
+        stage.stop.cancel();
+    };
+    let never = CancellationToken::new();
+    let (published, ()) = tokio::join!(publish(&file, &target, ONCE, &never), watch);
+    let Err(failure @ Failure::Stopped { .. }) = published else { panic!("{published:?}") };
+    assert_eq!(failure.to_string(), "the server ended the publication: The server is shutting down.");
+}
+
+#[tokio::test]
 async fn our_own_publisher_says_why_it_was_refused() {
     let stage = Stage::open(Setting::default()).await;
     let file = demux(Bytes::from_static(SAMPLE)).unwrap();

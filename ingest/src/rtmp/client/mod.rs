@@ -43,6 +43,11 @@ pub enum Event {
         /// Its sentence.
         description: String,
     },
+    /// The server goes away, as it would say to anybody. Nothing more comes.
+    ServerStops {
+        /// Its sentence.
+        description: String,
+    },
     /// Media for a player.
     Media {
         /// Audio, video or data.
@@ -220,6 +225,10 @@ impl ClientSession {
         let granted = is("code", "NetStream.Publish.Start") || is("code", "NetStream.Play.Start");
         let over = is("code", "NetStream.Play.Stop") || is("code", "NetStream.Play.UnpublishNotify");
         match self.phase {
+            _ if is("code", "NetConnection.Connect.AppShutdown") => {
+                self.phase = Phase::Ended;
+                Some(Event::ServerStops { description: said(command, "description") })
+            }
             Phase::Asks { stream } if granted => {
                 self.phase = Phase::Ready { stream };
                 Some(Event::Ready)
@@ -231,11 +240,7 @@ impl ClientSession {
 
     fn end(&mut self, command: &Command) -> Event {
         self.phase = Phase::Ended;
-        let text = |name: &str| {
-            let text = command.argument(0).property(name).and_then(Value::as_text);
-            text.map_or_else(String::new, |it| it.lossy().into_owned())
-        };
-        Event::Ended { code: text("code"), description: text("description") }
+        Event::Ended { code: said(command, "code"), description: said(command, "description") }
     }
 
     fn connect(&mut self) {
@@ -281,6 +286,12 @@ impl ClientSession {
     fn name(&self) -> Value {
         Value::text(self.target.name.clone())
     }
+}
+
+/// What the status object of a command says under that name.
+fn said(command: &Command, name: &str) -> String {
+    let text = command.argument(0).property(name).and_then(Value::as_text);
+    text.map_or_else(String::new, |it| it.lossy().into_owned())
 }
 
 #[cfg(test)]

@@ -94,6 +94,16 @@ fn a_refused_publisher_hears_the_code_and_the_sentence() {
 }
 
 #[test]
+fn a_publisher_hears_that_the_server_goes_away() {
+    let mut pair = Pair::new("rtmp://host/live/key", Goal::Publish);
+    pair.run(accept);
+    pair.server.announce_shutdown();
+    let description = "The server is shutting down.".into();
+    assert_eq!(pair.run(accept).0, [Event::ServerStops { description }]);
+    assert_eq!(pair.client.media(Kind::Video, 0, &[Bytes::from_static(b"x")]), Ok(vec![]));
+}
+
+#[test]
 fn an_unknown_application_ends_the_session() {
     let mut pair = Pair::new("rtmp://host/nowhere/key", Goal::Publish);
     let (heard, _) = pair.run(|session, event| {
