@@ -129,10 +129,14 @@ impl Renderer {
 
     fn place(&mut self, sample: &Sample) -> i64 {
         let told = sample.dts.rescale(Timescale::MILLISECONDS).ticks();
-        if let (true, Some(last)) = (std::mem::take(&mut self.broken), self.last) {
-            self.offset = last + STEP_MS - told;
+        match (std::mem::take(&mut self.broken), self.last) {
+            // Players count from the beginning: some show nothing until a clock of theirs has come to the first time.
+            (_, None) => self.offset = -told,
+            (true, Some(last)) => self.offset = last + STEP_MS - told,
+            (false, Some(_)) => {}
         }
-        let at = told + self.offset;
+        // The wire knows no time before zero, where the other track may begin.
+        let at = (told + self.offset).max(0);
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
         at
     }

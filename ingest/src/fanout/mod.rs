@@ -26,14 +26,14 @@ pub(crate) use ring::{Next, Wanted};
 /// All broadcasts that somebody plays.
 #[derive(Debug)]
 pub(crate) struct Fanout {
-    channels: Mutex<HashMap<BroadcastName, Weak<Channel>>>,
+    feeds: Mutex<HashMap<BroadcastName, Weak<Feed>>>,
     ring_bytes: usize,
     tasks: TaskTracker,
 }
 
 /// One broadcast that somebody plays.
 #[derive(Debug)]
-struct Channel {
+struct Feed {
     ring: Mutex<Ring>,
     progress: watch::Sender<Progress>,
     /// Ends the task that fills it, be the broadcast ever so quiet.
@@ -51,52 +51,52 @@ struct Progress {
 /// One player's place in a broadcast.
 #[derive(Debug)]
 pub(crate) struct Player {
-    channel: Arc<Channel>,
+    feed: Arc<Feed>,
     cursor: Cursor,
     progress: watch::Receiver<Progress>,
 }
 
 impl Fanout {
     pub(crate) fn new(ring_bytes: usize, tasks: TaskTracker) -> Self {
-        Self { channels: Mutex::default(), ring_bytes, tasks }
+        Self { feeds: Mutex::default(), ring_bytes, tasks }
     }
 
     /// A player of this broadcast, from its newest key frame on.
     pub(crate) fn join(&self, broadcast: &Broadcast) -> Player {
-        let mut channels = self.channels.lock().expect(UNPOISONED);
+        let mut feeds = self.feeds.lock().expect(UNPOISONED);
         let known =
-            channels.get(broadcast.name()).and_then(Weak::upgrade).filter(|it| !it.progress.borrow().over);
-        let channel = known.unwrap_or_else(|| {
+            feeds.get(broadcast.name()).and_then(Weak::upgrade).filter(|it| !it.progress.borrow().over);
+        let feed = known.unwrap_or_else(|| {
             // Those whose players have left go when the next one opens, so there are never more than broadcasts
             // that were played at once.
-            channels.retain(|_, it| it.strong_count() > 0);
+            feeds.retain(|_, it| it.strong_count() > 0);
             let left = CancellationToken::new();
-            let channel = Arc::new(Channel::new(self.ring_bytes, left.clone().drop_guard()));
-            channels.insert(broadcast.name().clone(), Arc::downgrade(&channel));
-            let feed = feed(broadcast.subscribe(), Arc::downgrade(&channel));
-            self.tasks.spawn(async move { left.run_until_cancelled(feed).await });
-            channel
+            let feed = Arc::new(Feed::new(self.ring_bytes, left.clone().drop_guard()));
+            feeds.insert(broadcast.name().clone(), Arc::downgrade(&feed));
+            let filled = fill(broadcast.subscribe(), Arc::downgrade(&feed));
+            self.tasks.spawn(async move { left.run_until_cancelled(filled).await });
+            feed
         });
-        let cursor = channel.ring.lock().expect(UNPOISONED).begin();
-        Player { progress: channel.progress.subscribe(), cursor, channel }
+        let cursor = feed.ring.lock().expect(UNPOISONED).begin();
+        Player { progress: feed.progress.subscribe(), cursor, feed }
     }
 }
 
-/// Fills a channel until the broadcast is over or nobody plays it.
-async fn feed(mut subscriber: Subscriber, channel: Weak<Channel>) {
+/// Fills a feed until the broadcast is over or nobody plays it.
+async fn fill(mut subscriber: Subscriber, feed: Weak<Feed>) {
     let mut renderer = Renderer::default();
     while let Some(item) = subscriber.next().await {
-        let Some(channel) = channel.upgrade() else { return };
+        let Some(feed) = feed.upgrade() else { return };
         if let Some(message) = renderer.render(item) {
-            channel.push(message);
+            feed.push(message);
         }
     }
-    if let Some(channel) = channel.upgrade() {
-        channel.progress.send_modify(|it| it.over = true);
+    if let Some(feed) = feed.upgrade() {
+        feed.progress.send_modify(|it| it.over = true);
     }
 }
 
-impl Channel {
+impl Feed {
     fn new(ring_bytes: usize, played: DropGuard) -> Self {
         Self {
             _played: played,
@@ -118,7 +118,7 @@ impl Channel {
 impl Player {
     /// The next message, if one is there.
     pub(crate) fn next(&mut self, wanted: Wanted) -> Option<Next> {
-        self.channel.ring.lock().expect(UNPOISONED).next(&mut self.cursor, wanted)
+        self.feed.ring.lock().expect(UNPOISONED).next(&mut self.cursor, wanted)
     }
 
     /// Waits until there is something this player has not seen.
@@ -127,7 +127,7 @@ impl Player {
         let news = self.progress.wait_for(|it| it.over || it.end > position).await;
         match news {
             Ok(progress) if progress.end > position => Played::On,
-            // The sender lives in the channel, which this player holds.
+            // The sender lives in the feed, which this player holds.
             Ok(_) | Err(_) => Played::Over,
         }
     }

@@ -274,11 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn players_count_from_the_beginning_and_no_time_lies_before_it() {
+        let mut stage = Stage::new(1 << 20);
+        stage.push("K10000 a9980 a10001 p10040");
+        assert_eq!(stage.read(&mut stage.ring.begin(), BOTH), "+K0 a0 a1 p40");
+    }
+
+    #[test]
     fn a_broken_line_goes_on_for_players() {
         let mut stage = Stage::new(1 << 20);
         stage.push("K90000 a90010 | K0 a5 p40");
         let mut cursor = stage.ring.begin();
-        assert_eq!(stage.read(&mut cursor, BOTH), "+K90050 a90055 p90090");
+        assert_eq!(stage.read(&mut cursor, BOTH), "+K50 a55 p90");
     }
 
     #[test]
