@@ -17,6 +17,7 @@ mod directives;
 mod fill;
 
 mod freshness;
+mod invalidation;
 mod key;
 
 mod recent;

@@ -1,0 +1,249 @@
+//! What must not be given any more, by path, by tag, by distribution (cloudfront.md 4, http-edge.md 13).
+//!
+//! An invalidation touches no stored answer. It writes down a moment; an answer remembers the moment its fetch began, and
+//! is no hit when what covers it is newer. So an invalidation costs the same whatever is stored, a lookup costs the same
+//! however many there were, and a fetch that was under way when its path was invalidated brings nothing that is given
+//! after it.
+
+mod trie;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use self::trie::{Reach, Trie};
+
+/// Octets of one path (cloudfront.md 4.1).
+const LONGEST_PATH: usize = 4_000;
+
+/// Octets of one tag (cloudfront.md 4.3).
+const LONGEST_TAG: usize = 256;
+
+/// Tags that are told apart in one distribution; beyond them all that has any tag is invalidated together.
+const MOST_TAGS: usize = 100_000;
+
+/// A moment of this cache; later ones are larger, also after a restart.
+pub(super) type Moment = u64;
+
+/// Something to invalidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A path, with its query where the query is in the key.
+    Path(String),
+    /// All paths that begin so.
+    Below(String),
+    /// All answers of a tag, lower case.
+    Tag(String),
+}
+
+/// Why something cannot be invalidated.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Illegible {
+    /// It is neither a path nor a tag.
+    #[error("{0:?} begins with neither a slash nor #")]
+    Beginning(String),
+    /// A star stands elsewhere than at the end.
+    #[error("{0:?} has a * that is not its last character")]
+    Star(String),
+    /// It is too long.
+    #[error("a path has at most {LONGEST_PATH} characters and a tag {LONGEST_TAG}; this one has {0}")]
+    Long(usize),
+    /// A character has to be written as a percent-triplet, or may not stand in a tag.
+    #[error("{0:?} has a character that is to be written as a percent-triplet, or stands in no tag")]
+    Character(String),
+}
+
+impl Target {
+    /// Reads `/path`, `/path*` or `#tag`, as CloudFront's API has them.
+    ///
+    /// # Errors
+    /// What is wrong with it, for whoever wrote it.
+    pub fn parse(text: &str) -> Result<Self, Illegible> {
+        let is_legible = |it: &str| it.bytes().all(|it| it.is_ascii_graphic());
+        if let Some(tag) = text.strip_prefix('#') {
+            return match tag {
+                _ if tag.len() > LONGEST_TAG => Err(Illegible::Long(tag.len())),
+                _ if tag.is_empty() || !is_legible(tag) || tag.contains(',') => {
+                    Err(Illegible::Character(text.into()))
+                }
+                _ => Ok(Self::Tag(tag.to_ascii_lowercase())),
+            };
+        }
+        match text {
+            _ if !text.starts_with('/') => Err(Illegible::Beginning(text.into())),
+            _ if text.len() > LONGEST_PATH => Err(Illegible::Long(text.len())),
+            _ if !is_legible(text) => Err(Illegible::Character(text.into())),
+            _ => match text.split_once('*') {
+                None => Ok(Self::Path(text.into())),
+                Some((front, "")) => Ok(Self::Below(front.into())),
+                Some(_) => Err(Illegible::Star(text.into())),
+            },
+        }
+    }
+}
+
+/// All invalidations that may still matter.
+#[derive(Debug)]
+pub(super) struct Invalidations {
+    /// The newest moment that was given out.
+    moment: AtomicU64,
+    /// Whether there was any: most servers see none for days, and their hits need not look further.
+    any: AtomicU64,
+    distributions: RwLock<HashMap<String, Distribution>>,
+}
+
+#[derive(Debug, Default)]
+struct Distribution {
+    paths: Trie,
+    tags: HashMap<String, Moment>,
+    /// When all tags were.
+    all_tags: Moment,
+}
+
+impl Invalidations {
+    pub(super) fn new(now: SystemTime) -> Self {
+        // Moments are wall-clock time where that goes forward, so that those of a restarted server are later.
+        let nanos = now.duration_since(UNIX_EPOCH).map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(0));
+        Self { moment: AtomicU64::new(nanos), any: AtomicU64::new(0), distributions: RwLock::default() }
+    }
+
+    /// Now: what is fetched from here on is newer than all that was invalidated.
+    pub(super) fn now(&self) -> Moment {
+        self.moment.load(Ordering::Acquire)
+    }
+
+    /// Invalidates targets of a distribution; what was fetched, or begun to be, before this returns is given no more.
+    pub(super) fn put(&self, distribution: &str, targets: &[Target]) {
+        let mut distributions = self.write();
+        let it = distributions.entry(distribution.to_owned()).or_default();
+        // Under the lock: a reader who sees the moment sees what was written with it.
+        let moment = self.moment.fetch_add(1, Ordering::AcqRel) + 1;
+        for target in targets {
+            it.put(target, moment);
+        }
+        self.any.store(moment, Ordering::Release);
+    }
+
+    /// Whether an answer that was begun to be fetched at `born` may still be given. `path` is the path and, after `?`,
+    /// the query that is in the key.
+    pub(super) fn spare(&self, born: Moment, distribution: &str, path: &[&str], tags: &[Box<str>]) -> bool {
+        if self.any.load(Ordering::Acquire) <= born {
+            return true;
+        }
+        let distributions = self.read();
+        let Some(it) = distributions.get(distribution) else { return true };
+        it.newest(&path.concat(), tags) <= born
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Distribution>> {
+        self.distributions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<String, Distribution>> {
+        self.distributions.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Distribution {
+    fn put(&mut self, target: &Target, moment: Moment) {
+        match target {
+            Target::Path(path) => self.put_path(path, Reach::Alone, moment),
+            Target::Below(path) => self.put_path(path, Reach::Below, moment),
+            Target::Tag(tag) => {
+                if self.tags.len() >= MOST_TAGS && !self.tags.contains_key(tag) {
+                    self.tags.clear();
+                    self.all_tags = moment;
+                    return;
+                }
+                self.tags.insert(tag.clone(), moment);
+            }
+        }
+    }
+
+    fn put_path(&mut self, path: &str, reach: Reach, moment: Moment) {
+        if self.paths.is_full(path.len()) {
+            // All at once is right too, only dearer for the origin.
+            self.paths = Trie::default();
+            self.paths.put(b"", Reach::Below, moment);
+            return;
+        }
+        self.paths.put(path.as_bytes(), reach, moment);
+    }
+
+    fn newest(&self, path: &str, tags: &[Box<str>]) -> Moment {
+        let of_tags = tags.iter().filter_map(|it| self.tags.get(&**it)).copied().max().unwrap_or(0);
+        let all_tags = if tags.is_empty() { 0 } else { self.all_tags };
+        self.paths.newest(path.as_bytes()).max(of_tags).max(all_tags)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> Target {
+        Target::parse(text).unwrap()
+    }
+
+    #[test]
+    fn targets_are_written_as_in_cloudfronts_api() {
+        let check = |text: &str, expected: Result<Target, Illegible>| {
+            assert_eq!(Target::parse(text), expected, "{text}")
+        };
+        check("/a.jpg?x=1", Ok(Target::Path("/a.jpg?x=1".into())));
+        check("/live/*", Ok(Target::Below("/live/".into())));
+        check("/*", Ok(Target::Below("/".into())));
+        check("#Product:Shoes", Ok(Target::Tag("product:shoes".into())));
+        check("a.jpg", Err(Illegible::Beginning("a.jpg".into())));
+        check("", Err(Illegible::Beginning(String::new())));
+        check("/a*b", Err(Illegible::Star("/a*b".into())));
+        check("/a b", Err(Illegible::Character("/a b".into())));
+        check("/ä", Err(Illegible::Character("/ä".into())));
+        check("#", Err(Illegible::Character("#".into())));
+        check("#a,b", Err(Illegible::Character("#a,b".into())));
+        check(&format!("/{}", "a".repeat(4_000)), Err(Illegible::Long(4_001)));
+        check(&format!("#{}", "a".repeat(257)), Err(Illegible::Long(257)));
+    }
+
+    #[test]
+    fn what_was_begun_before_is_given_no_more_and_what_is_begun_after_is() {
+        let all = Invalidations::new(UNIX_EPOCH);
+        let before = all.now();
+        let spared = |born, distribution: &str, path: &[&str], tags: &[&str]| {
+            let tags: Vec<Box<str>> = tags.iter().map(|&it| it.into()).collect();
+            all.spare(born, distribution, path, &tags)
+        };
+        assert!(spared(before, "tv", &["/a"], &[]));
+        all.put("tv", &[target("/a"), target("/b/*"), target("#x")]);
+        let after = all.now();
+        assert!(!spared(before, "tv", &["/a"], &[]));
+        assert!(!spared(before, "tv", &["/b/c", "?", "d=1"], &[]));
+        assert!(!spared(before, "tv", &["/c"], &["w", "x"]));
+        assert!(spared(before, "tv", &["/a", "?", "q=1"], &[]), "a bare path leaves its queries");
+        assert!(spared(before, "tv", &["/c"], &["w"]));
+        assert!(spared(before, "radio", &["/a"], &["x"]));
+        assert!(spared(after, "tv", &["/a"], &["x"]));
+    }
+
+    #[test]
+    fn a_restarted_server_counts_on() {
+        let second = |it| UNIX_EPOCH + std::time::Duration::from_secs(it);
+        assert!(Invalidations::new(second(2)).now() > Invalidations::new(second(1)).now() + 1_000_000);
+    }
+
+    #[test]
+    fn more_than_can_be_told_apart_is_everything() {
+        let all = Invalidations::new(UNIX_EPOCH);
+        let before = all.now();
+        let paths: Vec<_> = (0..80).map(|it| target(&format!("/{it}/{}", "a".repeat(3_000)))).collect();
+        all.put("tv", &paths);
+        assert!(!all.spare(before, "tv", &["/other"], &[]));
+        let after = all.now();
+        assert!(all.spare(after, "tv", &["/other"], &[]));
+        let tags: Vec<_> = (0..=MOST_TAGS).map(|it| target(&format!("#{it}"))).collect();
+        all.put("tv", &tags);
+        assert!(!all.spare(after, "tv", &["/other"], &["another".into()]));
+        assert!(all.spare(after, "tv", &["/other"], &[]));
+    }
+}
