@@ -140,6 +140,7 @@ fn connect(target: &Target) -> anyhow::Result<(TcpStream, ClientSession)> {
             match event {
                 Event::Ready => return Ok((socket, session)),
                 Event::Ended { code, description } => bail!("{description} ({code})"),
+                Event::ServerStops { description } => bail!(description),
                 Event::Media { .. } => {}
             }
         }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::freshness::Freshness;
+use super::invalidation::{self, Moment};
 use crate::passage::{Failure, Object};
 
 use super::key::Key;
@@ -43,6 +44,8 @@ pub(super) enum Landing {
 #[derive(Clone, Debug)]
 pub(super) struct Flight {
     number: u64,
+    /// When it began.
+    born: Moment,
     pub(super) landing: watch::Receiver<Landing>,
     /// How long a follower waits for the head before it fetches for itself; none: as long as it takes, since the
     /// fetch has a deadline of its own.
@@ -50,11 +53,15 @@ pub(super) struct Flight {
 }
 
 impl Flight {
-    /// Whether a request that comes now may have what it brings.
-    fn takes_more(&self, now: Instant) -> bool {
+    /// Whether a request that comes now may have what it brings; `spare` says whether what was begun then, with those
+    /// tags, was not invalidated since.
+    fn takes_more(&self, now: Instant, spare: impl Fn(Moment, &[Box<str>]) -> bool) -> bool {
         match &*self.landing.borrow() {
-            Landing::Waiting => true,
-            Landing::Shared(landed) => landed.freshness.ttl(now).is_some(),
+            Landing::Waiting => spare(self.born, &[]),
+            Landing::Shared(landed) => {
+                let tags = invalidation::tags(&landed.object.head().headers);
+                landed.freshness.ttl(now).is_some() && spare(self.born, &tags)
+            }
             Landing::Alone | Landing::Failed(_) => false,
         }
     }
@@ -84,17 +91,18 @@ impl Flights {
         Arc::new(Self { shards, hasher: RandomState::new(), numbers: AtomicU64::new(0) })
     }
 
-    /// Joins the fetch of `key`, or begins one. `stored` looks into the store once more, since a fetch leaves this
+    /// Joins the fetch of `key`, or begins one that is `born` now. `stored` looks into the store once more, since a fetch leaves this
     /// table only after its answer is there.
     pub(super) fn join<T>(
         self: &Arc<Self>,
         key: &Key,
         patience: Option<Duration>,
-        now: Instant,
+        (now, born): (Instant, Moment),
+        spare: impl Fn(Moment, &[Box<str>]) -> bool,
         stored: impl FnOnce() -> Option<T>,
     ) -> Join<T> {
         let mut shard = self.shard(key);
-        if let Some(flight) = shard.get(key).filter(|it| it.takes_more(now)) {
+        if let Some(flight) = shard.get(key).filter(|it| it.takes_more(now, spare)) {
             return Join::Follow(flight.clone());
         }
         if let Some(it) = stored() {
@@ -102,7 +110,7 @@ impl Flights {
         }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (landing, receiver) = watch::channel(Landing::Waiting);
-        shard.insert(key.clone(), Flight { number, landing: receiver, patience });
+        shard.insert(key.clone(), Flight { number, born, landing: receiver, patience });
         drop(shard);
         Join::Lead(Ticket { flights: Arc::clone(self), key: key.clone(), number, landing })
     }

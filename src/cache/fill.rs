@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::collapse::{Join, Landed, Landing, Ticket};
 use super::freshness::{self, Facts, Freshness, Keep, Why};
+use super::invalidation::{self, Moment};
 use super::key::Key;
 use super::recent::Fate;
 use super::slices::{self, Part, Sliced};
@@ -48,6 +49,8 @@ pub(super) struct Fill {
     pub(super) policy: Arc<CachePolicy>,
     /// Where the answer is kept; none: nowhere.
     pub(super) key: Option<Key>,
+    /// When it began.
+    pub(super) born: Moment,
     pub(super) audience: Audience,
     /// Its place among all fills.
     pub(super) permit: OwnedSemaphorePermit,
@@ -123,14 +126,19 @@ impl Fill {
         // Before anyone can ask for the first slice, so that it is not fetched again.
         let key = sliced.key(0);
         let now = clock::now();
-        let ticket = match self.inside.flights.join(&key, None, now, || self.inside.store.get(&key)) {
+        let ticket = match self.inside.flights.join(
+            &key,
+            None,
+            (now, self.born),
+            |_, _| true,
+            || self.inside.store.get(&key),
+        ) {
             Join::Lead(ticket) => Some(ticket),
             Join::Stored(_) | Join::Follow(_) => None,
         };
         let object = Object::sliced(head, total, sliced, Some(reservation));
         if let Some(key) = self.key.take() {
-            let object = Arc::clone(&object);
-            self.inside.store.offer(key, Stored { object, freshness, cost });
+            self.store(key, &object, freshness, cost);
         }
         self.audience.land(Landed { object, freshness, kept: true }, Reach::All);
         let Some(ticket) = ticket else { return };
@@ -141,8 +149,8 @@ impl Fill {
             ..fetched
         };
         let (audience, _) = Audience::new(Some(ticket));
-        let Self { inside, policy, permit, .. } = self;
-        Self { inside, policy, key: Some(key), audience, permit }.land(fetched, Duration::ZERO).await;
+        let Self { inside, policy, permit, born, .. } = self;
+        Self { inside, policy, key: Some(key), born, audience, permit }.land(fetched, Duration::ZERO).await;
     }
 
     /// Takes the head of an answer and decides what it is good for.
@@ -189,7 +197,7 @@ impl Fill {
         let object = Object::whole_within(head, chunks, reservation);
         let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
         if kept && let Some(key) = self.key.take() {
-            self.inside.store.offer(key, Stored { object: Arc::clone(&object), freshness, cost });
+            self.store(key, &object, freshness, cost);
         }
         let shared = !matches!(keep, Keep::No(_));
         self.audience.land(Landed { object, freshness, kept }, if shared { Reach::All } else { Reach::One });
@@ -225,8 +233,14 @@ impl Fill {
         if kept && let (Some(object), Some(key)) = (whole, self.key.take()) {
             let octets = object.completed().unwrap_or_default();
             let cost = head_cost + body_cost(object.length().unwrap_or(0), octets.len() as u64);
-            self.inside.store.offer(key, Stored { object, freshness, cost });
+            self.store(key, &object, freshness, cost);
         }
+    }
+
+    fn store(&self, key: Key, object: &Arc<Object>, freshness: Freshness, cost: u64) {
+        let tags = invalidation::tags(&object.head().headers);
+        let (object, born) = (Arc::clone(object), self.born);
+        self.inside.store.offer(key, Stored { object, freshness, born, tags, cost });
     }
 
     /// Moves the body into the object; gives the object when it is complete and nothing of it was let go.

@@ -7,8 +7,8 @@
 //!                   flights ──first──▶ fill ──complete──▶ store
 //!                      └──────follow───────┘
 //! ```
-//! It is handed a way to fetch and never knows from where. It keeps whole answers in memory; it has no disk, no slices,
-//! no invalidation and never gives what is stale. An aborted viewer never aborts a fill, a failed fill is never stored,
+//! It is handed a way to fetch and never knows from where. It keeps answers in memory, large ones in slices; it has no
+//! disk and never gives what is stale or was invalidated. An aborted viewer never aborts a fill, a failed fill is never stored,
 //! and no request waits on a lock for another.
 
 mod clock;
@@ -41,6 +41,8 @@ use tracing::Instrument;
 
 use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::fill::{Audience, Fill};
+use self::invalidation::Invalidations;
+pub use self::invalidation::{Illegible, Target};
 use self::key::Key;
 use self::recent::{Fate, Recent};
 use self::slices::{Part, Workshop};
@@ -68,6 +70,7 @@ pub struct Cache {
 struct Inside {
     store: Store,
     flights: Arc<Flights>,
+    invalidations: Invalidations,
     recent: Recent,
     stats: Arc<Stats>,
     permits: Arc<Semaphore>,
@@ -80,6 +83,7 @@ impl Cache {
         let inside = Inside {
             store: Store::new(memory, Arc::clone(&stats)),
             flights: Flights::new(),
+            invalidations: Invalidations::new(clock::wall()),
             recent: Recent::new(),
             stats,
             permits: Arc::new(Semaphore::new(MOST_FILLS)),
@@ -97,10 +101,13 @@ impl Cache {
         }
         let key = Key::of(asked, plan.source());
         let now = clock::now();
-        let stored = self.inside.store.get(&key);
-        let forward = match verdict::decide(stored.as_ref().map(|it| &it.freshness), now) {
+        let invalidations = &self.inside.invalidations;
+        let spare = |born, tags: &[Box<str>]| invalidations.spare(born, asked, tags);
+        let stored = || self.inside.store.get(&key).filter(|it| spare(it.born, &it.tags));
+        let found = stored();
+        let forward = match verdict::decide(found.as_ref().map(|it| &it.freshness), now) {
             Decision::Hit { ttl } => {
-                let stored = stored.expect("a hit is a stored answer");
+                let stored = found.expect("a hit is a stored answer");
                 return self.hit(stored, ttl);
             }
             Decision::Fetch(forward) => forward,
@@ -114,15 +121,18 @@ impl Cache {
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
         let part = match plan.is_sliceable() {
-            true => Part::First(Workshop::new(self, policy, &plan, &key)),
+            true => {
+                let purged = invalidations.newest(asked, &[]);
+                Part::First(Workshop::new(self, policy, &plan, &key, purged))
+            }
             false => Part::Whole,
         };
         let again = || {
-            let stored = self.inside.store.get(&key)?;
+            let stored = stored()?;
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
-        match self.inside.flights.join(&key, patience, now, again) {
+        match self.inside.flights.join(&key, patience, (now, invalidations.now()), spare, again) {
             Join::Stored((stored, ttl)) => self.hit(stored, ttl),
             Join::Lead(ticket) => self.fetch(policy, Some(key), Some(ticket), forward, plan, part).await,
             Join::Follow(flight) => match follow(flight).await {
@@ -133,6 +143,13 @@ impl Cache {
                 }
             },
         }
+    }
+
+    /// From the return of this on, nothing that was fetched or begun to be is given for what the targets cover in a
+    /// distribution.
+    pub fn invalidate(&self, distribution: &str, targets: &[Target]) {
+        self.inside.stats.invalidations.add_one();
+        self.inside.invalidations.put(distribution, targets);
     }
 
     /// What the cache has done since it began.
@@ -200,7 +217,9 @@ impl Cache {
         }
         let now = clock::now();
         let stored = || self.inside.store.get(&key);
-        let landed = match self.inside.flights.join(&key, None, now, stored) {
+        let born = self.inside.invalidations.now();
+        // Its key is that of a body which was not invalidated.
+        let landed = match self.inside.flights.join(&key, None, (now, born), |_, _| true, stored) {
             Join::Stored(stored) => return Ok(stored.object),
             Join::Lead(ticket) => self.land(policy, Some(key), Some(ticket), plan.clone(), part()).await,
             Join::Follow(flight) => match follow(flight).await {
@@ -232,7 +251,14 @@ impl Cache {
         }
         inside.stats.fills.add_one();
         let (audience, landing) = Audience::new(followers);
-        let fill = Fill { inside: Arc::clone(inside), policy: Arc::clone(policy), key, audience, permit };
+        let fill = Fill {
+            inside: Arc::clone(inside),
+            policy: Arc::clone(policy),
+            key,
+            born: inside.invalidations.now(),
+            audience,
+            permit,
+        };
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan, part)).in_current_span());
         Ok(landing)
     }

@@ -36,6 +36,8 @@ pub struct Stats {
     pub evictions: Counter,
     /// Answers that were not kept, or not given at all, for want of memory.
     pub out_of_memory: Counter,
+    /// Invalidations.
+    pub invalidations: Counter,
     /// Requests turned away because too many fetches were under way.
     pub busy: Counter,
 }

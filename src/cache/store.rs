@@ -9,6 +9,7 @@ use moka::notification::RemovalCause;
 use moka::sync::Cache as Index;
 
 use super::freshness::Freshness;
+use super::invalidation::Moment;
 use super::key::Key;
 use super::stats::Stats;
 use crate::passage::{Budget, Object, Reservation};
@@ -26,6 +27,10 @@ const MOST_EVICTIONS: usize = 256;
 pub(super) struct Stored {
     pub(super) object: Arc<Object>,
     pub(super) freshness: Freshness,
+    /// When its fetch began.
+    pub(super) born: Moment,
+    /// By which it can be invalidated.
+    pub(super) tags: Arc<[Box<str>]>,
     /// Bytes of memory it takes.
     pub(super) cost: u64,
 }

@@ -503,3 +503,60 @@ proptest! {
         })?;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_invalidated_is_fetched_anew_and_all_else_is_kept() {
+    let (cache, origin) = (Cache::new(16 * MIB), Origin::default());
+    let get = async |path: &str, text: &'static str| {
+        let answer = cache.get(&ask(path), origin.at_once(move || whole(text, seconds(60)))).await;
+        body(&answer).await.unwrap()
+    };
+    for path in ["/a", "/b/1", "/b/2", "/c"] {
+        get(path, "old").await;
+    }
+    let target = |it: &str| Target::parse(it).unwrap();
+    cache.invalidate(&ask("/a").routed().distribution().id, &[target("/a"), target("/b/*")]);
+    cache.invalidate("another", &[target("/*")]);
+    assert_eq!(get("/a", "new").await, "new");
+    assert_eq!(get("/b/1", "new").await, "new");
+    assert_eq!(get("/b/2", "new").await, "new");
+    assert_eq!(get("/c", "new").await, "old");
+    assert_eq!(get("/a", "newer").await, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_that_began_before_an_invalidation_brings_nothing_that_is_given_after_it() {
+    let (cache, origin) = (Cache::new(16 * MIB), Origin::default());
+    let second = Duration::from_secs(1);
+    let slow = tokio::spawn({
+        let (cache, plan) = (cache.clone(), origin.after(second, || whole("old", seconds(60))));
+        async move { body(&cache.get(&ask("/a"), plan).await).await.unwrap() }
+    });
+    sleep(second / 2).await;
+    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("/a").unwrap()]);
+    let joined = cache.get(&ask("/a"), origin.after(second, || whole("new", seconds(60)))).await;
+    assert_eq!(body(&joined).await.unwrap(), "new", "it does not follow the old fetch");
+    assert_eq!(slow.await.unwrap(), "old", "who asked before has his answer");
+    let again = cache.get(&ask("/a"), origin.at_once(|| whole("newest", seconds(60)))).await;
+    assert_eq!(body(&again).await.unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_invalidates_all_answers_that_have_it() {
+    let (cache, origin) = (Cache::new(16 * MIB), Origin::default());
+    let tagged = |tags: &'static str, text: &'static str| {
+        move || {
+            let mut fetched = whole(text, seconds(60))?;
+            fetched.headers.insert("cache-tag", http::HeaderValue::from_static(tags));
+            Ok(fetched)
+        }
+    };
+    let get = async |path: &str, tags: &'static str, text: &'static str| {
+        body(&cache.get(&ask(path), origin.at_once(tagged(tags, text))).await).await.unwrap()
+    };
+    get("/a", "film:7, series", "old").await;
+    get("/b", "film:8", "old").await;
+    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("#Film:7").unwrap()]);
+    assert_eq!(get("/a", "film:7", "new").await, "new");
+    assert_eq!(get("/b", "film:8", "new").await, "old");
+}

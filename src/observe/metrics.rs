@@ -112,6 +112,7 @@ impl Books {
         )?;
         page.counter("cache_evictions", "Answers let go for want of room", it.evictions.count())?;
         page.counter("cache_out_of_memory", "Answers not kept for want of memory", it.out_of_memory.count())?;
+        page.counter("cache_invalidations", "Invalidations", it.invalidations.count())?;
         page.counter("cache_busy", "Requests beyond the bound on fetches", it.busy.count())?;
         page.gauge(
             "cache_memory_bytes",

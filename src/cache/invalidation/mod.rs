@@ -9,10 +9,13 @@ mod trie;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use http::HeaderMap;
+
 use self::trie::{Reach, Trie};
+use crate::passage::Admitted;
 
 /// Octets of one path (cloudfront.md 4.1).
 const LONGEST_PATH: usize = 4_000;
@@ -83,6 +86,20 @@ impl Target {
     }
 }
 
+/// Tags of one answer; CloudFront drops the rest (cloudfront.md 4.3).
+const MOST_TAGS_EACH: usize = 50;
+
+/// The fields in which origins name an answer's tags: CloudFront's usual one and other caches', by commas or spaces.
+const TAG_FIELDS: [&str; 4] = ["cache-tag", "surrogate-key", "xkey", "x-amz-meta-cache-tag"];
+
+/// The tags of an answer with these fields, lower case.
+pub(super) fn tags(headers: &HeaderMap) -> Arc<[Box<str>]> {
+    let values = TAG_FIELDS.iter().flat_map(|it| headers.get_all(*it)).filter_map(|it| it.to_str().ok());
+    let tags = values.flat_map(|it| it.split([',', ' '])).map(str::trim);
+    let tags = tags.filter(|it| !it.is_empty() && it.len() <= LONGEST_TAG);
+    tags.take(MOST_TAGS_EACH).map(|it| it.to_ascii_lowercase().into_boxed_str()).collect()
+}
+
 /// All invalidations that may still matter.
 #[derive(Debug)]
 pub(super) struct Invalidations {
@@ -125,15 +142,23 @@ impl Invalidations {
         self.any.store(moment, Ordering::Release);
     }
 
-    /// Whether an answer that was begun to be fetched at `born` may still be given. `path` is the path and, after `?`,
-    /// the query that is in the key.
-    pub(super) fn spare(&self, born: Moment, distribution: &str, path: &[&str], tags: &[Box<str>]) -> bool {
-        if self.any.load(Ordering::Acquire) <= born {
-            return true;
+    /// Whether what was begun to be fetched at `born` may still be given to who asks.
+    pub(super) fn spare(&self, born: Moment, asked: &Admitted, tags: &[Box<str>]) -> bool {
+        self.any.load(Ordering::Acquire) <= born || self.newest(asked, tags) <= born
+    }
+
+    /// When what is asked for, or one of its tags, was last invalidated; zero: never.
+    pub(super) fn newest(&self, asked: &Admitted, tags: &[Box<str>]) -> Moment {
+        if self.any.load(Ordering::Acquire) == 0 {
+            return 0;
         }
         let distributions = self.read();
-        let Some(it) = distributions.get(distribution) else { return true };
-        it.newest(&path.concat(), tags) <= born
+        let Some(it) = distributions.get(&asked.routed().distribution().id) else { return 0 };
+        let query = asked.keyed_query();
+        if query.is_empty() {
+            return it.newest(asked.path(), tags);
+        }
+        it.newest(&format!("{}?{query}", asked.path()), tags)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<String, Distribution>> {
@@ -180,7 +205,10 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
+    use config::cache::Selection;
+
     use super::*;
+    use crate::passage::example::Example;
 
     fn target(text: &str) -> Target {
         Target::parse(text).unwrap()
@@ -206,24 +234,41 @@ mod tests {
         check(&format!("#{}", "a".repeat(257)), Err(Illegible::Long(257)));
     }
 
+    /// Whether it is given what was begun at `born`, of distribution `tv`.
+    fn spared(all: &Invalidations, born: Moment, path: &str, tags: &[&str]) -> bool {
+        let mut example = Example::get(path).policy(|it| it.query = Selection::All);
+        example.distribution = "tv";
+        let tags: Vec<Box<str>> = tags.iter().map(|&it| it.into()).collect();
+        all.spare(born, &example.admitted(), &tags)
+    }
+
     #[test]
     fn what_was_begun_before_is_given_no_more_and_what_is_begun_after_is() {
         let all = Invalidations::new(UNIX_EPOCH);
         let before = all.now();
-        let spared = |born, distribution: &str, path: &[&str], tags: &[&str]| {
-            let tags: Vec<Box<str>> = tags.iter().map(|&it| it.into()).collect();
-            all.spare(born, distribution, path, &tags)
-        };
-        assert!(spared(before, "tv", &["/a"], &[]));
+        assert!(spared(&all, before, "/a", &[]));
         all.put("tv", &[target("/a"), target("/b/*"), target("#x")]);
+        all.put("radio", &[target("/*")]);
         let after = all.now();
-        assert!(!spared(before, "tv", &["/a"], &[]));
-        assert!(!spared(before, "tv", &["/b/c", "?", "d=1"], &[]));
-        assert!(!spared(before, "tv", &["/c"], &["w", "x"]));
-        assert!(spared(before, "tv", &["/a", "?", "q=1"], &[]), "a bare path leaves its queries");
-        assert!(spared(before, "tv", &["/c"], &["w"]));
-        assert!(spared(before, "radio", &["/a"], &["x"]));
-        assert!(spared(after, "tv", &["/a"], &["x"]));
+        assert!(!spared(&all, before, "/a", &[]));
+        assert!(!spared(&all, before, "/b/c?d=1", &[]));
+        assert!(!spared(&all, before, "/c", &["w", "x"]));
+        assert!(spared(&all, before, "/a?q=1", &[]), "a bare path leaves its queries");
+        assert!(spared(&all, before, "/c", &["w"]));
+        assert!(spared(&all, after, "/a", &["x"]));
+    }
+
+    #[test]
+    fn tags_are_read_from_the_fields_of_several_caches() {
+        let mut headers = HeaderMap::new();
+        headers.insert("cache-tag", "Film:7, shoes".parse().unwrap());
+        headers.append("cache-tag", "b".parse().unwrap());
+        headers.insert("surrogate-key", "c  d".parse().unwrap());
+        headers.insert("xkey", format!("{} e", "x".repeat(300)).parse().unwrap());
+        let found = tags(&headers);
+        assert_eq!(found.iter().map(|it| &**it).collect::<Vec<_>>(), ["film:7", "shoes", "b", "c", "d", "e"]);
+        headers.insert("cache-tag", "t,".repeat(100).parse().unwrap());
+        assert_eq!(tags(&headers).len(), 50);
     }
 
     #[test]
@@ -238,12 +283,12 @@ mod tests {
         let before = all.now();
         let paths: Vec<_> = (0..80).map(|it| target(&format!("/{it}/{}", "a".repeat(3_000)))).collect();
         all.put("tv", &paths);
-        assert!(!all.spare(before, "tv", &["/other"], &[]));
+        assert!(!spared(&all, before, "/other", &[]));
         let after = all.now();
-        assert!(all.spare(after, "tv", &["/other"], &[]));
+        assert!(spared(&all, after, "/other", &[]));
         let tags: Vec<_> = (0..=MOST_TAGS).map(|it| target(&format!("#{it}"))).collect();
         all.put("tv", &tags);
-        assert!(!all.spare(after, "tv", &["/other"], &["another".into()]));
-        assert!(all.spare(after, "tv", &["/other"], &[]));
+        assert!(!spared(&all, after, "/other", &["another"]));
+        assert!(spared(&all, after, "/other", &[]));
     }
 }

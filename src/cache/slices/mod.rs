@@ -21,6 +21,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::invalidation::Moment;
 use super::key::Key;
 use super::{Cache, Inside};
 use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, Slices, Validators};
@@ -155,10 +156,18 @@ pub(super) struct Workshop {
     policy: Arc<CachePolicy>,
     plan: FetchPlan,
     whole: Key,
+    /// When the body was last invalidated: slices from before are not its own.
+    purged: Moment,
 }
 
 impl Workshop {
-    pub(super) fn new(cache: &Cache, policy: &Arc<CachePolicy>, plan: &FetchPlan, whole: &Key) -> Self {
+    pub(super) fn new(
+        cache: &Cache,
+        policy: &Arc<CachePolicy>,
+        plan: &FetchPlan,
+        whole: &Key,
+        purged: Moment,
+    ) -> Self {
         Self {
             inside: Arc::downgrade(&cache.inside),
             tasks: cache.tasks.clone(),
@@ -166,12 +175,13 @@ impl Workshop {
             policy: Arc::clone(policy),
             plan: plan.clone(),
             whole: whole.clone(),
+            purged,
         }
     }
 
     /// The slices of a body of that identity.
     pub(super) fn open(self, identity: Identity) -> Arc<Sliced> {
-        let text = identity.text();
+        let text = format!("{}/{}", identity.text(), self.purged);
         Arc::new(Sliced { workshop: self, identity, text })
     }
 }
@@ -198,7 +208,7 @@ impl Slices for Sliced {
         let (key, identity) = (self.key(index), self.identity.clone());
         let begin = index.saturating_mul(SLICE);
         let expected = begin..identity.total.min(begin.saturating_add(SLICE));
-        let Workshop { inside, tasks, stop, policy, plan, whole } = self.workshop.clone();
+        let Workshop { inside, tasks, stop, policy, plan, whole, .. } = self.workshop.clone();
         Box::pin(async move {
             // A server that goes down has no more slices.
             let cache = Cache { inside: inside.upgrade().ok_or(Failure::GivenUp)?, tasks, stop };
