@@ -24,8 +24,8 @@ use tokio_util::task::TaskTracker;
 use crate::access::sign::{Signer, Terms};
 use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
 use crate::behavior::Table;
-use crate::cache::Cache;
-use crate::control::{self, Control, IngestApp, StreamKey, Token};
+use crate::cache::{Cache, Target};
+use crate::control::{self, Control, IngestApp, Invalidations, StreamKey, Token};
 use crate::edge::{Edge, Tables};
 use crate::hook::{self, Gate};
 use crate::ledger::Ledger;
@@ -240,7 +240,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         let addresses = Addresses::of(&running);
         let hosts = parts.config.load().control.public_host.iter().cloned().collect();
         let server = Box::new(Operated { parts: Arc::clone(&parts), addresses });
-        let control = Control { token, hosts, server };
+        let control = Control { token, hosts, server, invalidations: Invalidations::default() };
         running.tasks.background.spawn(control::serve(control, socket, running.tasks.control_stop.clone()));
     }
     Ok(running)
@@ -434,6 +434,27 @@ impl control::Server for Operated {
 
     fn reload(&self) -> Result<String, String> {
         self.parts.reload()
+    }
+
+    fn invalidate(&self, distribution: Option<&str>, items: &[String]) -> Result<String, String> {
+        let config = self.parts.config.load();
+        let known = |it: &&config::distribution::Distribution| distribution.is_none_or(|id| id == it.id);
+        let mut meant = config.distributions.iter().filter(known);
+        let id = match (meant.next(), meant.next()) {
+            (Some(only), None) => &only.id,
+            _ => {
+                let ids: Vec<_> = config.distributions.iter().map(|it| it.id.as_str()).collect();
+                let wrong = match distribution {
+                    Some(id) => format!("there is no distribution {id:?}"),
+                    None => "there are several distributions".into(),
+                };
+                return Err(format!("{wrong}; name one of {}", ids.join(", ")));
+            }
+        };
+        let targets = items.iter().map(|it| Target::parse(it)).collect::<Result<Vec<_>, _>>();
+        self.parts.cache.invalidate(id, &targets.map_err(|error| error.to_string())?);
+        tracing::info!(distribution = %id, items = items.len(), "invalidated");
+        Ok(id.clone())
     }
 }
 

@@ -5,7 +5,9 @@
 mod check;
 mod demo;
 mod init;
+mod invalidate;
 pub mod keygen;
+mod operate;
 mod publish;
 mod reload;
 mod serve;
@@ -50,6 +52,7 @@ enum Command {
     Publish(publish::Arguments),
     Sign(sign::Sign),
     Keygen(keygen::Keygen),
+    Invalidate(invalidate::Arguments),
     Reload(reload::Arguments),
     Completions(Completions),
     Man(Man),
@@ -101,6 +104,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Publish(it) => publish::run(&it),
         Command::Sign(it) => sign::run(&it),
         Command::Keygen(it) => keygen::run(&it),
+        Command::Invalidate(it) => invalidate::run(&it),
         Command::Reload(it) => reload::run(&it),
         Command::Completions(it) => {
             let mut command = Arguments::command();

@@ -6,6 +6,7 @@
 
 mod api;
 mod guard;
+mod invalidations;
 mod token;
 
 use std::io;
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use api::{IngestApp, StreamKey};
+pub use invalidations::Invalidations;
 pub use token::Token;
 
 /// The page loads nothing from elsewhere and is framed by nobody.
@@ -34,6 +36,8 @@ pub struct Control {
     pub hosts: Vec<String>,
     /// What it shows and does.
     pub server: Box<dyn Server>,
+    /// What was invalidated.
+    pub invalidations: Invalidations,
 }
 
 /// The running server, as the control address needs it.
@@ -55,6 +59,11 @@ pub trait Server: Send + Sync {
     /// # Errors
     /// Why nothing changed.
     fn reload(&self) -> Result<String, String>;
+    /// Forgets what is kept of paths or tags of a distribution, of the only one where none is named; gives its id.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    fn invalidate(&self, distribution: Option<&str>, items: &[String]) -> Result<String, String>;
 }
 
 /// Answers on `socket` until `stop`.
@@ -67,6 +76,8 @@ pub async fn serve(control: Control, socket: TcpListener, stop: CancellationToke
         .route("/broadcasts", get(api::broadcasts))
         .route("/ingest", get(api::ingest))
         .route("/reload", post(api::reload))
+        .route("/invalidations", get(invalidations::list).post(invalidations::create))
+        .route("/invalidations/{id}", get(invalidations::show))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::bearer));
     let router = Router::new()
         .route("/", get(page))

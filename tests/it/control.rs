@@ -4,7 +4,7 @@ use ingest::rtmp::client::Goal;
 
 use crate::support::encoder::Encoder;
 use crate::support::house::House;
-use crate::support::http::{Answer, ask};
+use crate::support::http::{Answer, ask, send};
 use crate::support::{film, until};
 
 fn json(answer: &Answer) -> serde_json::Value {
@@ -178,4 +178,44 @@ async fn what_was_kept_of_another_origin_is_not_given_after_a_reload() {
     house.write_configuration(&configuration);
     house.operate("POST /api/reload").await.expect(200);
     assert_eq!(house.get(title).await.expect(200).text(), first.text());
+}
+
+#[tokio::test]
+async fn what_an_operator_invalidates_is_fetched_anew() {
+    let house = House::open().await;
+    let invalidate = async |body: &str| {
+        let token = house.running.token.reveal();
+        send(house.control(), &format!("POST /api/invalidations\nAuthorization: Bearer {token}"), body).await
+    };
+    let title = "/vod/sample.mp4/index.m3u8";
+    let served = async || house.get(title).await.expect(200).header("x-cache").expect("it says from where");
+    assert_eq!(served().await, "Miss from levada");
+    assert_eq!(served().await, "Hit from levada");
+    let batch = r#"{"distribution": "main", "items": ["/vod/*"], "caller_reference": "first"}"#;
+    let made = json(&invalidate(batch).await.expect(201));
+    assert_eq!((&made["status"], &made["items"][0]), (&"Completed".into(), &"/vod/*".into()));
+    assert_eq!(served().await, "Miss from levada");
+    assert_eq!(served().await, "Hit from levada");
+
+    // The same again is the same invalidation, and forgets nothing more.
+    assert_eq!(json(&invalidate(batch).await.expect(201)), made);
+    assert_eq!(served().await, "Hit from levada");
+    let id = made["id"].as_str().expect("it has an id");
+    assert_eq!(json(&house.operate(&format!("GET /api/invalidations/{id}")).await.expect(200)), made);
+    assert_eq!(json(&house.operate("GET /api/invalidations").await.expect(200))[0], made);
+    house.operate("GET /api/invalidations/INONE").await.expect(404);
+
+    for (body, status, word) in [
+        (r#"{"items": ["/a"], "caller_reference": "first"}"#, 409, "caller_reference"),
+        (r#"{"items": []}"#, 400, "1 to 3000"),
+        (r#"{"items": ["/a"]}"#, 400, "main, bare"),
+        (r#"{"distribution": "main", "items": ["vod"]}"#, 400, "slash"),
+        (r#"{"distribution": "main", "items": ["/a*b"]}"#, 400, "last character"),
+        (r#"{"items": ["/a"], "distribution": "other"}"#, 400, "no distribution"),
+    ] {
+        let said = json(&invalidate(body).await.expect(status));
+        let message = said["message"].as_str().expect("it says why");
+        assert!(message.contains(word), "{body}: {message}");
+    }
+    assert_eq!(served().await, "Hit from levada");
 }

@@ -153,6 +153,14 @@ pub(crate) async fn ask(address: SocketAddr, request: &str) -> Answer {
     line.answer(request.starts_with("HEAD ")).await.expect("the server answers")
 }
 
+/// As [`ask`], with a body behind the head.
+pub(crate) async fn send(address: SocketAddr, request: &str, body: &str) -> Answer {
+    let mut line = Line::to(address).await;
+    let head = format!("{request}\nContent-Length: {}\nContent-Type: application/json", body.len());
+    line.say(written(&head, "close") + body).await;
+    line.answer(false).await.expect("the server answers")
+}
+
 /// `GET /path` and lines of headers as HTTP/1.1 has them.
 pub(crate) fn written(request: &str, connection: &str) -> String {
     let mut lines = request.lines();
