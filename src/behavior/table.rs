@@ -7,7 +7,7 @@ use config::cache::CachePolicy;
 use config::distribution::ResponseHeadersPolicy;
 
 use super::Witness;
-use crate::passage::{Behavior, Distribution, Request, Routed, Unrouted, canonical};
+use crate::passage::{Behavior, Distribution, Request, ResponseHeaders, Routed, Unrouted, canonical};
 
 /// Every distribution with its behaviors. Immutable: a reload builds another and swaps it whole.
 #[derive(Debug)]
@@ -29,8 +29,11 @@ impl Table {
         response_headers_policies: &[ResponseHeadersPolicy],
     ) -> Self {
         let policies = Policies {
-            cache: by_name(cache_policies, |it| &it.name),
-            response_headers: by_name(response_headers_policies, |it| &it.name),
+            cache: cache_policies.iter().map(|it| (it.name.clone(), Arc::new(it.clone()))).collect(),
+            response_headers: response_headers_policies
+                .iter()
+                .map(|it| (it.name.clone(), Arc::new(ResponseHeaders::new(it))))
+                .collect(),
         };
         let (mut exact, mut wildcard, mut default) = (HashMap::new(), HashMap::new(), None);
         for meant in distributions {
@@ -76,14 +79,10 @@ impl Table {
     }
 }
 
-fn by_name<T: Clone>(policies: &[T], name: impl Fn(&T) -> &str) -> HashMap<String, Arc<T>> {
-    policies.iter().map(|it| (name(it).to_owned(), Arc::new(it.clone()))).collect()
-}
-
 /// The policies that behaviors name, each made once.
 struct Policies {
     cache: HashMap<String, Arc<CachePolicy>>,
-    response_headers: HashMap<String, Arc<ResponseHeadersPolicy>>,
+    response_headers: HashMap<String, Arc<ResponseHeaders>>,
 }
 
 impl Policies {
@@ -94,7 +93,7 @@ impl Policies {
             target_origin: meant.target_origin.clone(),
             trusted_key_groups: meant.trusted_key_groups.clone(),
             cache_policy: Arc::clone(self.cache.get(&meant.cache_policy).expect(known)),
-            response_headers_policy: Arc::clone(
+            response_headers: Arc::clone(
                 self.response_headers.get(&meant.response_headers_policy).expect(known),
             ),
             rewrite_manifests: meant.rewrite_manifests,
@@ -111,13 +110,14 @@ mod tests {
 
     /// Each distribution has two behaviors, `/live/*` and `*`, whose origins are named after it.
     fn table(aliases: &[&[&str]]) -> Table {
-        let like = Example::get("/").behavior;
+        let example = Example::get("/");
+        let (like, headers) = (example.behavior, example.response_headers);
         let behavior = |pattern: &str, origin: String| config::distribution::Behavior {
             path_pattern: pattern.parse().unwrap(),
             target_origin: origin,
             trusted_key_groups: Vec::new(),
             cache_policy: like.cache_policy.name.clone(),
-            response_headers_policy: like.response_headers_policy.name.clone(),
+            response_headers_policy: headers.name.clone(),
             rewrite_manifests: like.rewrite_manifests,
             viewer_protocol_policy: like.viewer_protocol_policy,
             compress: like.compress,
@@ -134,7 +134,7 @@ mod tests {
         Table::new(
             &aliases.iter().enumerate().map(distribution).collect::<Vec<_>>(),
             &[CachePolicy::clone(&like.cache_policy)],
-            &[ResponseHeadersPolicy::clone(&like.response_headers_policy)],
+            &[headers],
         )
     }
 

@@ -9,9 +9,9 @@ use crate::passage::{Admitted, Source};
 
 /// What two requests have in common that may share an answer (cloudfront.md 3.1).
 ///
-/// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query and headers. Not the method: HEAD shares
-/// what GET brought. Not the content coding: our origins give one representation, and its compressed forms are kept
-/// beside it. The whole text is compared, so two keys that hash alike are still two.
+/// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query and headers. Not
+/// the method: HEAD shares what GET brought. Not the content coding: our origins give one representation, and its
+/// compressed forms are kept beside it. The whole text is compared, so two keys that hash alike are still two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(Arc<str>);
 
@@ -20,11 +20,13 @@ impl Key {
         let routed = asked.routed();
         let (id, path, query) = (&routed.distribution().id, asked.path(), asked.keyed_query());
         let mut text = String::with_capacity(id.len() + path.len() + query.len() + 24);
+        let mut number = itoa::Buffer::new();
         // Lengths first: no part can be written so that it reads as the next one.
-        for part in [id.as_str(), path, query.as_str()] {
-            let _ = write!(text, "{}:{part}", part.len());
+        for part in [id.as_str(), path, query] {
+            text.extend([number.format(part.len()), ":", part]);
         }
-        let _ = write!(text, "{}-{}", source.origin, source.dropped);
+        text.push_str(number.format(source.origin));
+        text.extend(["-", number.format(source.dropped)]);
         for name in &routed.behavior().cache_policy.headers {
             // HTTP/2 has `:authority` where HTTP/1 has Host; the request knows both as its host.
             if name.as_str() == HOST.as_str() {

@@ -111,7 +111,7 @@ impl Origins {
         match origin.kind {
             Kind::Live(live) => {
                 let query = asked.keyed_query();
-                let query: Option<Arc<str>> = Some(query).filter(|it| !it.is_empty()).map(Into::into);
+                let query: Option<Arc<str>> = (!query.is_empty()).then(|| query.into());
                 FetchPlan::new(source, move |_| {
                     let (live, path, query) = (live.clone(), Arc::clone(&path), query.clone());
                     Box::pin(async move { Ok(live.fetch(&path, query.as_deref()).await) })

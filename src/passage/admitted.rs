@@ -21,6 +21,7 @@ pub struct Credentials {
 pub struct Admitted {
     routed: Routed,
     query: Option<String>,
+    keyed: String,
     credentials: Option<Credentials>,
 }
 
@@ -32,7 +33,9 @@ impl Admitted {
         query: Option<String>,
         credentials: Option<Credentials>,
     ) -> Self {
-        Self { routed, query, credentials }
+        let selection = &routed.behavior().cache_policy.query;
+        let keyed = query.as_deref().map(|it| selected(it, selection)).unwrap_or_default();
+        Self { routed, query, keyed, credentials }
     }
 
     /// What was asked and under which rules.
@@ -53,25 +56,35 @@ impl Admitted {
     /// The parameters of [`query`](Self::query) that the cache policy selects, in the viewer's order; empty when it
     /// selects none. They are in the cache key, and nothing else of the query goes to an origin: what is not in the
     /// key must not change an answer that others get.
-    pub fn keyed_query(&self) -> String {
-        let selection = &self.routed.behavior().cache_policy.query;
-        let keyed = |parameter: &&str| {
-            let name = parameter.split_once('=').map_or(*parameter, |(name, _)| name);
-            match selection {
-                Selection::None => false,
-                Selection::All => true,
-                Selection::Only(names) => names.iter().any(|it| it == name),
-                Selection::AllExcept(names) => names.iter().all(|it| it != name),
-            }
-        };
-        // Only `&` separates, order and case matter (cloudfront.md 3.1).
-        let kept: Vec<_> =
-            self.query().unwrap_or("").split('&').filter(|it| !it.is_empty()).filter(keyed).collect();
-        kept.join("&")
+    pub fn keyed_query(&self) -> &str {
+        &self.keyed
     }
 
     /// What manifests hand on.
     pub const fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
     }
+}
+
+/// The parameters of a query that a policy selects. Only `&` separates, order and case matter (cloudfront.md 3.1).
+fn selected(query: &str, selection: &Selection) -> String {
+    let is_selected = |parameter: &&str| {
+        let name = parameter.split_once('=').map_or(*parameter, |(name, _)| name);
+        match selection {
+            Selection::None => false,
+            Selection::All => true,
+            Selection::Only(names) => names.iter().any(|it| it == name),
+            Selection::AllExcept(names) => names.iter().all(|it| it != name),
+        }
+    };
+    let mut kept = String::new();
+    for parameter in query.split('&').filter(|it| !it.is_empty()).filter(is_selected) {
+        if kept.is_empty() {
+            kept.reserve(query.len());
+        } else {
+            kept.push('&');
+        }
+        kept.push_str(parameter);
+    }
+    kept
 }

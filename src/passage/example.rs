@@ -10,7 +10,9 @@ use config::units::PathPattern;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 
-use super::{Admitted, Behavior, Credentials, Distribution, Facts, Request, RequestId, Routed, Scheme};
+use super::{
+    Admitted, Behavior, Credentials, Distribution, Facts, Request, RequestId, ResponseHeaders, Routed, Scheme,
+};
 use crate::{access, behavior, viewer};
 
 /// A request to be, with the rules it comes under.
@@ -19,6 +21,8 @@ pub(crate) struct Example {
     /// None: the path as sent is canonical.
     pub(crate) canonical_path: Option<String>,
     pub(crate) behavior: Behavior,
+    /// What `behavior` adds to responses.
+    pub(crate) response_headers: ResponseHeadersPolicy,
     /// What the distribution has beside `behavior`, which comes first.
     pub(crate) neighbors: Vec<Behavior>,
     pub(crate) distribution: &'static str,
@@ -61,19 +65,21 @@ impl Example {
                 gzip: true,
                 brotli: true,
             }),
-            response_headers_policy: Arc::new(ResponseHeadersPolicy {
-                name: "example".to_owned(),
-                cors: Some(cors),
-                custom_headers: Vec::new(),
-            }),
+            response_headers: Arc::default(),
             rewrite_manifests: RewriteManifests::No,
             viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
             compress: true,
+        };
+        let response_headers = ResponseHeadersPolicy {
+            name: "example".to_owned(),
+            cors: Some(cors),
+            custom_headers: Vec::new(),
         };
         Self {
             facts,
             canonical_path: None,
             behavior,
+            response_headers,
             neighbors: Vec::new(),
             distribution: "default",
             credentials: None,
@@ -116,7 +122,8 @@ impl Example {
     }
 
     pub(crate) fn routed(self) -> Routed {
-        let behavior = Arc::new(self.behavior);
+        let response_headers = Arc::new(ResponseHeaders::new(&self.response_headers));
+        let behavior = Arc::new(Behavior { response_headers, ..self.behavior });
         let behaviors =
             std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
         let distribution = Distribution { id: self.distribution.to_owned(), behaviors: behaviors.collect() };

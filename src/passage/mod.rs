@@ -17,6 +17,7 @@ mod outcome;
 mod path;
 mod refusal;
 mod request;
+mod response_headers;
 mod routed;
 mod unrouted;
 
@@ -29,5 +30,6 @@ pub use outcome::{Outcome, Served};
 pub use path::canonical;
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
+pub use response_headers::{Cors, ResponseHeaders};
 pub use routed::{Behavior, Distribution, Routed};
 pub use unrouted::{PathFault, Unrouted};

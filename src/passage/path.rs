@@ -11,6 +11,9 @@ use super::PathFault;
 /// # Errors
 /// [`PathFault`] when the path has no form that everyone would read alike.
 pub fn canonical(path: &str) -> Result<String, PathFault> {
+    if is_plain(path) {
+        return Ok(path.to_owned());
+    }
     let segments = path.strip_prefix('/').ok_or(PathFault::NotAbsolute)?;
     let mut canonical = String::with_capacity(path.len());
     // Where each segment of `canonical` begins, at its slash.
@@ -35,6 +38,18 @@ pub fn canonical(path: &str) -> Result<String, PathFault> {
         }
     }
     Ok(canonical)
+}
+
+/// Whether a path has nothing that could be spelled otherwise, as nearly all have: no triplet, and no segment that begins
+/// with a dot.
+fn is_plain(path: &str) -> bool {
+    let mut before = 0;
+    path.starts_with('/')
+        && path.bytes().all(|byte| {
+            let is_dot = byte == b'.' && before == b'/';
+            before = byte;
+            !is_dot && byte.is_ascii_graphic() && !matches!(byte, b'%' | b'#' | b'?' | b'\\')
+        })
 }
 
 /// Appends a segment with each triplet in its only legal spelling.

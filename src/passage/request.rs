@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Version};
 
 use crate::viewer;
 
@@ -21,9 +21,29 @@ impl RequestId {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+impl RequestId {
+    /// 32 hexadecimal digits.
+    fn digits(self) -> [u8; 32] {
+        let mut digits = [0; 32];
+        for (at, octet) in self.0.to_be_bytes().into_iter().enumerate() {
+            digits[2 * at] = DIGITS[usize::from(octet >> 4)];
+            digits[2 * at + 1] = DIGITS[usize::from(octet & 0xf)];
+        }
+        digits
+    }
+}
+
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(std::str::from_utf8(&self.digits()).expect("digits are text"))
+    }
+}
+
+impl From<RequestId> for HeaderValue {
+    fn from(id: RequestId) -> Self {
+        Self::from_bytes(&id.digits()).expect("digits may stand in a field")
     }
 }
 

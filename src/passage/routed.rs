@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::{ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
 
-use super::Request;
+use super::{Request, ResponseHeaders};
 use crate::behavior;
 
 /// A distribution as requests see it.
@@ -39,7 +39,7 @@ pub struct Behavior {
     /// Cache key and lifetimes.
     pub cache_policy: Arc<CachePolicy>,
     /// What responses get beside.
-    pub response_headers_policy: Arc<ResponseHeadersPolicy>,
+    pub response_headers: Arc<ResponseHeaders>,
     /// How manifests carry a signature on.
     pub rewrite_manifests: RewriteManifests,
     /// Whether http is allowed.

@@ -69,10 +69,20 @@ pub(super) enum Effort {
     Once,
 }
 
-/// The media type of an answer: lower case, without parameters.
-pub(super) fn media_type(head: &Head) -> Option<String> {
-    let value = head.headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next()?.trim().to_ascii_lowercase())
+/// Whether the media type of an answer is one of `types`, which are in lower case.
+pub(super) fn has_type(head: &Head, types: &[&str]) -> bool {
+    media_type(head).is_some_and(|it| types.iter().any(|known| it.eq_ignore_ascii_case(known.as_bytes())))
+}
+
+/// The media type of an answer, without parameters.
+fn media_type(head: &Head) -> Option<&[u8]> {
+    let value = head.headers.get(CONTENT_TYPE)?.as_bytes();
+    value.split(|it| *it == b';').next().map(<[u8]>::trim_ascii)
+}
+
+fn is_text(head: &Head) -> bool {
+    let prefix = media_type(head).and_then(|it| it.get(..5));
+    prefix.is_some_and(|it| it.eq_ignore_ascii_case(b"text/"))
 }
 
 /// Whether an answer's coding depends on what the viewer accepts; if so its `Vary` says it.
@@ -85,7 +95,7 @@ pub(super) fn is_negotiable(head: &Head, behavior: &Behavior) -> bool {
         && head.length.is_none_or(|it| (SMALLEST..=LARGEST).contains(&it))
         && !head.headers.contains_key(CONTENT_ENCODING)
         && !is_untouchable(head)
-        && media_type(head).is_some_and(|it| it.starts_with("text/") || COMPRESSIBLE.contains(&it.as_str()))
+        && (has_type(head, COMPRESSIBLE) || is_text(head))
 }
 
 /// Whether the origin forbids to change the octets.

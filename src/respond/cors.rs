@@ -3,7 +3,6 @@
 //! Where every origin is allowed, the answer says so to everybody, as players expect; elsewhere it names the asking
 //! origin and varies on it. Refusals and failures get the same fields: without them a page sees only "CORS error".
 
-use config::distribution::Cors;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -11,12 +10,12 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use crate::passage::Request;
+use crate::passage::{Cors, Request};
 
 /// Adds what an answer to `request` says under `cors`, over what the origin said.
 pub(super) fn add(headers: &mut HeaderMap, request: &Request, cors: &Cors) {
     if allow_origin(headers, request, cors) {
-        set_list(headers, ACCESS_CONTROL_EXPOSE_HEADERS, &cors.expose_headers);
+        set(headers, ACCESS_CONTROL_EXPOSE_HEADERS, cors.expose_headers.as_ref());
     }
 }
 
@@ -32,15 +31,15 @@ pub(super) fn add_preflight(headers: &mut HeaderMap, request: &Request, cors: &C
     if !allow_origin(headers, request, cors) {
         return;
     }
-    set_list(headers, ACCESS_CONTROL_ALLOW_METHODS, &cors.allow_methods);
-    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(cors.max_age));
+    set(headers, ACCESS_CONTROL_ALLOW_METHODS, cors.allow_methods.as_ref());
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from(cors.rules.max_age));
     let asked = request.headers().get(ACCESS_CONTROL_REQUEST_HEADERS);
-    if cors.allow_headers.iter().any(|it| it == "*") {
+    if cors.rules.allow_headers.iter().any(|it| it == "*") {
         // A bare `*` does not cover Authorization, nor anything with credentials; what was asked for always does.
         let all = asked.cloned().unwrap_or(HeaderValue::from_static("*"));
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, all);
     } else {
-        set_list(headers, ACCESS_CONTROL_ALLOW_HEADERS, &cors.allow_headers);
+        set(headers, ACCESS_CONTROL_ALLOW_HEADERS, cors.allow_headers.as_ref());
     }
 }
 
@@ -50,18 +49,19 @@ fn allow_origin(headers: &mut HeaderMap, request: &Request, cors: &Cors) -> bool
     {
         headers.remove(name);
     }
-    let everyone = cors.allow_origins.iter().any(|it| it == "*");
-    if everyone && !cors.allow_credentials {
+    let rules = &cors.rules;
+    let everyone = rules.allow_origins.iter().any(|it| it == "*");
+    if everyone && !rules.allow_credentials {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         return true;
     }
     vary(headers, "Origin");
     let Some(origin) = request.headers().get(ORIGIN) else { return false };
     let allowed = everyone
-        || origin.to_str().is_ok_and(|it| cors.allow_origins.iter().any(|allowed| matches(allowed, it)));
+        || origin.to_str().is_ok_and(|it| rules.allow_origins.iter().any(|allowed| matches(allowed, it)));
     if allowed {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        if cors.allow_credentials {
+        if rules.allow_credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
@@ -90,17 +90,16 @@ fn matches(allowed: &str, origin: &str) -> bool {
     }
 }
 
-fn set_list(headers: &mut HeaderMap, name: HeaderName, values: &[String]) {
-    // A policy's names are checked when it is read; one that were no text would be left out here.
-    if let Ok(value) = HeaderValue::try_from(values.join(", "))
-        && !values.is_empty()
-    {
-        headers.insert(name, value);
+fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&HeaderValue>) {
+    if let Some(value) = value {
+        headers.insert(name, value.clone());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use config::distribution::Cors as Rules;
+
     use super::*;
     use crate::passage::example::Example;
 
@@ -110,11 +109,11 @@ mod tests {
             example = example.header("origin", origin);
         }
         let routed = example.routed();
-        let cors = Cors {
+        let cors = Cors::new(Rules {
             allow_origins: allowed.iter().map(|&it| it.to_owned()).collect(),
             allow_credentials: credentials,
-            ..routed.behavior().response_headers_policy.cors.clone().unwrap()
-        };
+            ..routed.behavior().response_headers.cors.clone().unwrap().rules
+        });
         let mut headers = HeaderMap::from_iter([(
             ACCESS_CONTROL_ALLOW_ORIGIN,
             HeaderValue::from_static("https://the.origin.says"),
@@ -164,7 +163,7 @@ mod tests {
             .header("access-control-request-headers", "authorization, range")
             .routed();
         assert!(is_preflight(preflight.request()));
-        let mut cors = preflight.behavior().response_headers_policy.cors.clone().unwrap();
+        let cors = preflight.behavior().response_headers.cors.clone().unwrap();
         let allowed = |cors: &Cors| {
             let mut headers = HeaderMap::new();
             add_preflight(&mut headers, preflight.request(), cors);
@@ -172,8 +171,8 @@ mod tests {
             (text(ACCESS_CONTROL_ALLOW_METHODS).unwrap(), text(ACCESS_CONTROL_ALLOW_HEADERS).unwrap())
         };
         assert_eq!(allowed(&cors), ("GET, HEAD, OPTIONS".to_owned(), "Range".to_owned()));
-        cors.allow_headers = vec!["*".to_owned()];
-        assert_eq!(allowed(&cors).1, "authorization, range");
+        let all = Cors::new(Rules { allow_headers: vec!["*".to_owned()], ..cors.rules });
+        assert_eq!(allowed(&all).1, "authorization, range");
     }
 
     #[test]

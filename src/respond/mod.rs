@@ -10,6 +10,7 @@ mod coding;
 mod conditional;
 mod cors;
 mod etag;
+mod line;
 mod manifest;
 mod multipart;
 mod own;
@@ -39,6 +40,9 @@ use self::representation::{Octets, Representation};
 use self::stamp::{Mark, text};
 use crate::passage::{Admitted, Answer, Behavior, Failure, Object, Request};
 
+/// Room for the fields of nearly all responses, so that they are laid out once.
+const FIELDS: usize = 24;
+
 /// Answers a request with what was found. `trusts` says whether a behavior trusts a key, for manifests.
 pub async fn to(
     asked: &Admitted,
@@ -66,8 +70,9 @@ async fn found(
     let request = asked.routed().request();
     let representation = representation::choose(asked, Arc::clone(&object), trusts).await?;
     let head = object.head();
-    let mut headers = head.headers.clone();
-    headers.remove(CONTENT_LENGTH);
+    let mut headers = HeaderMap::with_capacity(FIELDS);
+    let given = head.headers.iter().filter(|(name, _)| **name != CONTENT_LENGTH);
+    headers.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     set(&mut headers, ETAG, representation.etag.clone());
     if let Some(coding) = representation.coding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));

@@ -17,7 +17,7 @@ use crate::passage::{Failure, Reason, Refusal, Request, Routed, Served, Unrouted
 /// The answer to a preflight, if this is one and the behavior has rules for other origins. It is given before access:
 /// a preflight carries neither query nor cookies of the request that follows it.
 pub fn preflight(routed: &Routed, now: SystemTime) -> Option<Response<Body>> {
-    let cors = routed.behavior().response_headers_policy.cors.as_ref()?;
+    let cors = routed.behavior().response_headers.cors.as_ref()?;
     if !cors::is_preflight(routed.request()) {
         return None;
     }

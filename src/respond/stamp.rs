@@ -1,6 +1,6 @@
 //! What stands on every response: who sent it, from where, under which name, and who may read it.
 
-use std::fmt::Write as _;
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +8,7 @@ use http::header::{AGE, CACHE_CONTROL, DATE, VIA, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
 use super::cors;
+use super::line::Line;
 use crate::passage::{Answer, Forward, Head, Lifetime, Outcome, Request, Routed, Served, Verdict};
 
 /// RFC 9211.
@@ -42,16 +43,13 @@ impl Mark {
 
 /// Puts on what the behavior adds, and what every response has.
 pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark, now: SystemTime) {
-    let policy = &routed.behavior().response_headers_policy;
+    let added = &routed.behavior().response_headers;
     let headers = response.headers_mut();
-    if let Some(cors) = &policy.cors {
+    if let Some(cors) = &added.cors {
         cors::add(headers, routed.request(), cors);
     }
-    for (name, value) in &policy.custom_headers {
-        // They are checked when the policy is read.
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            headers.insert(name, value);
-        }
+    for (name, value) in &added.custom {
+        headers.insert(name, value.clone());
     }
     let distribution = routed.distribution().id.as_str().into();
     let Mark { served, reason } = mark;
@@ -61,21 +59,35 @@ pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark,
 
 /// Puts on what every response has, also where there is no behavior.
 pub(super) fn unrouted<B>(response: &mut Response<B>, request: &Request, served: Served, now: SystemTime) {
-    let version = match request.version() {
-        Version::HTTP_09 | Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2.0",
-        Version::HTTP_3 => "3.0",
-        _ => "1.1",
-    };
     let headers = response.headers_mut();
-    headers.append(VIA, text(&format!("{version} {PSEUDONYM}")));
-    headers.insert(X_CACHE, text(&format!("{} from levada", served.word())));
-    headers.insert(X_LEVADA_ID, text(&request.id().to_string()));
+    headers.append(VIA, HeaderValue::from_static(via(request.version())));
+    headers.insert(X_CACHE, HeaderValue::from_static(x_cache(served)));
+    headers.insert(X_LEVADA_ID, request.id().into());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(DATE).or_insert_with(|| date(now));
     let extensions = response.extensions_mut();
     if extensions.get::<Outcome>().is_none() {
         extensions.insert(Outcome::own(served));
+    }
+}
+
+const fn via(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_09 | Version::HTTP_10 => "1.0 Levada",
+        Version::HTTP_2 => "2.0 Levada",
+        Version::HTTP_3 => "3.0 Levada",
+        _ => "1.1 Levada",
+    }
+}
+
+const fn x_cache(served: Served) -> &'static str {
+    match served {
+        Served::Hit => "Hit from levada",
+        Served::RefreshHit => "RefreshHit from levada",
+        Served::Miss => "Miss from levada",
+        Served::Redirect => "Redirect from levada",
+        Served::Own => "FunctionGeneratedResponse from levada",
+        Served::Error => "Error from levada",
     }
 }
 
@@ -90,11 +102,9 @@ pub(super) fn served(status: StatusCode, verdict: &Verdict) -> Served {
 
 /// Adds what the cache did, behind what caches before us did (RFC 9211).
 pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
-    let mut it = String::from(PSEUDONYM);
-    match verdict {
-        Verdict::Hit { ttl } => {
-            let _ = write!(it, "; hit; ttl={}", ttl.as_secs());
-        }
+    let line = Line::new().text(PSEUDONYM);
+    let line = match verdict {
+        Verdict::Hit { ttl } => line.text("; hit; ttl=").number(ttl.as_secs()),
         Verdict::Miss { forward, status, collapsed, stored } => {
             let forward = match forward {
                 Forward::UriMiss => "uri-miss",
@@ -102,19 +112,20 @@ pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
                 Forward::Bypass => "bypass",
                 Forward::Method => "method",
             };
-            let _ = write!(it, "; fwd={forward}");
-            if let Some(status) = status {
-                let _ = write!(it, "; fwd-status={}", status.as_u16());
-            }
+            let line = line.text("; fwd=").text(forward);
+            let line = match status {
+                Some(status) => line.text("; fwd-status=").text(status.as_str()),
+                None => line,
+            };
             match (collapsed, stored) {
                 // Who began the fetch says what became of it.
-                (true, _) => it.push_str("; collapsed"),
-                (false, true) => it.push_str("; stored"),
-                (false, false) => {}
+                (true, _) => line.text("; collapsed"),
+                (false, true) => line.text("; stored"),
+                (false, false) => line,
             }
         }
-    }
-    headers.append(CACHE_STATUS, text(&it));
+    };
+    headers.append(CACHE_STATUS, line.value());
 }
 
 /// Says how old the answer is, where that is more than the origin's own business: an answer that came just now for this
@@ -143,28 +154,59 @@ pub(super) fn cache_control(headers: &mut HeaderMap, head: &Head, is_signed: boo
     }
     let is_error = head.status.is_client_error() || head.status.is_server_error();
     let directives = match head.lifetime {
-        None if is_signed => "private".to_owned(),
+        None if is_signed => HeaderValue::from_static("private"),
         None => return,
-        Some(Lifetime::Uncacheable) => "no-store".to_owned(),
+        Some(Lifetime::Uncacheable) => HeaderValue::from_static("no-store"),
         // A signed manifest says other octets tomorrow, when its signature is another.
-        Some(Lifetime::Immutable) if is_signed => "private, max-age=60".to_owned(),
-        Some(Lifetime::Immutable) => "public, max-age=31536000, immutable".to_owned(),
+        Some(Lifetime::Immutable) if is_signed => HeaderValue::from_static("private, max-age=60"),
+        Some(Lifetime::Immutable) => HeaderValue::from_static("public, max-age=31536000, immutable"),
         Some(Lifetime::For(lifetime)) => {
             // A playlist's fraction of a second is a second for the viewer, an error's is none.
             let seconds =
                 if is_error { lifetime.as_secs() } else { lifetime.as_millis().div_ceil(1000) as u64 };
             let private = if is_signed { "private, " } else { "" };
-            format!("{private}max-age={seconds}")
+            Line::new().text(private).text("max-age=").number(seconds).value()
         }
     };
-    headers.insert(CACHE_CONTROL, text(&directives));
+    headers.insert(CACHE_CONTROL, directives);
+}
+
+thread_local! {
+    /// The newest date that was written: thousands of answers say the same one.
+    static DATE_LINE: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
 }
 
 pub(super) fn date(it: SystemTime) -> HeaderValue {
-    text(&httpdate::fmt_http_date(it))
+    let second = it.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    DATE_LINE.with_borrow_mut(|newest| match newest {
+        Some((of, line)) if *of == second => line.clone(),
+        _ => newest.insert((second, text(&httpdate::fmt_http_date(it)))).1.clone(),
+    })
 }
 
 /// A header's value out of text of our own.
 pub(super) fn text(it: &str) -> HeaderValue {
     HeaderValue::try_from(it).expect("our own texts are printable")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x_cache_says_cloudfronts_word() {
+        for served in
+            [Served::Hit, Served::RefreshHit, Served::Miss, Served::Redirect, Served::Own, Served::Error]
+        {
+            assert_eq!(x_cache(served), format!("{} from levada", served.word()));
+        }
+    }
+
+    #[test]
+    fn a_date_is_that_of_its_second() {
+        let at = |seconds| date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(1_750_000_000), "Sun, 15 Jun 2025 15:06:40 GMT");
+        assert_eq!(at(1_750_000_000), "Sun, 15 Jun 2025 15:06:40 GMT");
+        assert_eq!(at(1_749_999_999), "Sun, 15 Jun 2025 15:06:39 GMT");
+    }
 }

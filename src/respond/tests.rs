@@ -384,20 +384,18 @@ fn a_preflight_is_answered_where_there_are_rules() {
     assert_eq!(got.named("access-control-max-age"), Some("86400"));
     assert!(preflight(&Example::get("/a").routed(), now()).is_none());
     let mut named = example();
-    let policy = Arc::make_mut(&mut named.behavior.response_headers_policy);
-    policy.cors.as_mut().unwrap().allow_origins = vec!["https://page.example".to_owned()];
+    named.response_headers.cors.as_mut().unwrap().allow_origins = vec!["https://page.example".to_owned()];
     let got = collect(preflight(&named.routed(), now()).unwrap());
     assert_eq!(got.headers.get_all(VARY).iter().collect::<Vec<_>>(), ["Origin"]);
     let mut none = example();
-    Arc::make_mut(&mut none.behavior.response_headers_policy).cors = None;
+    none.response_headers.cors = None;
     assert!(preflight(&none.routed(), now()).is_none());
 }
 
 #[test]
 fn a_policys_headers_win_over_the_origins() {
     let mut example = Example::get("/a");
-    let policy = Arc::make_mut(&mut example.behavior.response_headers_policy);
-    policy.custom_headers = vec![("Timing-Allow-Origin".to_owned(), "*".to_owned())];
+    example.response_headers.custom_headers = vec![("Timing-Allow-Origin".to_owned(), "*".to_owned())];
     let object = Object::whole(head(200, &[("timing-allow-origin", "https://a.example")]), Vec::new());
     assert_eq!(get(example, hit(object)).named("timing-allow-origin"), Some("*"));
 }

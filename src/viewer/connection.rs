@@ -24,7 +24,7 @@ use super::lent::{Lent, lend};
 use super::listener::{Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
 use super::request::{self, Rude};
-use crate::passage::{Outcome, RequestId, Served};
+use crate::passage::{Outcome, Served};
 
 /// Fields of one request; players send about fifteen (http-edge.md 17). It is hyper's own bound over HTTP/1.1, which
 /// takes no allocation as long as it is not set.
@@ -68,7 +68,7 @@ where
     let Ended::Owing(owed) = converse(io, &visit, shared).await else { return };
     visit.books.stats.slow_heads.increment();
     let Some(io) = home.understood() else { return };
-    visit.refused_unread(new_id(), StatusCode::REQUEST_TIMEOUT, LATE, owed);
+    visit.refused_unread(StatusCode::REQUEST_TIMEOUT, LATE, owed);
     // Who does not listen any more has not been told, and is gone all the same.
     let _ = tokio::time::timeout(FAREWELL, tell_late(io)).await;
 }
@@ -107,7 +107,7 @@ where
                 if let Err(error) = ended {
                     tracing::debug!(peer = %visit.peer.address, %error, "the viewer's connection ended early");
                     if let Some(status) = answered_by_hyper(&*error) {
-                        visit.refused_unread(new_id(), status, &error.to_string(), Duration::ZERO);
+                        visit.refused_unread(status, &error.to_string(), Duration::ZERO);
                     }
                 }
                 return Ended::Gone;
@@ -150,8 +150,9 @@ async fn answer<S: Serve>(
     let (head, body) = request.into_parts();
     let has_body = !body.is_end_stream();
     drop(body);
-    let (id, head) = (new_id(), Arc::new(head));
-    let mut opened = Opened::new(Arc::clone(&visit), id, Arc::clone(&head));
+    let head = Arc::new(head);
+    let mut opened = Opened::new(Arc::clone(&visit), Arc::clone(&head));
+    let id = opened.id();
     let is_long = head.headers.len() > MAX_FIELDS || opened.head_octets() > shared.limits.max_header as u64;
     let read = if is_long {
         Err(Rude::Fields)
@@ -212,10 +213,4 @@ async fn tell_late(mut io: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Resu
     io.shutdown().await?;
     tokio::io::copy(&mut io.take(LAST_OCTETS), &mut tokio::io::sink()).await?;
     Ok(())
-}
-
-fn new_id() -> RequestId {
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system gives random bytes");
-    RequestId::new(u128::from_ne_bytes(bytes))
 }

@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Order, Patience};
 use super::connection::{self, Shared};
 use super::peers::Peers;
-use super::record::{Books, Record, Visit};
+use super::record::{Books, Names, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
 use super::tls;
@@ -215,7 +215,7 @@ impl<S: Serve> Viewers<S> {
             shared: Arc::new(Shared {
                 serve,
                 limits,
-                books: Arc::new(Books { stats, journal: Box::new(journal) }),
+                books: Arc::new(Books { names: Names::default(), stats, journal: Box::new(journal) }),
                 tasks: TaskTracker::new(),
             }),
         }

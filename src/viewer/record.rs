@@ -1,8 +1,10 @@
 //! What is known of one request, gathered while it is answered and written down at its end.
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -95,9 +97,25 @@ pub(super) struct Visit {
 
 /// Where a server writes down what it answered.
 pub(super) struct Books {
+    pub(super) names: Names,
     pub(super) stats: Arc<Stats>,
     /// Never waits.
     pub(super) journal: Box<dyn Fn(&Record) + Send + Sync>,
+}
+
+/// Names for requests: keyed hashes of a count, which nobody outside can foresee and which cost next to nothing.
+#[derive(Default)]
+pub(super) struct Names {
+    halves: [RandomState; 2],
+    count: AtomicU64,
+}
+
+impl Names {
+    pub(super) fn next(&self) -> RequestId {
+        let count = self.count.fetch_add(1, Ordering::Relaxed);
+        let [high, low] = self.halves.each_ref().map(|it| u128::from(it.hash_one(count)));
+        RequestId::new(high << 64 | low)
+    }
 }
 
 impl Books {
@@ -109,7 +127,7 @@ impl Books {
 
 impl Visit {
     /// Writes down a request that was refused with `status` before a head could be read of it, after `total`.
-    pub(super) fn refused_unread(&self, id: RequestId, status: StatusCode, reason: &str, total: Duration) {
+    pub(super) fn refused_unread(&self, status: StatusCode, reason: &str, total: Duration) {
         self.books.stats.rude.increment();
         self.books.enter(&Record {
             status: Some(status),
@@ -117,13 +135,13 @@ impl Visit {
             total,
             complete: true,
             outcome: Outcome { reason: Some(reason.into()), ..Outcome::own(Served::Error) },
-            ..self.record(id, None)
+            ..self.record(None)
         });
     }
 
-    fn record(&self, id: RequestId, head: Option<Arc<Parts>>) -> Record {
+    fn record(&self, head: Option<Arc<Parts>>) -> Record {
         Record {
-            id,
+            id: self.books.names.next(),
             received: SystemTime::now(),
             client: self.peer.address.ip(),
             client_port: self.peer.address.port(),
@@ -154,9 +172,14 @@ pub(super) struct Opened {
 
 impl Opened {
     /// A head has come.
-    pub(super) fn new(visit: Arc<Visit>, id: RequestId, head: Arc<Parts>) -> Self {
+    pub(super) fn new(visit: Arc<Visit>, head: Arc<Parts>) -> Self {
         visit.activity.begin();
-        Self { record: visit.record(id, Some(head)), began: Instant::now(), visit }
+        Self { record: visit.record(Some(head)), began: Instant::now(), visit }
+    }
+
+    /// Its name.
+    pub(super) const fn id(&self) -> RequestId {
+        self.record.id
     }
 
     /// When it came.
@@ -264,5 +287,19 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_name_is_given_twice_and_two_servers_give_others() {
+        let (one, other) = (Names::default(), Names::default());
+        let names: HashSet<_> = (0..1_000).flat_map(|_| [one.next(), other.next()]).collect();
+        assert_eq!(names.len(), 2_000);
     }
 }

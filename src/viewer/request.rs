@@ -149,6 +149,9 @@ fn host(head: &Parts, scheme: Scheme) -> Result<String, Rude> {
 
 /// Lower case, no trailing dot, no default port.
 fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
+    if is_normal(text) {
+        return Ok(text.to_owned());
+    }
     let authority: Authority = text.parse().map_err(|_| Rude::Host)?;
     let legal = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'.' | b'_' | b':' | b'[' | b']');
     if authority.host().is_empty() || !text.bytes().all(legal) {
@@ -167,6 +170,12 @@ fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
         Ok(port) => Ok(format!("{name}:{port}")),
         Err(_) => Err(Rude::Host),
     }
+}
+
+/// Whether a host is a name in lower case and nothing else, as players send it to a server on its scheme's own port.
+fn is_normal(text: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, b'-' | b'.' | b'_');
+    !text.is_empty() && !text.ends_with('.') && text.bytes().all(plain)
 }
 
 /// What the proxy before us says of the viewer, when it is one we trust.

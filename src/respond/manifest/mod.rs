@@ -20,11 +20,15 @@ pub(super) use self::weave::Weave;
 
 use self::target::Target;
 use self::weave::{Insertion, Join, Place, Suffix};
-use super::coding::media_type;
+use super::coding::has_type;
 use crate::passage::{Admitted, Behavior, Credentials, Distribution, Head, Object};
 
 /// The version that `EXT-X-DEFINE:QUERYPARAM` came with (RFC 8216bis 8).
 const DEFINE_VERSION: &str = "11";
+
+/// Media types of HLS playlists.
+const PLAYLISTS: &[&str] =
+    &["application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl", "audio/x-mpegurl"];
 
 /// Which manifest it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +40,10 @@ pub(super) enum Kind {
 impl Kind {
     /// By its media type; none for what is no manifest.
     pub(super) fn of(head: &Head) -> Option<Self> {
-        match media_type(head)?.as_str() {
-            "application/vnd.apple.mpegurl"
-            | "application/x-mpegurl"
-            | "audio/mpegurl"
-            | "audio/x-mpegurl" => Some(Self::Hls),
-            "application/dash+xml" => Some(Self::Dash),
-            _ => None,
+        if has_type(head, PLAYLISTS) {
+            return Some(Self::Hls);
         }
+        has_type(head, &["application/dash+xml"]).then_some(Self::Dash)
     }
 }
 
