@@ -21,6 +21,8 @@ pub struct Distribution {
     pub aliases: Vec<String>,
     /// Whether it answers unknown hosts and bare addresses.
     pub default: bool,
+    /// What is asked for by whoever asks for `/`: an object's name without a slash in front; empty: `/` itself.
+    pub default_root_object: String,
     /// In the order they are tried; the last is the default behavior, with the pattern `*`.
     pub behaviors: Vec<Behavior>,
 }
@@ -90,6 +92,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it on the one that answers unknown hosts and bare addresses.",
     )
     .example("true"),
+    Setting::new(
+        "default_root_object",
+        Kind::Text,
+        Value("", "`/` is asked for as it is"),
+        "Set it to what whoever asks for `/` gets; directories below have no such thing.",
+    )
+    .example("index.html"),
     Setting::new(
         "default_behavior",
         Kind::Table(BEHAVIOR),
@@ -239,7 +248,19 @@ impl Distribution {
         if section.require("default_behavior") {
             behaviors.push(Behavior::read(&section.table("default_behavior"), None, known));
         }
-        Self { id, aliases, default: section.flag("default"), behaviors }
+        let default_root_object = section.text("default_root_object");
+        let is_legal = |it: u8| it.is_ascii_alphanumeric() || b"_-.*$/~\"'&".contains(&it);
+        if default_root_object.starts_with('/')
+            || default_root_object.len() > 255
+            || !default_root_object.bytes().all(is_legal)
+        {
+            section.report(
+                "default_root_object",
+                format!("{default_root_object:?} is no object's name"),
+                "write a name such as \"index.html\", without a slash in front",
+            );
+        }
+        Self { id, aliases, default: section.flag("default"), default_root_object, behaviors }
     }
 }
 

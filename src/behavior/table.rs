@@ -39,6 +39,7 @@ impl Table {
         for meant in distributions {
             let distribution = Arc::new(Distribution {
                 id: meant.id.clone(),
+                root: Some(&meant.default_root_object).filter(|it| !it.is_empty()).map(|it| format!("/{it}")),
                 behaviors: meant.behaviors.iter().map(|it| policies.behavior(it)).collect(),
             });
             for alias in &meant.aliases {
@@ -59,11 +60,15 @@ impl Table {
     /// # Errors
     /// [`Unrouted`] when the path has no canonical form.
     pub fn route(&self, request: Request) -> Result<Routed, Unrouted> {
-        let path = match canonical(request.path()) {
+        let mut path = match canonical(request.path()) {
             Ok(it) => it,
             Err(fault) => return Err(Unrouted::new(Witness(()), request, fault)),
         };
         let distribution = Arc::clone(self.distribution(request.host_name()));
+        if let Some(root) = distribution.root.as_ref().filter(|_| path == "/") {
+            // Whatever the method, and nowhere but at the root (cloudfront.md 2.2).
+            path.clone_from(root);
+        }
         let behavior = Arc::clone(distribution.behavior(&path));
         Ok(Routed::new(Witness(()), request, path, distribution, behavior))
     }
@@ -126,6 +131,7 @@ mod tests {
             id: aliases[0].to_owned(),
             aliases: aliases.iter().map(|&it| it.to_owned()).collect(),
             default: at == 0,
+            default_root_object: "live/index.html".into(),
             behaviors: vec![
                 behavior("/live/*", format!("{} live", aliases[0])),
                 behavior("*", format!("{} rest", aliases[0])),
@@ -147,6 +153,23 @@ mod tests {
         ]);
         let routed = table.route(Example::get_url(url).request()).unwrap();
         assert_eq!(routed.behavior().target_origin, expected, "{url}");
+    }
+
+    #[test]
+    fn who_asks_for_the_root_asks_for_the_default_root_object() {
+        let table = table(&[&["tv.example"]]);
+        let check = |target: &str, expected: &str| {
+            let routed = table.route(Example::get(target).request()).unwrap();
+            assert_eq!(
+                format!("{} {}", routed.behavior().target_origin, routed.path()),
+                expected,
+                "{target}"
+            );
+        };
+        check("/", "tv.example live /live/index.html");
+        check("/?a=1", "tv.example live /live/index.html");
+        check("/below/", "tv.example rest /below/");
+        check("/./", "tv.example live /live/index.html");
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Example {
         let behavior = Arc::new(Behavior { response_headers, ..self.behavior });
         let behaviors =
             std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
-        let distribution = Distribution { id: self.distribution.to_owned(), behaviors: behaviors.collect() };
+        let distribution =
+            Distribution { id: self.distribution.to_owned(), root: None, behaviors: behaviors.collect() };
         let path = self.canonical_path.unwrap_or_else(|| self.facts.head.uri.path().to_owned());
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
         Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)

@@ -14,6 +14,8 @@ use crate::behavior;
 pub struct Distribution {
     /// For logs, metrics and cache keys.
     pub id: String,
+    /// What whoever asks for `/` asks for: a path; none: `/` itself.
+    pub root: Option<String>,
     /// In the order they are tried; the last matches everything.
     pub behaviors: Vec<Arc<Behavior>>,
 }

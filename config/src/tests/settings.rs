@@ -97,6 +97,7 @@ fn every_option_changes_what_is_meant() {
             "public_key.0.id" | "key_group.0.name" | "origin.0.id" => (path.as_str(), "renamed"),
             "app.0.publish.webhook" => ("app.1.publish.webhook", setting.example),
             "app.0.publish.timeout" => ("app.1.publish.timeout", setting.example),
+            "app.0.publish.key_is_name" => ("app.1.publish.key_is_name", setting.example),
             // What only a web server has.
             _ if path.starts_with("origin.0.") && !["id", "root", "strip_prefix"].contains(&setting.key) => {
                 (&*path.replace("origin.0.", "origin.3."), setting.example)
