@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Span, debug, info};
 
 use crate::admission::{PlayAsk, PublishAsk, Reason};
-use crate::fanout::{Played, Player, Wanted};
+use crate::fanout::{Played, Player, Turn, Wanted};
 use crate::intake::{Intake, Unsupported};
 use crate::outgoing::Outgoing;
 use crate::rtmp::session::{
@@ -193,7 +193,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
             self.carry_out(event).await?;
         }
         self.wire.collect();
+        self.tell_of_publisher();
         self.fill();
+        self.tell_of_publisher();
         match self.wait().await {
             Wake::Stop => return Err(End::Stopping),
             Wake::Superseded => return Err(self.supersede(Superseded)),
@@ -438,6 +440,16 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
             }
             next.message.pieces(*stream).iter().for_each(|it| self.wire.send(it.clone()));
         }
+    }
+
+    fn tell_of_publisher(&mut self) {
+        let Role::Playing(Playing { stream, player, .. }) = &mut self.role else { return };
+        match player.turn() {
+            Some(Turn::Came) => self.wire.session.resume_play(*stream),
+            Some(Turn::Gone) => self.wire.session.suspend_play(*stream),
+            None => return,
+        }
+        self.wire.collect();
     }
 
     async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Result<T, End> {

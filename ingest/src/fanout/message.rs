@@ -106,7 +106,8 @@ impl Renderer {
                     TrackKind::Audio => self.set_up(|setup| &mut setup.audio, body),
                 }
             }
-            Item::Discontinuity => self.broken = true,
+            Item::Discontinuity | Item::Came => self.broken = true,
+            Item::Gone => {}
             Item::Sample(kind, sample) => {
                 let at = self.place(&sample);
                 let setup_weight =

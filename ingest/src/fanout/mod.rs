@@ -12,7 +12,7 @@ mod ring;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use packager::live::{Broadcast, Subscriber};
+use packager::live::{Broadcast, Item, Subscriber};
 use packager::media::BroadcastName;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -45,7 +45,26 @@ struct Feed {
 struct Progress {
     /// The number of the next message.
     end: u64,
+    publishers: Publishers,
     over: bool,
+}
+
+/// Who has published a broadcast, which outlives its publishers for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Publishers {
+    /// How many have come after the one who was there when the first player came.
+    came: u64,
+    /// The last of them has gone.
+    gone: bool,
+}
+
+/// What a player is told of the publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// There is none any more.
+    Gone,
+    /// Another one is there.
+    Came,
 }
 
 /// One player's place in a broadcast.
@@ -54,6 +73,8 @@ pub(crate) struct Player {
     feed: Arc<Feed>,
     cursor: Cursor,
     progress: watch::Receiver<Progress>,
+    /// Whom it was told of.
+    publishers: Publishers,
 }
 
 impl Fanout {
@@ -78,7 +99,9 @@ impl Fanout {
             feed
         });
         let cursor = feed.ring.lock().expect(UNPOISONED).begin();
-        Player { progress: feed.progress.subscribe(), cursor, feed }
+        let progress = feed.progress.subscribe();
+        let publishers = Publishers { gone: false, ..progress.borrow().publishers };
+        Player { progress, cursor, publishers, feed }
     }
 }
 
@@ -87,6 +110,13 @@ async fn fill(mut subscriber: Subscriber, feed: Weak<Feed>) {
     let mut renderer = Renderer::default();
     while let Some(item) = subscriber.next().await {
         let Some(feed) = feed.upgrade() else { return };
+        match item {
+            Item::Gone => feed.progress.send_modify(|it| it.publishers.gone = true),
+            Item::Came => feed.progress.send_modify(|it| {
+                it.publishers = Publishers { came: it.publishers.came + 1, gone: false };
+            }),
+            _ => {}
+        }
         if let Some(message) = renderer.render(item) {
             feed.push(message);
         }
@@ -101,7 +131,7 @@ impl Feed {
         Self {
             _played: played,
             ring: Mutex::new(Ring::new(ring_bytes)),
-            progress: watch::Sender::new(Progress { end: 0, over: false }),
+            progress: watch::Sender::new(Progress { end: 0, publishers: Publishers::default(), over: false }),
         }
     }
 
@@ -121,12 +151,25 @@ impl Player {
         self.feed.ring.lock().expect(UNPOISONED).next(&mut self.cursor, wanted)
     }
 
+    /// What it is to be told of the publisher: that one has come before what that one says, that one has gone after what
+    /// that one said.
+    pub(crate) fn turn(&mut self) -> Option<Turn> {
+        let Progress { publishers, end, .. } = *self.progress.borrow();
+        if publishers.came != self.publishers.came {
+            self.publishers = Publishers { gone: false, ..publishers };
+            return Some(Turn::Came);
+        }
+        let heard = end <= self.cursor.position();
+        let gone = heard && publishers.gone && !std::mem::replace(&mut self.publishers.gone, true);
+        gone.then_some(Turn::Gone)
+    }
+
     /// Waits until there is something this player has not seen.
     pub(crate) async fn progress(&mut self) -> Played {
-        let position = self.cursor.position();
-        let news = self.progress.wait_for(|it| it.over || it.end > position).await;
+        let (position, told) = (self.cursor.position(), self.publishers);
+        let news = self.progress.wait_for(|it| it.over || it.end > position || it.publishers != told).await;
         match news {
-            Ok(progress) if progress.end > position => Played::On,
+            Ok(progress) if progress.end > position || progress.publishers != told => Played::On,
             // The sender lives in the feed, which this player holds.
             Ok(_) | Err(_) => Played::Over,
         }

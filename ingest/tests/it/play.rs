@@ -68,6 +68,7 @@ async fn a_player_outlives_its_encoder_and_hears_the_next_one_on_one_timeline() 
     let mut second = Peer::publish(stage.address, "match").await;
     second.announce().await;
     second.media("K0 a0 p40").await;
+    assert_eq!(player.told().await, Told::Status("NetStream.Play.PublishNotify".into()));
     let words = player.watched(3).await;
     let times: Vec<u32> = words.split(' ').filter_map(|it| it.get(1..)?.parse().ok()).collect();
     assert!(times.iter().all(|&it| it > 40), "{words}");
@@ -87,7 +88,7 @@ async fn a_player_is_told_when_the_broadcast_is_over() {
     while codes.last().is_some_and(|it| it != "closed") {
         codes.push(player.status().await);
     }
-    assert_eq!(codes, ["NetStream.Play.Stop", "closed"]);
+    assert_eq!(codes, ["NetStream.Play.UnpublishNotify", "NetStream.Play.Stop", "closed"]);
 }
 
 #[tokio::test]

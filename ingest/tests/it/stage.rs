@@ -113,6 +113,8 @@ pub(crate) async fn heard(subscriber: &mut Subscriber, samples: usize) -> String
             Item::Metadata(_) => "metadata",
             Item::Configure(config) => config.kind().word(),
             Item::Discontinuity => "discontinuity",
+            Item::Gone => "gone",
+            Item::Came => "came",
             Item::Sample(kind, sample) => {
                 left -= 1;
                 words.push(format!("{}:{}", &kind.word()[..1], sample.payload.len()));

@@ -613,7 +613,9 @@ mod tests {
         send(&mut first, Encoder { length: 200, audio: false, ..Encoder::TYPICAL }).await;
         sleep(ms(1)).await;
         let second = registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
-        drop((first, second));
+        drop(first);
+        sleep(ms(1)).await;
+        drop(second);
         let mut seen = String::new();
         while let Some(item) = player.next().await {
             seen.push(match item {
@@ -621,8 +623,10 @@ mod tests {
                 Item::Configure(_) => 'c',
                 Item::Sample(..) => 's',
                 Item::Discontinuity => 'd',
+                Item::Gone => 'g',
+                Item::Came => 'n',
             });
         }
-        assert_eq!(seen, "ccsssssd");
+        assert_eq!(seen, "ccsssssng");
     }
 }

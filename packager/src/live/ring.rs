@@ -26,6 +26,10 @@ pub enum Item {
     Sample(TrackKind, Sample),
     /// The timeline broke; what follows may be at any dts.
     Discontinuity,
+    /// The publisher has gone; another may come within the grace time.
+    Gone,
+    /// Another publisher has come; what follows may be at any dts.
+    Came,
 }
 
 /// The items of one broadcast, written by its task and read by any number of subscribers.
@@ -84,8 +88,13 @@ impl Ring {
     pub(super) fn restart(&self) {
         self.with(|it| {
             it.now = Preamble::default();
-            it.push(Item::Discontinuity, 0);
+            it.push(Item::Came, 0);
         });
+    }
+
+    /// The publisher has gone.
+    pub(super) fn pause(&self) {
+        self.with(|it| it.push(Item::Gone, 0));
     }
 
     /// Adds what a publisher said.
@@ -272,6 +281,8 @@ mod tests {
                 Item::Configure(it) => it.kind().word().into(),
                 Item::Sample(kind, sample) => format!("{}{}", &kind.word()[..1], sample.dts.ticks()),
                 Item::Discontinuity => "discontinuity".into(),
+                Item::Gone => "gone".into(),
+                Item::Came => "came".into(),
             })
             .collect()
     }

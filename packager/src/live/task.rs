@@ -122,6 +122,7 @@ impl Running {
                 Next::Input(None) => {
                     self.publisher = None;
                     self.facts.publisher = None;
+                    self.task.broadcast.ring().pause();
                     self.packager.unpublish(now);
                     self.tell();
                     tracing::info!("the publisher has gone");

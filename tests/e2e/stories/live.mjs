@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ffmpegCopy, ffmpegX264, gstreamer, obs } from '../support/encoders.mjs';
 import { ffprobe, pages, playIn, stalls, vlc, watch, watched, withPage } from '../support/players.mjs';
-import { serve, sleep, until } from '../support/server.mjs';
+import { background, serve, sleep, until } from '../support/server.mjs';
 
 const SECONDS = Number(process.env.LEVADA_E2E_SECONDS ?? 60);
 
@@ -131,6 +131,23 @@ export const stories = {
         assert.equal(manifests, 1, 'the session was not begun anew');
       });
     } finally { if (second) await second.stop('SIGKILL'); }
+  }),
+
+  'a killed encoder comes back and ffmpeg plays on over RTMP': () => onAir(async (server, first) => {
+    const player = background('ffmpeg', ['-hide_banner', '-i', server.rtmp('open/match'), '-t', '14', '-f', 'null', '-']);
+    let second;
+    try {
+      await until('pictures', () => /time=00:00:0[1-9]/.test(player.output()), 30);
+      first.child.kill('SIGKILL');
+      await sleep(3000);
+      second = ffmpegX264(server.rtmp('open/match'));
+      assert.equal(await player.ended, 0, player.output().slice(-1500));
+      const played = player.output().match(/time=([\d:.]+)/g).at(-1);
+      assert.match(played, /time=00:00:1[34]/, 'it has played all that it wanted to');
+    } finally {
+      await player.stop('SIGKILL');
+      if (second) await second.stop('SIGKILL');
+    }
   }),
 
   'a restarted server reuses no name and never goes back': () => onAir(async (server, first) => {

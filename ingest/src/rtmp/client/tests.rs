@@ -133,7 +133,8 @@ fn a_client_plays_until_the_end() {
 
     pair.server.end_play(1);
     let (heard, _) = pair.run(accept);
-    let (code, description) = ("NetStream.Play.Stop".into(), "The broadcast is over.".into());
+    let code = "NetStream.Play.UnpublishNotify".into();
+    let description = "Nobody publishes any more.".into();
     assert_eq!(heard[0], Event::Ended { code, description });
 }
 

@@ -229,6 +229,8 @@ impl Session {
     }
 
     pub(super) fn announce_end_of_play(&mut self, stream: u32) {
+        let gone = "Nobody publishes any more.";
+        self.say_status(stream, Level::Status, status::PLAY_UNPUBLISH_NOTIFY, gone);
         self.link.outbox.user_control(STREAM_EOF, stream);
         self.say_status(stream, Level::Status, status::PLAY_STOP, "The broadcast is over.");
         let complete = status_object(Level::Status, status::PLAY_COMPLETE, "The broadcast is over.");

@@ -40,6 +40,7 @@ const BEFORE_PUBLISH: usize = 512 << 10;
 /// User control events.
 const STREAM_BEGIN: u16 = 0;
 const STREAM_EOF: u16 = 1;
+const STREAM_DRY: u16 = 2;
 
 /// Bounds of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,6 +255,22 @@ impl Session {
             *role = Role::Idle;
             self.wait_for_use();
             self.say_status(stream, Level::Error, why.code(), description);
+        }
+    }
+
+    /// Nobody publishes what an accepted player plays; somebody may again. Not said by `NetStream.Play.UnpublishNotify`,
+    /// which ffmpeg, VLC and librtmp take for the end: they would miss who comes back.
+    pub fn suspend_play(&mut self, stream: u32) {
+        if let Some(Role::Plays(_)) = self.streams.role(stream) {
+            self.link.outbox.user_control(STREAM_DRY, stream);
+        }
+    }
+
+    /// Somebody publishes it again.
+    pub fn resume_play(&mut self, stream: u32) {
+        if let Some(Role::Plays(_)) = self.streams.role(stream) {
+            self.link.outbox.user_control(STREAM_BEGIN, stream);
+            self.say_status(stream, Level::Status, status::PLAY_PUBLISH_NOTIFY, "A publisher has come.");
         }
     }
 

@@ -388,7 +388,19 @@ fn playing_as_players_do_it() {
     talk.session.end_play(1);
     talk.hear();
     talk.check(
-        r#"< UserControl b"\0\x01\0\0\0\x01" + onStatus 0 null NetStream.Play.Stop@1 + onPlayStatus NetStream.Play.Complete@1"#,
+        r#"< onStatus 0 null NetStream.Play.UnpublishNotify@1 + UserControl b"\0\x01\0\0\0\x01" + onStatus 0 null NetStream.Play.Stop@1 + onPlayStatus NetStream.Play.Complete@1"#,
+    );
+}
+
+#[test]
+fn a_player_hears_of_a_pause_between_publishers_and_of_its_end() {
+    let mut talk = Talk::playing();
+    talk.session.suspend_play(1);
+    talk.session.resume_play(1);
+    talk.session.resume_play(7);
+    talk.hear();
+    talk.check(
+        r#"< UserControl b"\0\x02\0\0\0\x01" + UserControl b"\0\0\0\0\0\x01" + onStatus 0 null NetStream.Play.PublishNotify@1"#,
     );
 }
 
