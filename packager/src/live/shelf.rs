@@ -77,6 +77,13 @@ pub(super) struct Layout {
     pub(super) window: Duration,
 }
 
+impl Layout {
+    /// How long playlists become: never less than three target durations (RFC 8216bis 6.2.2), but for the last segment.
+    fn longest(&self) -> Duration {
+        self.window.max(Duration::from_secs(u64::from(self.target_duration) * 3))
+    }
+}
+
 /// How a playlist ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tail {
@@ -110,11 +117,18 @@ impl Shelf {
     }
 
     /// A segment begins, at `date` of the wall clock.
-    pub(super) fn begin(&mut self, epoch: Arc<Epoch>, media_sequence: u64, date: SystemTime, now: Instant) {
+    pub(super) fn begin(
+        &mut self,
+        epoch: Arc<Epoch>,
+        media_sequence: u64,
+        date: SystemTime,
+        layout: &Layout,
+        now: Instant,
+    ) {
         if self.segments.back().is_some_and(|it| it.closing.media_sequence + 1 != media_sequence) {
             // The track was away for a while; numbers in a playlist have no holes, so it starts over.
             while self.listed < self.segments.len() {
-                self.unlist(now);
+                self.unlist(layout, now);
             }
         }
         let mut lines = Lines::new();
@@ -239,17 +253,14 @@ impl Shelf {
 
     /// Takes from the list what the window has left behind; what stays lasts at least three target durations.
     fn shorten(&mut self, layout: &Layout, now: Instant) {
-        let window = layout.window.max(Duration::from_secs(u64::from(layout.target_duration) * 3));
+        let window = layout.longest();
         let mut length: Duration = self.listed().map(|it| it.duration).sum();
         while let Some(first) = self.segments.get(self.listed) {
             length = length.saturating_sub(first.duration);
             if length < window {
                 break;
             }
-            // Removed segments stay for their own length and that of the longest playlist that listed them
-            // (RFC 8216bis 6.2.2).
-            self.leaving.push_back(now + window + first.duration * 2);
-            self.listed += 1;
+            self.unlist(layout, now);
         }
         while self.weight > MAX_WEIGHT && self.segments.len() > 3 {
             self.drop_oldest();
@@ -263,9 +274,11 @@ impl Shelf {
         }
     }
 
-    fn unlist(&mut self, now: Instant) {
+    /// Takes the first segment from the list. It stays for its own length and that of the longest playlist that listed it
+    /// (RFC 8216bis 6.2.2).
+    fn unlist(&mut self, layout: &Layout, now: Instant) {
         let Some(first) = self.segments.get(self.listed) else { return };
-        self.leaving.push_back(now + first.duration * 2);
+        self.leaving.push_back(now + layout.longest() + first.duration * 2);
         self.listed += 1;
     }
 

@@ -471,6 +471,21 @@ fn a_track_that_stops_is_left_behind_and_taken_up_again() {
 }
 
 #[test]
+fn what_a_track_had_before_it_was_away_stays_as_long_as_its_playlist_was() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    let text = studio.text("video/index.m3u8");
+    let newest = read(&text).segments.last().unwrap().uri.clone();
+    studio.send(Encoder { origin: 5_000, length: 13_000, picture: 0, ..Encoder::TYPICAL });
+    studio.send(Encoder { origin: 18_000, length: 20_000, ..Encoder::TYPICAL });
+    assert!(!studio.text("video/index.m3u8").contains(&newest));
+    studio.octets(&format!("video/{newest}"));
+    studio.send(Encoder { origin: 38_000, length: 20_000, ..Encoder::TYPICAL });
+    let gone = Look::Now(Answer::NotFound { remember: ms(10_000) });
+    assert_eq!(studio.look(&format!("video/{newest}"), ""), gone);
+}
+
+#[test]
 fn a_blocking_reload_waits_for_its_part() {
     let mut studio = Studio::open();
     studio.connect(Encoder::TYPICAL).send(Encoder { length: 4_600, ..Encoder::TYPICAL });

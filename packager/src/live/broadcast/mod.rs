@@ -520,7 +520,8 @@ impl Packager {
         let (id, discontinuity) = (self.numbers.epoch(), self.numbers.discontinuity());
         let epoch = Epoch { id, discontinuity, period, before: self.end, init };
         let date = self.dates.at(first, announced);
-        self.shelves[kind].begin(Arc::new(epoch), self.numbers.next(), date, now.steady);
+        let layout = self.layout(announced);
+        self.shelves[kind].begin(Arc::new(epoch), self.numbers.next(), date, &layout, now.steady);
     }
 
     /// Puts what the run has made on the shelves.
@@ -552,7 +553,7 @@ impl Packager {
             self.shelves[kind].expire(now.steady);
             if let Some(epoch) = epoch {
                 let date = self.dates.at(end, &announced);
-                self.shelves[kind].begin(epoch, next, date, now.steady);
+                self.shelves[kind].begin(epoch, next, date, &layout, now.steady);
             }
         }
         self.reserve();
