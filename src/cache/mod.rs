@@ -29,7 +29,7 @@ mod verdict;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use config::cache::CachePolicy;
@@ -63,6 +63,20 @@ pub struct Cache {
     inside: Arc<Inside>,
     tasks: TaskTracker,
     stop: CancellationToken,
+}
+
+/// The cache, for what it keeps itself.
+#[derive(Clone, Debug)]
+struct Weakly {
+    inside: Weak<Inside>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Weakly {
+    fn upgrade(self) -> Option<Cache> {
+        Some(Cache { inside: self.inside.upgrade()?, tasks: self.tasks, stop: self.stop })
+    }
 }
 
 /// What the cache's tasks share.
@@ -143,6 +157,10 @@ impl Cache {
                 }
             },
         }
+    }
+
+    fn weakly(&self) -> Weakly {
+        Weakly { inside: Arc::downgrade(&self.inside), tasks: self.tasks.clone(), stop: self.stop.clone() }
     }
 
     /// From the return of this on, nothing that was fetched or begun to be is given for what the targets cover in a

@@ -1,6 +1,6 @@
 //! Where answers come from.
 
-mod http;
+mod web;
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use crate::section::Section;
 use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
 
-pub use self::http::{HttpOrigin, OriginProtocolPolicy};
+pub use self::web::{HttpOrigin, OriginProtocolPolicy};
 
 /// An origin by id.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,17 +62,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it when viewers' paths begin with something that the files' paths, or the broadcasts' names, do not.",
     )
     .example("/library"),
-    http::DOMAIN_NAME,
-    http::ORIGIN_PATH,
-    http::PROTOCOL_POLICY,
-    http::HTTP_PORT,
-    http::HTTPS_PORT,
-    http::CA_FILE,
-    http::CUSTOM_HEADERS,
-    http::ATTEMPTS,
-    http::CONNECTION_TIMEOUT,
-    http::READ_TIMEOUT,
-    http::KEEPALIVE_TIMEOUT,
+    web::DOMAIN_NAME,
+    web::ORIGIN_PATH,
+    web::PROTOCOL_POLICY,
+    web::HTTP_PORT,
+    web::HTTPS_PORT,
+    web::CA_FILE,
+    web::CUSTOM_HEADERS,
+    web::ATTEMPTS,
+    web::CONNECTION_TIMEOUT,
+    web::READ_TIMEOUT,
+    web::KEEPALIVE_TIMEOUT,
 ];
 
 impl Origin {
@@ -105,7 +105,7 @@ impl OriginKind {
         }
         report_foreign(
             section,
-            &http::KEYS,
+            &web::KEYS,
             "it is for web servers",
             "leave it out, or write `kind = \"http\"`",
         );

@@ -12,18 +12,16 @@
 mod tests;
 
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use config::cache::CachePolicy;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::invalidation::Moment;
 use super::key::Key;
-use super::{Cache, Inside};
+use super::{Cache, Weakly};
 use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, Slices, Validators};
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
@@ -150,9 +148,7 @@ fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
 /// What it takes to fetch slices later. It does not keep the cache alive, which keeps it.
 #[derive(Clone)]
 pub(super) struct Workshop {
-    inside: Weak<Inside>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
+    cache: Weakly,
     policy: Arc<CachePolicy>,
     plan: FetchPlan,
     whole: Key,
@@ -169,9 +165,7 @@ impl Workshop {
         purged: Moment,
     ) -> Self {
         Self {
-            inside: Arc::downgrade(&cache.inside),
-            tasks: cache.tasks.clone(),
-            stop: cache.stop.clone(),
+            cache: cache.weakly(),
             policy: Arc::clone(policy),
             plan: plan.clone(),
             whole: whole.clone(),
@@ -208,10 +202,10 @@ impl Slices for Sliced {
         let (key, identity) = (self.key(index), self.identity.clone());
         let begin = index.saturating_mul(SLICE);
         let expected = begin..identity.total.min(begin.saturating_add(SLICE));
-        let Workshop { inside, tasks, stop, policy, plan, whole, .. } = self.workshop.clone();
+        let Workshop { cache, policy, plan, whole, .. } = self.workshop.clone();
         Box::pin(async move {
             // A server that goes down has no more slices.
-            let cache = Cache { inside: inside.upgrade().ok_or(Failure::GivenUp)?, tasks, stop };
+            let cache = cache.upgrade().ok_or(Failure::GivenUp)?;
             let part = || Part::Slice {
                 expected: expected.clone(),
                 identity: identity.clone(),
