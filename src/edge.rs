@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use hyper::body::Incoming;
 
 use crate::access::Access;
 use crate::behavior::Table;
@@ -42,7 +43,7 @@ impl Edge {
 impl Serve for Edge {
     type Body = respond::Body;
 
-    async fn serve(&self, request: Request) -> http::Response<respond::Body> {
+    async fn serve(&self, request: Request, _: Incoming) -> http::Response<respond::Body> {
         if let Some(own) = own(&request) {
             return own;
         }

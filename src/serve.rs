@@ -25,7 +25,7 @@ use crate::access::sign::{Signer, Terms};
 use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
 use crate::behavior::Table;
 use crate::cache::{Cache, Target};
-use crate::control::{self, Control, IngestApp, Invalidations, StreamKey, Token};
+use crate::control::{self, Control, Desk, IngestApp, Invalidations, StreamKey, Token};
 use crate::edge::{Edge, Tables};
 use crate::hook::{self, Gate};
 use crate::ledger::Ledger;
@@ -34,7 +34,7 @@ use crate::observe::audience::Audience;
 use crate::observe::metrics::Books;
 use crate::origin::Origins;
 use crate::viewer::tls::{Certificates, Unusable};
-use crate::viewer::{self, Limits, Listener, Viewers};
+use crate::viewer::{self, Bodies, Limits, Listener, Viewers};
 
 /// How long links that the control page makes stay valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -42,8 +42,11 @@ const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// How long each of the last steps of a stop may take, once everybody has gone: they end in milliseconds, or hang.
 const LAST: Duration = Duration::from_secs(5);
 
+/// Connections to the control address: a few pages that are left open, a scraper, a balancer's probes, scripts.
+const OPERATORS: u32 = 128;
+
 /// Descriptors for files, the control address and the runtime itself.
-const SPARE_DESCRIPTORS: u64 = 256;
+const SPARE_DESCRIPTORS: u64 = 128 + OPERATORS as u64;
 
 /// How the server gets its configuration again.
 pub type Load = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -87,6 +90,7 @@ pub struct Running {
     pub token: Token,
     parts: Arc<Parts>,
     viewers: Arc<Viewers<Edge>>,
+    operators: Option<Arc<Viewers<Desk>>>,
     tasks: Tasks,
 }
 
@@ -96,6 +100,7 @@ struct Tasks {
     listening: TaskTracker,
     rtmp: TaskTracker,
     control_stop: CancellationToken,
+    control: TaskTracker,
     background: TaskTracker,
 }
 
@@ -133,15 +138,16 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         Some(it) => Some(Certificates::load(&it.certificate, &it.private_key)?),
         None => None,
     };
-    let http = listen.http.map(|it| Listener::bind(it, None)).transpose()?;
+    let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
     let https = match (&listen.https, &certificates) {
         (Some(it), Some(certificates)) => {
-            Some(Listener::bind(it.address, Some(certificates.server_config()?))?)
+            Some(Listener::bind("HTTPS", it.address, Some(certificates.server_config()?))?)
         }
         _ => None,
     };
-    let rtmp = listen.rtmp.map(|it| bind("RTMP", it)).transpose()?;
-    let control = config.control.address.map(|it| bind("the control address", it)).transpose()?;
+    let rtmp = listen.rtmp.map(|it| viewer::bind("RTMP", it)).transpose()?;
+    let address = config.control.address;
+    let control = address.map(|it| Listener::bind("the control address", it, None)).transpose()?;
 
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
     let registry = Registry::new(live_settings(&config), ledger);
@@ -161,10 +167,12 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         None => (None, None),
     };
     let viewer_stats = Arc::new(viewer::Stats::default());
+    let operator_stats = Arc::new(viewer::Stats::default());
     let rtmp_stats = Arc::new(ingest::stats::Stats::default());
     let audience = Arc::new(Audience::default());
     let books = Books {
         viewer: Arc::clone(&viewer_stats),
+        operators: Arc::clone(&operator_stats),
         access: Arc::clone(&access),
         cache: cache.clone(),
         tables: Arc::clone(&tables),
@@ -208,16 +216,18 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         listening: TaskTracker::new(),
         rtmp: TaskTracker::new(),
         control_stop: CancellationToken::new(),
+        control: TaskTracker::new(),
         background: TaskTracker::new(),
     };
-    let running = Running {
+    let mut running = Running {
         http: http.as_ref().map(Listener::local_address).transpose()?,
         https: https.as_ref().map(Listener::local_address).transpose()?,
         rtmp: rtmp.as_ref().map(TcpListener::local_addr).transpose()?,
-        control: control.as_ref().map(TcpListener::local_addr).transpose()?,
+        control: control.as_ref().map(Listener::local_address).transpose()?,
         token: token.clone(),
         parts: Arc::clone(&parts),
         viewers: Arc::clone(&viewers),
+        operators: None,
         tasks,
     };
     if let Some(writer) = writer {
@@ -236,12 +246,16 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         );
         running.tasks.rtmp.spawn(server.run(socket, running.tasks.stop.clone()));
     }
-    if let Some(socket) = control {
+    if let Some(listener) = control {
         let addresses = Addresses::of(&running);
-        let hosts = parts.config.load().control.public_host.iter().cloned().collect();
+        let config = parts.config.load();
+        let hosts = config.control.public_host.iter().cloned().collect();
         let server = Box::new(Operated { parts: Arc::clone(&parts), addresses });
-        let control = Control { token, hosts, server, invalidations: Invalidations::default() };
-        running.tasks.background.spawn(control::serve(control, socket, running.tasks.control_stop.clone()));
+        let desk = Desk::new(Control { token, hosts, server, invalidations: Invalidations::default() });
+        let operators = Arc::new(Viewers::new(desk, operators_limits(&config), operator_stats, |_| {}));
+        let stop = running.tasks.control_stop.clone();
+        running.operators = Some(Arc::clone(&operators));
+        running.tasks.control.spawn(async move { operators.listen(listener, stop).await });
     }
     Ok(running)
 }
@@ -281,9 +295,16 @@ impl Running {
         within_last("some broadcasts were not written down", self.parts.registry.close()).await;
         within_last("some fetches do not end", self.parts.cache.close()).await;
         self.tasks.control_stop.cancel();
-        let Self { parts, viewers, tasks, .. } = self;
+        self.tasks.control.close();
+        self.tasks.control.wait().await;
+        if let Some(operators) = &self.operators
+            && tokio::time::timeout(LAST, operators.drained()).await.is_err()
+        {
+            within_last("some operators do not leave", operators.cut()).await;
+        }
+        let Self { parts, viewers, operators, tasks, .. } = self;
         // The access log's writer ends when nobody can send it anything any more.
-        drop((viewers, parts));
+        drop((viewers, operators, parts));
         tasks.background.close();
         within_last("the access log may lack its last lines", tasks.background.wait()).await;
     }
@@ -485,8 +506,20 @@ fn limits(config: &Config) -> Limits {
         keep_alive: listen.keep_alive,
         send_timeout: listen.send_timeout,
         max_header: usize::try_from(listen.max_header.0).unwrap_or(usize::MAX),
+        bodies: Bodies::Refused,
         trusted_proxies: listen.trusted_proxies.clone(),
         trusted_clients: listen.trusted_clients.clone(),
+    }
+}
+
+/// Operators are as patiently waited for as viewers, and fewer.
+fn operators_limits(config: &Config) -> Limits {
+    Limits {
+        max_connections: OPERATORS,
+        max_connections_per_client: OPERATORS,
+        bodies: Bodies::Taken,
+        trusted_proxies: Vec::new(),
+        ..limits(config)
     }
 }
 
@@ -516,12 +549,6 @@ fn rtmp_settings(config: &Config) -> ingest::server::Settings {
         },
         ring_bytes: usize::try_from(rtmp.ring.0).unwrap_or(usize::MAX),
     }
-}
-
-fn bind(what: &str, address: SocketAddr) -> io::Result<TcpListener> {
-    viewer::bind(address).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address} for {what}: {error}"))
-    })
 }
 
 fn named(path: &Path, error: io::Error) -> io::Error {

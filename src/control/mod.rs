@@ -9,20 +9,28 @@ mod guard;
 mod invalidations;
 mod token;
 
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+use http::{HeaderValue, StatusCode};
+use hyper::body::Incoming;
 use packager::live::Broadcast;
-use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tower_service::Service;
 
 pub use api::{IngestApp, StreamKey};
 pub use invalidations::Invalidations;
 pub use token::Token;
+
+use crate::passage::Request;
+use crate::viewer::Serve;
+
+/// How long an answer may take: what operators ask takes milliseconds, but a body may drip.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// The page loads nothing from elsewhere and is framed by nobody.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -66,30 +74,60 @@ pub trait Server: Send + Sync {
     fn invalidate(&self, distribution: Option<&str>, items: &[String]) -> Result<String, String>;
 }
 
-/// Answers on `socket` until `stop`.
-///
-/// # Errors
-/// What the system says of the socket.
-pub async fn serve(control: Control, socket: TcpListener, stop: CancellationToken) -> io::Result<()> {
-    let control = Arc::new(control);
-    let api = Router::new()
-        .route("/broadcasts", get(api::broadcasts))
-        .route("/ingest", get(api::ingest))
-        .route("/reload", post(api::reload))
-        .route("/invalidations", get(invalidations::list).post(invalidations::create))
-        .route("/invalidations/{id}", get(invalidations::show))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::bearer));
-    let router = Router::new()
-        .route("/", get(page))
-        .route("/control.css", get(|| asset("text/css; charset=utf-8", include_str!("control.css"))))
-        .route("/control.js", get(|| asset("text/javascript; charset=utf-8", include_str!("control.js"))))
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(api::ready))
-        .route("/metrics", get(api::metrics))
-        .nest("/api", api)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::same_site))
-        .with_state(control);
-    axum::serve(socket, router).with_graceful_shutdown(stop.cancelled_owned()).await
+/// Who answers operators: the same guards stand before it as before the edge, since it is looked for as much.
+pub struct Desk(Router);
+
+impl Desk {
+    /// A desk with all that operators may ask.
+    pub fn new(control: Control) -> Self {
+        let control = Arc::new(control);
+        let api = Router::new()
+            .route("/broadcasts", get(api::broadcasts))
+            .route("/ingest", get(api::ingest))
+            .route("/reload", post(api::reload))
+            .route("/invalidations", get(invalidations::list).post(invalidations::create))
+            .route("/invalidations/{id}", get(invalidations::show))
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::bearer));
+        let router = Router::new()
+            .route("/", get(page))
+            .route("/control.css", get(|| asset("text/css; charset=utf-8", include_str!("control.css"))))
+            .route("/control.js", get(|| asset("text/javascript; charset=utf-8", include_str!("control.js"))))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(api::ready))
+            .route("/metrics", get(api::metrics))
+            .nest("/api", api)
+            .layer(axum::middleware::from_fn_with_state(Arc::clone(&control), guard::same_site))
+            .with_state(control);
+        Self(router)
+    }
+}
+
+impl Serve for Desk {
+    type Body = Body;
+
+    async fn serve(&self, request: Request, body: Incoming) -> http::Response<Body> {
+        let answer = self.0.clone().call(asked(&request, body));
+        match tokio::time::timeout(LONGEST, answer).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => {
+                (StatusCode::REQUEST_TIMEOUT, "the request's body did not come in time\n").into_response()
+            }
+        }
+    }
+}
+
+/// The request as the router takes it. Over HTTP/2 the host stands in the target; guards look for it in its field.
+fn asked(request: &Request, body: Incoming) -> http::Request<Body> {
+    let mut asked = http::Request::new(Body::new(body));
+    *asked.method_mut() = request.method().clone();
+    *asked.uri_mut() = request.target().clone();
+    *asked.version_mut() = request.version();
+    *asked.headers_mut() = request.headers().clone();
+    if let Ok(host) = HeaderValue::try_from(&**request.host()) {
+        asked.headers_mut().insert(HOST, host);
+    }
+    asked
 }
 
 async fn page() -> impl IntoResponse {

@@ -23,6 +23,8 @@ use crate::viewer;
 pub struct Books {
     /// Viewers' connections and responses.
     pub viewer: Arc<viewer::Stats>,
+    /// Operators' connections and responses.
+    pub operators: Arc<viewer::Stats>,
     /// Signatures.
     pub access: Arc<Access>,
     /// The cache.
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Books {
 impl Collector for Books {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let mut page = Page { encoder };
-        self.viewers(&mut page)?;
+        self.doors(&mut page)?;
         self.signatures(&mut page)?;
         self.cached(&mut page)?;
         self.assets(&mut page)?;
@@ -67,24 +69,9 @@ impl Collector for Books {
 }
 
 impl Books {
-    fn viewers(&self, page: &mut Page<'_>) -> std::fmt::Result {
-        let it = &self.viewer;
-        page.counter("viewer_connections", "Connections taken", it.accepted.count())?;
-        let open = it.accepted.count().saturating_sub(it.closed.count());
-        page.gauge("viewer_connections_open", "Connections now", open)?;
-        page.counter("viewer_turned_away", "Connections beyond a bound", it.turned_away.count())?;
-        page.counter("viewer_failed_handshakes", "TLS handshakes that failed", it.failed_handshakes.count())?;
-        page.counter(
-            "viewer_slow_heads",
-            "Connections whose request did not come in time",
-            it.slow_heads.count(),
-        )?;
-        page.counter("viewer_rude_requests", "Requests no HTTP client should send", it.rude.count())?;
-        page.counter("viewer_aborted_responses", "Responses not taken to their end", it.aborted.count())?;
-        page.counter("viewer_sent_bytes", "Octets of responses", it.sent_bytes.count())?;
-        let classes = it.responses.iter().zip(["1xx", "2xx", "3xx", "4xx", "5xx"]);
-        let counts = classes.map(|(counter, class)| (class, counter.count()));
-        page.counters("viewer_responses", "Responses by status", "class", counts)?;
+    fn doors(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        door(page, "viewer", &self.viewer)?;
+        door(page, "control", &self.operators)?;
         if let Some(log) = &self.access_log {
             page.counter("access_log_dropped", "Lines that found the log's queue full", log.dropped())?;
         }
@@ -186,6 +173,24 @@ impl Books {
             self.registry.list().len() as u64,
         )
     }
+}
+
+/// What happens where viewers, or operators, come in.
+fn door(page: &mut Page<'_>, who: &str, it: &viewer::Stats) -> std::fmt::Result {
+    let named = |what: &str| format!("{who}_{what}");
+    page.counter(&named("connections"), "Connections taken", it.accepted.count())?;
+    let open = it.accepted.count().saturating_sub(it.closed.count());
+    page.gauge(&named("connections_open"), "Connections now", open)?;
+    page.counter(&named("turned_away"), "Connections beyond a bound", it.turned_away.count())?;
+    page.counter(&named("failed_handshakes"), "TLS handshakes that failed", it.failed_handshakes.count())?;
+    let slow = it.slow_heads.count();
+    page.counter(&named("slow_heads"), "Connections whose request did not come in time", slow)?;
+    page.counter(&named("rude_requests"), "Requests no HTTP client should send", it.rude.count())?;
+    page.counter(&named("aborted_responses"), "Responses not taken to their end", it.aborted.count())?;
+    page.counter(&named("sent_bytes"), "Octets of responses", it.sent_bytes.count())?;
+    let classes = it.responses.iter().zip(["1xx", "2xx", "3xx", "4xx", "5xx"]);
+    let counts = classes.map(|(counter, class)| (class, counter.count()));
+    page.counters(&named("responses"), "Responses by status", "class", counts)
 }
 
 /// Where metrics are written.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use crate::viewer;
 
@@ -142,6 +142,11 @@ impl Request {
             Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
             _ => self.host(),
         }
+    }
+
+    /// The target as sent.
+    pub fn target(&self) -> &Uri {
+        &self.0.head.uri
     }
 
     /// The path as sent, beginning with `/`.

@@ -21,7 +21,7 @@ use tracing::Instrument;
 
 use super::activity::Order;
 use super::lent::{Lent, lend};
-use super::listener::{Limits, Serve};
+use super::listener::{Bodies, Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
 use super::request::{self, Rude};
 use crate::passage::{Outcome, Served};
@@ -148,8 +148,7 @@ async fn answer<S: Serve>(
     shared: Arc<Shared<S>>,
 ) -> http::Response<Either<Watched<S::Body>, Watched<Full<Bytes>>>> {
     let (head, body) = request.into_parts();
-    let has_body = !body.is_end_stream();
-    drop(body);
+    let is_unwanted = shared.limits.bodies == Bodies::Refused && !body.is_end_stream();
     let head = Arc::new(head);
     let mut opened = Opened::new(Arc::clone(&visit), Arc::clone(&head));
     let id = opened.id();
@@ -158,13 +157,13 @@ async fn answer<S: Serve>(
         Err(Rude::Fields)
     } else {
         let (proxies, received) = (&shared.limits.trusted_proxies, opened.received());
-        request::read(head, has_body, visit.peer, proxies, id, received)
+        request::read(head, is_unwanted, visit.peer, proxies, id, received)
     };
     match read {
         Ok(request) => {
             opened.understood(&request);
             let span = tracing::debug_span!("request", %id);
-            let response = shared.serve.serve(request).instrument(span).await;
+            let response = shared.serve.serve(request, body).instrument(span).await;
             opened.answered(response).map(Either::Left)
         }
         Err(rude) => {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use config::units::IpNetwork;
 use http_body::Body;
+use hyper::body::Incoming;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
@@ -44,8 +45,21 @@ pub trait Serve: Send + Sync + 'static {
         + Send
         + 'static;
 
-    /// Answers one request; every failure is an answer too.
-    fn serve(&self, request: Request) -> impl Future<Output = http::Response<Self::Body>> + Send;
+    /// Answers one request; every failure is an answer too. `body` is empty unless [`Limits::bodies`] lets it come.
+    fn serve(
+        &self,
+        request: Request,
+        body: Incoming,
+    ) -> impl Future<Output = http::Response<Self::Body>> + Send;
+}
+
+/// Whether requests may have bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bodies {
+    /// None is taken.
+    Refused,
+    /// Whoever serves reads them, within bounds of its own.
+    Taken,
 }
 
 /// Bounds on viewers; each from `config::listen`.
@@ -63,6 +77,8 @@ pub struct Limits {
     pub send_timeout: Duration,
     /// Octets of a request's head.
     pub max_header: usize,
+    /// Whether requests may have bodies.
+    pub bodies: Bodies,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Who is exempt from the bound per client.
@@ -135,12 +151,9 @@ impl Listener {
     /// Binds `address`; the unspecified address of either family takes both.
     ///
     /// # Errors
-    /// What the system says, with the address.
-    pub fn bind(address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-        let socket = bind(address).map_err(named)?;
-        Ok(Self { socket, tls })
+    /// What the system says, with the address and `what` it was for.
+    pub fn bind(what: &str, address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+        Ok(Self { socket: bind(what, address)?, tls })
     }
 
     /// Where it listens; tells the port when 0 was asked for.
@@ -164,7 +177,16 @@ async fn within_handshake<T>(
 }
 
 /// A dual-stack listening socket for `address`.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+///
+/// # Errors
+/// What the system says, with the address and `what` it was for.
+pub fn bind(what: &str, address: SocketAddr) -> io::Result<TcpListener> {
+    dual_stack(address).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address} for {what}: {error}"))
+    })
+}
+
+fn dual_stack(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = |address: SocketAddr| -> io::Result<TcpListener> {
         let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;

@@ -31,7 +31,7 @@ pub enum Rude {
     /// `CONNECT` or `TRACE`.
     #[error("this method is not for caches")]
     Method,
-    /// A body where none is taken.
+    /// A body where none is wanted.
     #[error("a request for media has no body")]
     Body,
     /// A transfer coding.
@@ -70,7 +70,7 @@ pub struct Peer {
 /// [`Rude`] when it must be answered at once.
 pub fn read(
     head: Arc<Parts>,
-    has_body: bool,
+    has_unwanted_body: bool,
     peer: Peer,
     trusted_proxies: &[IpNetwork],
     id: RequestId,
@@ -84,7 +84,7 @@ pub fn read(
     if head.headers.contains_key(TRANSFER_ENCODING) {
         return Err(Rude::Coded);
     }
-    if has_body {
+    if has_unwanted_body {
         return Err(Rude::Body);
     }
     judge_target(&head.uri)?;

@@ -4,8 +4,8 @@ use ingest::rtmp::client::Goal;
 
 use crate::support::encoder::Encoder;
 use crate::support::house::House;
-use crate::support::http::{Answer, ask, send};
-use crate::support::{film, until};
+use crate::support::http::{Answer, Line, ask, send};
+use crate::support::{film, frames, until};
 
 fn json(answer: &Answer) -> serde_json::Value {
     serde_json::from_slice(&answer.body).expect("it is JSON")
@@ -218,4 +218,46 @@ async fn what_an_operator_invalidates_is_fetched_anew() {
         assert!(message.contains(word), "{body}: {message}");
     }
     assert_eq!(served().await, "Hit from levada");
+}
+
+#[tokio::test]
+async fn the_control_address_has_the_guards_of_the_viewers() {
+    let house = House::with(&["listen.header_timeout=1s"]).await;
+    let mut dripping = Line::to(house.control()).await;
+    dripping.say("GET /metrics HTTP/1.1\r\nHost: localhost\r\n").await;
+    let answer = dripping.answer(false).await.expect("it is told");
+    assert_eq!((answer.status, dripping.rest().await.as_slice()), (408, [].as_slice()));
+    let mut long = Line::to(house.control()).await;
+    long.say(format!("GET /metrics HTTP/1.1\r\nHost: localhost\r\nx: {}\r\n\r\n", "a".repeat(40_000))).await;
+    assert_eq!(long.answer(false).await.expect("it is told").status, 431);
+    house.settles("levada_control_slow_heads_total", 1).await;
+
+    // A request on each, so that none is closed for want of one.
+    let mut lines = Vec::new();
+    loop {
+        let mut line = Line::to(house.control()).await;
+        line.say("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+        match line.answer(false).await {
+            Some(answer) => lines.push((line, answer.expect(200))),
+            None => break,
+        }
+        assert!(lines.len() < 1_000, "somebody is turned away");
+    }
+    drop(lines);
+    let turned_away = async || {
+        let mut line = Line::to(house.control()).await;
+        line.say("GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        let answer = line.answer(false).await?.expect(200);
+        answer.text().contains("\nlevada_control_turned_away_total ").then_some(())
+    };
+    until("room for the next", turned_away).await;
+    assert!(house.metric("levada_control_turned_away_total").await >= 1);
+}
+
+#[tokio::test]
+async fn operators_may_come_over_http_2() {
+    let house = House::open().await;
+    let mut line = Line::to(house.control()).await;
+    line.say([frames::opening(), frames::get("/healthz")].concat()).await;
+    line.hear(b"ok\n").await;
 }

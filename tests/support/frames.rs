@@ -1,11 +1,18 @@
 //! What a viewer of HTTP/2 says who does not keep to what players do: octets of frames (RFC 9113 4.1).
 
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// The first request's stream is ended from the viewer's side: RST_STREAM with CANCEL.
 pub(crate) const CANCEL: &[u8] = b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08";
 
+/// The preface, and settings that change nothing.
+pub(crate) fn opening() -> Vec<u8> {
+    [PREFACE, b"\0\0\0\x04\0\0\0\0\0"].concat()
+}
+
 /// The preface, and SETTINGS_INITIAL_WINDOW_SIZE 0: no octet of a response is let in.
 pub(crate) fn opening_with_no_window() -> Vec<u8> {
-    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".as_slice(), b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0"].concat()
+    [PREFACE, b"\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0"].concat()
 }
 
 /// HEADERS of the first request: GET over http, `:path` and `:authority` as literals.

@@ -85,6 +85,15 @@ impl Line {
         bytes
     }
 
+    /// Listens until these octets come.
+    pub(crate) async fn hear(&mut self, octets: &[u8]) {
+        let mut heard = Vec::new();
+        while !heard.ends_with(octets) {
+            let octet = soon("what is listened for", self.0.read_u8()).await;
+            heard.push(octet.expect("the server goes on"));
+        }
+    }
+
     /// Everything until the server hangs up.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
