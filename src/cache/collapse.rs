@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
 use tokio::sync::watch;
 
 use super::freshness::Freshness;
@@ -25,6 +26,8 @@ pub(super) struct Landed {
     pub(super) freshness: Freshness,
     /// Whether it is going to be kept.
     pub(super) kept: bool,
+    /// What the origin said; none when it failed and this is what was stored before.
+    pub(super) said: Option<StatusCode>,
 }
 
 /// How a fetch stands, for those who wait for the same.

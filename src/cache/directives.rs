@@ -22,6 +22,12 @@ pub(super) struct Directives {
     pub(super) max_age: Option<Duration>,
     /// Zero when it was there and could not be read.
     pub(super) s_maxage: Option<Duration>,
+    /// `must-revalidate` or `proxy-revalidate`.
+    pub(super) must_revalidate: bool,
+    /// Zero when it was there and could not be read.
+    pub(super) stale_while_revalidate: Option<Duration>,
+    /// Zero when it was there and could not be read.
+    pub(super) stale_if_error: Option<Duration>,
 }
 
 impl Directives {
@@ -59,6 +65,9 @@ impl Directives {
             b"private" => self.private = true,
             b"max-age" => shorter(&mut self.max_age, seconds(argument)),
             b"s-maxage" => shorter(&mut self.s_maxage, seconds(argument)),
+            b"must-revalidate" | b"proxy-revalidate" => self.must_revalidate = true,
+            b"stale-while-revalidate" => shorter(&mut self.stale_while_revalidate, seconds(argument)),
+            b"stale-if-error" => shorter(&mut self.stale_if_error, seconds(argument)),
             _ => {}
         }
     }

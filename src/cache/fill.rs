@@ -9,8 +9,8 @@ use bytes::Bytes;
 use config::cache::CachePolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use http::StatusCode;
 use http::header::CONTENT_RANGE;
+use http::{HeaderMap, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
@@ -21,7 +21,7 @@ use super::key::Key;
 use super::recent::Fate;
 use super::slices::{self, Part, Sliced};
 use super::store::Stored;
-use super::{Inside, clock};
+use super::{Inside, clock, renewal};
 use crate::passage::{
     Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
 };
@@ -80,6 +80,10 @@ impl Fill {
                 }
                 slice
             }
+            (fetched, Part::Again(earlier)) => match self.again(&plan, fetched, &earlier, waited).await {
+                Again::Landed => return,
+                Again::Other(fetched) => fetched,
+            },
             (fetched, _) => fetched,
         };
         match fetched {
@@ -93,6 +97,74 @@ impl Fill {
         }
     }
 
+    /// What becomes of an answer that was asked for because an earlier one is stale: 304 renews that, and where the
+    /// origin fails it stands in (http-edge.md 4, 12).
+    async fn again(
+        &mut self,
+        plan: &FetchPlan,
+        fetched: Result<Fetched, Failure>,
+        earlier: &Stored,
+        waited: impl Fn() -> Duration,
+    ) -> Again {
+        let fetched = match fetched {
+            Ok(it) if it.status == StatusCode::NOT_MODIFIED => {
+                if renewal::is_about(&it.headers, earlier) {
+                    return match self.renew(earlier, &it.headers, waited()) {
+                        Ok(()) => Again::Landed,
+                        Err(failure) => Again::Other(Err(failure)),
+                    };
+                }
+                // It speaks of something that is not here.
+                ask(plan, Ask::default()).await
+            }
+            fetched => fetched,
+        };
+        let fails = fetched.as_ref().map_or(true, |it| it.status.is_server_error());
+        let freshness = earlier.freshness;
+        let stands_in = freshness.stale_for(clock::now()).is_none_or(|it| it < freshness.leeway.origin_fails);
+        if !(fails && stands_in) {
+            return Again::Other(fetched);
+        }
+        self.inside.stats.failed_fills.add_one();
+        if let Some(key) = self.key.take() {
+            self.inside.recent.put(key, Fate::Stale(self.policy.error_ttl), clock::now());
+        }
+        let object = Arc::clone(&earlier.object);
+        self.audience.land(Landed { object, freshness, kept: false, said: None }, Reach::All);
+        Again::Landed
+    }
+
+    /// Keeps what is stored, under the fields that a 304 has brought.
+    fn renew(&mut self, earlier: &Stored, news: &HeaderMap, waited: Duration) -> Result<(), Failure> {
+        let head = renewal::merged(earlier.object.head(), news);
+        let facts =
+            Facts { status: head.status, headers: &head.headers, lifetime: None, now: clock::wall(), waited };
+        let keep = freshness::judge(facts, &self.policy);
+        let freshness = Freshness::begin(facts, keep, &self.policy, clock::now());
+        let head_cost = self.head_cost(&head);
+        let Some(mut reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
+            self.inside.stats.out_of_memory.add_one();
+            return Err(Failure::OutOfMemory);
+        };
+        reservation.spend(head_cost);
+        self.remember(keep, head.length);
+        let object = earlier.object.renewed(head, reservation);
+        let kept = matches!(keep, Keep::For(_));
+        if let Some(key) = self.key.take() {
+            if kept {
+                // The first head stays with the octets.
+                let chunks = object.completed().unwrap_or_default().len() as u64;
+                let cost = 2 * head_cost + body_cost(object.length().unwrap_or(0), chunks);
+                self.store(key, &object, freshness, cost);
+            } else {
+                self.inside.store.remove(&key);
+            }
+        }
+        let reach = if matches!(keep, Keep::No(_)) { Reach::One } else { Reach::All };
+        self.audience.land(Landed { object, freshness, kept, said: Some(StatusCode::NOT_MODIFIED) }, reach);
+        Ok(())
+    }
+
     /// Tells all who wait that there is no answer.
     fn fail(self, failure: Failure) {
         self.inside.stats.failed_fills.add_one();
@@ -103,8 +175,9 @@ impl Fill {
     fn judge_sliced(&self, fetched: &Fetched, waited: Duration) -> Option<Freshness> {
         let status = StatusCode::OK;
         let facts = Facts { status, headers: &fetched.headers, lifetime: None, now: clock::wall(), waited };
-        let Keep::For(lifetime) = freshness::judge(facts, &self.policy) else { return None };
-        Some(Freshness { received: clock::now(), initial_age: freshness::initial_age(facts), lifetime })
+        let keep = freshness::judge(facts, &self.policy);
+        let Keep::For(_) = keep else { return None };
+        Some(Freshness::begin(facts, keep, &self.policy, clock::now()))
     }
 
     /// A body that lies in slices, of which `fetched` is the first.
@@ -140,7 +213,10 @@ impl Fill {
         if let Some(key) = self.key.take() {
             self.store(key, &object, freshness, cost);
         }
-        self.audience.land(Landed { object, freshness, kept: true }, Reach::All);
+        self.audience.land(
+            Landed { object, freshness, kept: true, said: Some(StatusCode::PARTIAL_CONTENT) },
+            Reach::All,
+        );
         let Some(ticket) = ticket else { return };
         let fetched = Fetched {
             status: StatusCode::OK,
@@ -161,11 +237,7 @@ impl Fill {
             Some(_) => freshness::judge(facts, &self.policy),
             None => Keep::No(Why::Policy),
         };
-        let freshness = Freshness {
-            received: clock::now(),
-            initial_age: freshness::initial_age(facts),
-            lifetime: if let Keep::For(lifetime) = keep { lifetime } else { Duration::ZERO },
-        };
+        let freshness = Freshness::begin(facts, keep, &self.policy, clock::now());
         self.remember(keep, length);
         let head = Head { status, headers, length, lifetime };
         match body {
@@ -200,7 +272,9 @@ impl Fill {
             self.store(key, &object, freshness, cost);
         }
         let shared = !matches!(keep, Keep::No(_));
-        self.audience.land(Landed { object, freshness, kept }, if shared { Reach::All } else { Reach::One });
+        let said = Some(object.head().status);
+        let landed = Landed { object, freshness, kept, said };
+        self.audience.land(landed, if shared { Reach::All } else { Reach::One });
     }
 
     /// An answer whose body is still to come.
@@ -228,7 +302,8 @@ impl Fill {
         }
         let kept = hold && matches!(keep, Keep::For(_));
         let reach = if hold { Reach::All } else { Reach::One };
-        self.audience.land(Landed { object: Arc::clone(&object), freshness, kept }, reach);
+        let said = Some(object.head().status);
+        self.audience.land(Landed { object: Arc::clone(&object), freshness, kept, said }, reach);
         let whole = self.pump(filler, body, hold.then_some(object)).await;
         if kept && let (Some(object), Some(key)) = (whole, self.key.take()) {
             let octets = object.completed().unwrap_or_default();
@@ -326,6 +401,14 @@ impl Fill {
 async fn ask(plan: &FetchPlan, ask: Ask) -> Result<Fetched, Failure> {
     let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
     timeout(deadline, plan.run(ask)).await.unwrap_or(Err(Failure::TimedOut(deadline)))
+}
+
+/// How a fetch goes on whose answer was stored before.
+enum Again {
+    /// All who wait have it.
+    Landed,
+    /// With this.
+    Other(Result<Fetched, Failure>),
 }
 
 /// Who may have an answer.

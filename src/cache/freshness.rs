@@ -172,9 +172,30 @@ pub(super) struct Freshness {
     pub(super) received: Instant,
     pub(super) initial_age: Duration,
     pub(super) lifetime: Duration,
+    /// What it is good for after that.
+    pub(super) leeway: Leeway,
 }
 
 impl Freshness {
+    /// Of an answer that comes now.
+    pub(super) fn begin(facts: Facts<'_>, keep: Keep, policy: &CachePolicy, received: Instant) -> Self {
+        let (lifetime, leeway) = match keep {
+            Keep::For(lifetime) => (lifetime, Leeway::of(facts, lifetime, policy)),
+            Keep::WhileFilling | Keep::No(_) => (Duration::ZERO, Leeway::default()),
+        };
+        Self { received, initial_age: initial_age(facts), lifetime, leeway }
+    }
+
+    /// The age at which it is of no use any more.
+    pub(super) fn kept(&self) -> Duration {
+        self.lifetime.saturating_add(self.leeway.keep)
+    }
+
+    /// For how long it has been stale; none when fresh.
+    pub(super) fn stale_for(&self, now: Instant) -> Option<Duration> {
+        self.age(now).checked_sub(self.lifetime)
+    }
+
     /// How old it is.
     pub(super) fn age(&self, now: Instant) -> Duration {
         self.initial_age + now.saturating_duration_since(self.received)
@@ -183,6 +204,37 @@ impl Freshness {
     /// How long it is still good; none when stale.
     pub(super) fn ttl(&self, now: Instant) -> Option<Duration> {
         self.lifetime.checked_sub(self.age(now)).filter(|it| !it.is_zero())
+    }
+}
+
+/// How long after its lifetime an answer may still serve (RFC 5861, cloudfront.md 3.6). No age goes beyond the policy's
+/// most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Leeway {
+    /// Given while a newer one is fetched.
+    pub(super) revalidating: Duration,
+    /// Given when the origin fails.
+    pub(super) origin_fails: Duration,
+    /// Kept to be validated.
+    keep: Duration,
+}
+
+impl Leeway {
+    /// What our own origins give has a lifetime they know, and an old playlist stalls players; an error is no stand-in
+    /// for anything.
+    fn of(facts: Facts<'_>, lifetime: Duration, policy: &CachePolicy) -> Self {
+        if facts.lifetime.is_some() || facts.status.is_client_error() || facts.status.is_server_error() {
+            return Self::default();
+        }
+        let keep = policy.max_ttl.saturating_sub(lifetime);
+        let it = Directives::of(facts.headers);
+        if it.must_revalidate || it.s_maxage.is_some() || it.forbid_reuse() {
+            return Self { keep, ..Self::default() };
+        }
+        let revalidating = it.stale_while_revalidate.unwrap_or_default().min(keep);
+        // Who says nothing is treated as CloudFront does: an old answer is better than an error.
+        let origin_fails = it.stale_if_error.unwrap_or(keep).min(keep);
+        Self { revalidating, origin_fails, keep }
     }
 }
 

@@ -8,7 +8,8 @@
 //!                      └──────follow───────┘
 //! ```
 //! It is handed a way to fetch and never knows from where. It keeps answers in memory, large ones in slices; it has no
-//! disk and never gives what is stale or was invalidated. An aborted viewer never aborts a fill, a failed fill is never stored,
+//! disk and never gives what was invalidated; what is stale it validates, and gives while a newer answer is fetched or
+//! the origin fails, as far as the origin lets it. An aborted viewer never aborts a fill, a failed fill is never stored,
 //! and no request waits on a lock for another.
 
 mod clock;
@@ -21,6 +22,7 @@ mod invalidation;
 mod key;
 
 mod recent;
+mod renewal;
 mod slices;
 mod stats;
 mod store;
@@ -41,6 +43,7 @@ use tracing::Instrument;
 
 use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::fill::{Audience, Fill};
+use self::freshness::Freshness;
 use self::invalidation::Invalidations;
 pub use self::invalidation::{Illegible, Target};
 use self::key::Key;
@@ -49,7 +52,7 @@ use self::slices::{Part, Workshop};
 pub use self::stats::{Counter, Stats};
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
-use crate::passage::{Admitted, Answer, Failure, FetchPlan, Forward, Object, Verdict};
+use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Verdict};
 
 /// How long a follower waits for a fetch that names no deadline; then it goes alone.
 const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
@@ -126,30 +129,57 @@ impl Cache {
             }
             Decision::Fetch(forward) => forward,
         };
+        let leeway = |it: &Stored| (it.freshness.leeway, it.freshness.stale_for(now).unwrap_or_default());
+        // What may be given while a newer one is fetched; the fetch then has no one who waits for it.
+        let meanwhile = found.as_ref().filter(|it| {
+            let (leeway, since) = leeway(it);
+            since < leeway.revalidating
+        });
         match self.inside.recent.get(&key, now) {
+            None => {}
             Some(Fate::Alone) => {
                 return self.fetch(policy, Some(key), None, forward, plan, Part::Whole).await;
             }
-            Some(Fate::Failed(failure)) => return self.miss(Err(failure), forward, Company::Follower),
-            None => {}
+            Some(Fate::Stale(_)) => {
+                let stands_in = |it: &&Stored| leeway(it).1 < leeway(it).0.origin_fails;
+                if let Some(stored) = found.as_ref().filter(stands_in) {
+                    return self.stale(stored, Excuse::OriginFails);
+                }
+            }
+            Some(Fate::Failed(failure)) => {
+                return match meanwhile {
+                    Some(stored) => self.stale(stored, Excuse::Revalidating),
+                    None => self.miss(Err(failure), forward, Company::Follower),
+                };
+            }
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
-        let part = match plan.is_sliceable() {
-            true => {
+        let part = match &found {
+            Some(it) if renewal::is_worth_asking(it) => Part::Again(Box::new(it.clone())),
+            _ if plan.is_sliceable() => {
                 let purged = invalidations.newest(asked, &[]);
                 Part::First(Workshop::new(self, policy, &plan, &key, purged))
             }
-            false => Part::Whole,
+            _ => Part::Whole,
         };
         let again = || {
             let stored = stored()?;
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
-        match self.inside.flights.join(&key, patience, (now, invalidations.now()), spare, again) {
-            Join::Stored((stored, ttl)) => self.hit(stored, ttl),
-            Join::Lead(ticket) => self.fetch(policy, Some(key), Some(ticket), forward, plan, part).await,
-            Join::Follow(flight) => match follow(flight).await {
+        let joined = self.inside.flights.join(&key, patience, (now, invalidations.now()), spare, again);
+        match (joined, meanwhile) {
+            (Join::Stored((stored, ttl)), _) => self.hit(stored, ttl),
+            (Join::Follow(_), Some(stored)) => self.stale(stored, Excuse::Revalidating),
+            (Join::Lead(ticket), Some(stored)) => {
+                // Nobody waits for it: who comes later finds what it brought, or why it brought nothing.
+                let _ = self.begin(policy, Some(key), Some(ticket), plan, part);
+                self.stale(stored, Excuse::Revalidating)
+            }
+            (Join::Lead(ticket), None) => {
+                self.fetch(policy, Some(key), Some(ticket), forward, plan, part).await
+            }
+            (Join::Follow(flight), None) => match follow(flight).await {
                 Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
                 Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
                 Landing::Alone | Landing::Waiting => {
@@ -290,7 +320,21 @@ impl Cache {
         }
     }
 
+    fn stale(&self, stored: &Stored, excuse: Excuse) -> Answer {
+        self.stale_object(Arc::clone(&stored.object), stored.freshness, excuse)
+    }
+
+    fn stale_object(&self, object: Arc<Object>, freshness: Freshness, excuse: Excuse) -> Answer {
+        self.inside.stats.hits.add_one();
+        let now = clock::now();
+        let since = freshness.stale_for(now).unwrap_or_default();
+        Answer { object: Ok(object), verdict: Verdict::Stale { since, excuse }, age: freshness.age(now) }
+    }
+
     fn miss(&self, landed: Result<Landed, Failure>, forward: Forward, company: Company) -> Answer {
+        if let Ok(Landed { object, freshness, said: None, .. }) = landed {
+            return self.stale_object(object, freshness, Excuse::OriginFails);
+        }
         let collapsed = company == Company::Follower;
         self.inside.stats.misses.add_one();
         if collapsed {
@@ -299,7 +343,7 @@ impl Cache {
         let verdict = |status, stored| Verdict::Miss { forward, status, collapsed, stored };
         match landed {
             Ok(landed) => Answer {
-                verdict: verdict(Some(landed.object.head().status), landed.kept),
+                verdict: verdict(landed.said, landed.kept),
                 age: landed.freshness.age(clock::now()),
                 object: Ok(landed.object),
             },

@@ -14,6 +14,9 @@ const ALONE: Duration = Duration::from_secs(10);
 /// How long a key that failed is not fetched again: a failing origin is not stormed by those who waited.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
+/// How long a failing origin is spared at most while a stale answer stands in for it.
+const LONGEST: Duration = Duration::from_secs(60);
+
 /// How many keys are remembered; a forgotten one costs a request some waiting.
 const MOST_KEYS: u64 = 10_000;
 
@@ -24,6 +27,8 @@ pub(super) enum Fate {
     Alone,
     /// Its fetch failed.
     Failed(Failure),
+    /// Its fetch failed, and what was stored before is given so long.
+    Stale(Duration),
 }
 
 /// The fates of keys, each for a while.
@@ -31,7 +36,7 @@ pub(super) struct Recent(Index<Key, (Fate, Instant)>);
 
 impl Recent {
     pub(super) fn new() -> Self {
-        Self(Index::builder().max_capacity(MOST_KEYS).time_to_live(ALONE).build())
+        Self(Index::builder().max_capacity(MOST_KEYS).time_to_live(LONGEST).build())
     }
 
     pub(super) fn get(&self, key: &Key, now: Instant) -> Option<Fate> {
@@ -43,6 +48,7 @@ impl Recent {
         let lasts = match fate {
             Fate::Alone => ALONE,
             Fate::Failed(_) => BACK_OFF,
+            Fate::Stale(lasts) => lasts.clamp(BACK_OFF, LONGEST),
         };
         self.0.insert(key, (fate, now + lasts));
     }

@@ -64,7 +64,7 @@ impl Store {
             .weigher(|_: &Key, slot: &Arc<Slot>| {
                 slot.stored().map_or(0, |it| u32::try_from(it.cost).unwrap_or(u32::MAX))
             })
-            .expire_after(UntilStale)
+            .expire_after(UntilUseless)
             .eviction_listener(move |_, slot: Arc<Slot>, cause| {
                 slot.empty();
                 if cause == RemovalCause::Size {
@@ -154,12 +154,12 @@ impl fmt::Debug for Store {
     }
 }
 
-/// A stale answer helps nobody, so moka drops it. Whether an answer is fresh is judged elsewhere; this only tidies.
-struct UntilStale;
+/// An answer that is too stale for any use helps nobody, so moka drops it. Whether an answer is fresh is judged elsewhere; this only tidies.
+struct UntilUseless;
 
-impl Expiry<Key, Arc<Slot>> for UntilStale {
+impl Expiry<Key, Arc<Slot>> for UntilUseless {
     fn expire_after_create(&self, _: &Key, slot: &Arc<Slot>, _: Instant) -> Option<Duration> {
-        slot.stored().map(|it| it.freshness.lifetime.saturating_sub(it.freshness.initial_age))
+        slot.stored().map(|it| it.freshness.kept().saturating_sub(it.freshness.initial_age))
     }
 
     fn expire_after_update(

@@ -560,3 +560,162 @@ async fn a_tag_invalidates_all_answers_that_have_it() {
     assert_eq!(get("/a", "film:7", "new").await, "new");
     assert_eq!(get("/b", "film:8", "new").await, "old");
 }
+
+/// An answer of a web server with these fields.
+fn web(status: u16, lines: &[(&'static str, &'static str)], text: &'static str) -> Result<Fetched, Failure> {
+    let headers =
+        lines.iter().map(|&(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+    let body = FetchedBody::Whole(vec![Bytes::from_static(text.as_bytes())]);
+    let status = StatusCode::from_u16(status).unwrap();
+    Ok(Fetched { status, headers, length: None, body, lifetime: None })
+}
+
+/// A web server that answers so, and what it was asked with.
+type Asks = Arc<Mutex<Vec<crate::passage::Ask>>>;
+
+fn server(asks: &Asks, answer: impl Fn() -> Result<Fetched, Failure> + Send + Sync + 'static) -> FetchPlan {
+    let (asks, answer) = (Arc::clone(asks), Arc::new(answer));
+    FetchPlan::new(Source::default(), move |ask| {
+        asks.lock().unwrap().push(ask);
+        let answer = Arc::clone(&answer);
+        Box::pin(async move {
+            sleep(Duration::from_millis(100)).await;
+            answer()
+        })
+    })
+}
+
+const FRESH: &[(&str, &str)] = &[("etag", "\"a\""), ("cache-control", "max-age=10"), ("x-time", "first")];
+
+#[tokio::test(start_paused = true)]
+async fn section_4_a_304_renews_what_is_stored_for_all_who_wait() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    let renewed = || server(&asks, || web(304, &[("etag", "\"a\""), ("x-time", "second")], ""));
+    let answers = join_all((0..20).map(|_| cache.get(&asked, renewed()))).await;
+    assert_eq!(asks.lock().unwrap().len(), 2);
+    assert_eq!(asks.lock().unwrap()[1].known.as_ref().unwrap().etag.as_ref().unwrap(), "\"a\"");
+    let status = Some(StatusCode::NOT_MODIFIED);
+    let verdict = |collapsed| Verdict::Miss { forward: Forward::Stale, status, collapsed, stored: true };
+    assert_eq!((answers[0].verdict, answers[1].verdict), (verdict(false), verdict(true)));
+    for answer in &answers {
+        let head = answer.object.as_ref().unwrap().head();
+        assert_eq!((head.status, &head.headers["x-time"]), (StatusCode::OK, &"second".parse().unwrap()));
+        assert_eq!(body(answer).await.unwrap(), "stone");
+        assert_eq!(answer.age, Duration::ZERO);
+    }
+    drop(answers);
+    let used = cache.memory_used();
+    for _ in 0..5 {
+        advance(Duration::from_secs(9)).await;
+        let hit = cache.get(&asked, renewed()).await;
+        assert!(matches!(hit.verdict, Verdict::Hit { .. }), "{:?}", hit.verdict);
+        advance(Duration::from_secs(2)).await;
+        cache.get(&asked, renewed()).await;
+    }
+    assert_eq!(asks.lock().unwrap().len(), 7);
+    assert_eq!(cache.memory_used(), used, "a renewal takes no more memory than the one before");
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_4_what_is_new_or_gone_replaces_what_is_stored() {
+    for (status, text) in [(200, "newer"), (404, "gone"), (410, "gone")] {
+        let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+        cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+        advance(Duration::from_secs(11)).await;
+        let other = || server(&asks, move || web(status, &[("cache-control", "max-age=10")], text));
+        assert_eq!(body(&cache.get(&asked, other()).await).await.unwrap(), text);
+        let hit = cache.get(&asked, other()).await;
+        assert!(matches!(hit.verdict, Verdict::Hit { .. }));
+        assert_eq!(body(&hit).await.unwrap(), text);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_4_a_304_about_something_else_is_not_believed() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    let count = AtomicUsize::new(0);
+    let odd = server(&asks, move || match count.fetch_add(1, Ordering::Relaxed) {
+        0 => web(304, &[("etag", "\"b\"")], ""),
+        _ => web(200, FRESH, "newer"),
+    });
+    assert_eq!(body(&cache.get(&asked, odd).await).await.unwrap(), "newer");
+    assert_eq!(asks.lock().unwrap()[2].known, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_a_failing_origin_is_stood_in_for_and_spared_for_the_error_ttl() {
+    for failing in [|| Err(Failure::Unreachable("refused".into())), || web(503, &[], "sorry")] {
+        let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+        cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+        advance(Duration::from_secs(11)).await;
+        let answers = join_all((0..20).map(|_| cache.get(&asked, server(&asks, failing)))).await;
+        for answer in &answers {
+            let stale = Verdict::Stale { since: Duration::from_millis(1_100), excuse: Excuse::OriginFails };
+            let Verdict::Stale { since, excuse } = answer.verdict else { panic!("{:?}", answer.verdict) };
+            assert!(since >= Duration::from_secs(1), "{stale:?}");
+            assert_eq!(excuse, Excuse::OriginFails);
+            assert_eq!(body(answer).await.unwrap(), "stone");
+            assert!(answer.age > Duration::from_secs(10));
+        }
+        advance(Duration::from_secs(9)).await;
+        cache.get(&asked, server(&asks, failing)).await;
+        assert_eq!(asks.lock().unwrap().len(), 2, "the origin is spared");
+        advance(Duration::from_secs(2)).await;
+        let newer = cache.get(&asked, server(&asks, || web(200, FRESH, "newer"))).await;
+        assert_eq!(body(&newer).await.unwrap(), "newer");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_nothing_stale_stands_in_where_the_origin_forbids_it() {
+    for line in [
+        "max-age=10, must-revalidate",
+        "max-age=10, proxy-revalidate",
+        "s-maxage=10",
+        "max-age=10, stale-if-error=0",
+        "max-age=10, stale-if-error=1",
+    ] {
+        let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+        let fields: &'static [(&str, &str)] = vec![("etag", "\"a\""), ("cache-control", line)].leak();
+        cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+        advance(Duration::from_secs(12)).await;
+        let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
+        assert_eq!(body(&answer).await.unwrap(), "sorry", "{line}");
+    }
+    // A 4xx is an answer, and past the policy's most nothing is left.
+    let (cache, asks) = (Cache::new(MIB), Asks::default());
+    let asked = Example::get("/a").policy(|it| it.max_ttl = Duration::from_secs(20)).admitted();
+    cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    let answer = cache.get(&asked, server(&asks, || web(403, &[], "no"))).await;
+    assert_eq!(body(&answer).await.unwrap(), "no");
+    advance(Duration::from_secs(10)).await;
+    let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
+    assert_eq!(body(&answer).await.unwrap(), "sorry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_what_is_stale_is_given_while_one_fetch_brings_a_newer() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields = &[("cache-control", "max-age=10, stale-while-revalidate=30")];
+    cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+    advance(Duration::from_secs(15)).await;
+    for _ in 0..20 {
+        let answer = cache.get(&asked, server(&asks, || web(200, fields, "newer"))).await;
+        assert!(matches!(answer.verdict, Verdict::Stale { excuse: Excuse::Revalidating, .. }));
+        assert_eq!(body(&answer).await.unwrap(), "stone");
+    }
+    assert!(asks.lock().unwrap().len() <= 2);
+    sleep(Duration::from_secs(1)).await;
+    let hit = cache.get(&asked, server(&asks, || web(200, fields, "newest"))).await;
+    assert!(matches!(hit.verdict, Verdict::Hit { .. }));
+    assert_eq!(body(&hit).await.unwrap(), "newer");
+    assert_eq!(asks.lock().unwrap().len(), 2);
+    advance(Duration::from_secs(45)).await;
+    let late = cache.get(&asked, server(&asks, || web(200, fields, "newest"))).await;
+    assert_eq!(body(&late).await.unwrap(), "newest");
+}

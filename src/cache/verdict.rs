@@ -49,6 +49,7 @@ pub(super) fn decide(stored: Option<&Freshness>, now: Instant) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::freshness::Leeway;
     use crate::passage::example::Example;
 
     #[test]
@@ -66,8 +67,12 @@ mod tests {
     #[test]
     fn an_answer_is_a_hit_until_its_lifetime_is_over() {
         let received = Instant::now();
-        let freshness =
-            Freshness { received, initial_age: Duration::from_secs(4), lifetime: Duration::from_secs(10) };
+        let freshness = Freshness {
+            received,
+            initial_age: Duration::from_secs(4),
+            lifetime: Duration::from_secs(10),
+            leeway: Leeway::default(),
+        };
         let check = |seconds, expected| {
             assert_eq!(decide(Some(&freshness), received + Duration::from_secs(seconds)), expected);
         };

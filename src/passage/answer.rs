@@ -20,6 +20,15 @@ pub enum Forward {
     Method,
 }
 
+/// Why a stale answer is given (RFC 5861).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Excuse {
+    /// A newer one is being fetched.
+    Revalidating,
+    /// The origin fails.
+    OriginFails,
+}
+
 /// What the cache did (RFC 9211).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -28,7 +37,14 @@ pub enum Verdict {
         /// Freshness left.
         ttl: Duration,
     },
-    /// From the origin.
+    /// From the store though it is stale.
+    Stale {
+        /// For how long it has been.
+        since: Duration,
+        /// Why it is given all the same.
+        excuse: Excuse,
+    },
+    /// From the origin; or, where it says 304, from the store with its consent.
     Miss {
         /// Why.
         forward: Forward,

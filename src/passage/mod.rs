@@ -22,7 +22,7 @@ mod routed;
 mod unrouted;
 
 pub use admitted::{Admitted, Credentials};
-pub use answer::{Answer, Forward, Verdict};
+pub use answer::{Answer, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Validators};
 pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
 use super::cors;
 use super::line::Line;
-use crate::passage::{Answer, Forward, Head, Lifetime, Outcome, Request, Routed, Served, Verdict};
+use crate::passage::{Answer, Excuse, Forward, Head, Lifetime, Outcome, Request, Routed, Served, Verdict};
 
 /// RFC 9211.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -95,7 +95,8 @@ const fn x_cache(served: Served) -> &'static str {
 pub(super) fn served(status: StatusCode, verdict: &Verdict) -> Served {
     match verdict {
         _ if status.is_client_error() || status.is_server_error() => Served::Error,
-        Verdict::Hit { .. } | Verdict::Miss { collapsed: true, .. } => Served::Hit,
+        Verdict::Hit { .. } | Verdict::Stale { .. } | Verdict::Miss { collapsed: true, .. } => Served::Hit,
+        Verdict::Miss { status: Some(StatusCode::NOT_MODIFIED), .. } => Served::RefreshHit,
         Verdict::Miss { .. } => Served::Miss,
     }
 }
@@ -105,6 +106,15 @@ pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
     let line = Line::new().text(PSEUDONYM);
     let line = match verdict {
         Verdict::Hit { ttl } => line.text("; hit; ttl=").number(ttl.as_secs()),
+        Verdict::Stale { since, excuse } => {
+            let detail = match excuse {
+                Excuse::Revalidating => "; detail=swr",
+                Excuse::OriginFails => "; detail=sie",
+            };
+            // A structured field's integer has no "-0".
+            let since = since.as_secs();
+            line.text(if since == 0 { "; hit; ttl=" } else { "; hit; ttl=-" }).number(since).text(detail)
+        }
         Verdict::Miss { forward, status, collapsed, stored } => {
             let forward = match forward {
                 Forward::UriMiss => "uri-miss",

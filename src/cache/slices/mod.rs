@@ -21,7 +21,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::invalidation::Moment;
 use super::key::Key;
-use super::{Cache, Weakly};
+use super::store::Stored;
+use super::{Cache, Weakly, renewal};
 use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, Slices, Validators};
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
@@ -31,6 +32,8 @@ pub(super) const SLICE: u64 = 2 * 1024 * 1024;
 pub(super) enum Part {
     /// All of a resource.
     Whole,
+    /// All of a resource of which there is something stale, that may still hold or stand in.
+    Again(Box<Stored>),
     /// The first slice of what may be large.
     First(Workshop),
     /// A slice of what was begun.
@@ -41,6 +44,7 @@ impl Part {
     pub(super) fn ask(&self) -> Ask {
         match self {
             Self::Whole => Ask::default(),
+            Self::Again(earlier) => Ask { range: None, known: renewal::validators(earlier) },
             Self::First(_) => Ask { range: Some(0..SLICE), known: None },
             Self::Slice { expected, identity, .. } => {
                 Ask { range: Some(expected.clone()), known: Some(identity.known.clone()) }

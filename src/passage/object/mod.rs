@@ -73,6 +73,8 @@ pub struct Object {
     shared: Arc<Shared>,
     /// Where its octets are, when they are not here.
     slices: Option<Arc<dyn Slices>>,
+    /// What its origin says of the octets by now, with the memory that takes.
+    renewed: Option<Box<(Head, Reservation)>>,
 }
 
 impl Object {
@@ -108,7 +110,7 @@ impl Object {
 
     fn grow(head: Head, reservation: Option<Reservation>) -> (Arc<Self>, Filler) {
         let shared = Arc::new(Shared::new(head, reservation));
-        (Arc::new(Self { shared: Arc::clone(&shared), slices: None }), Filler::new(shared))
+        (Arc::new(Self { shared: Arc::clone(&shared), slices: None, renewed: None }), Filler::new(shared))
     }
 
     /// An object of `length` octets that lie in slices; the reservation covers its head.
@@ -119,7 +121,20 @@ impl Object {
         reservation: Option<Reservation>,
     ) -> Arc<Self> {
         let head = Head { length: Some(length), ..head };
-        Arc::new(Self { shared: Arc::new(Shared::new(head, reservation)), slices: Some(slices) })
+        Arc::new(Self {
+            shared: Arc::new(Shared::new(head, reservation)),
+            slices: Some(slices),
+            renewed: None,
+        })
+    }
+
+    /// The same octets, and all that was made of them, under another head; `reservation` covers that head.
+    ///
+    /// Of complete objects alone: who grows has readers that were told the first head.
+    pub fn renewed(&self, head: Head, reservation: Reservation) -> Arc<Self> {
+        let head = Head { length: self.length(), ..head };
+        let (shared, slices) = (Arc::clone(&self.shared), self.slices.clone());
+        Arc::new(Self { shared, slices, renewed: Some(Box::new((head, reservation))) })
     }
 
     /// Whether its octets lie in slices, and are never here as one.
@@ -129,7 +144,7 @@ impl Object {
 
     /// What is known before the first octet.
     pub fn head(&self) -> &Head {
-        &self.shared.head
+        self.renewed.as_ref().map_or(&self.shared.head, |it| &it.0)
     }
 
     /// Octets of the whole body: promised, or counted once they are all here.
