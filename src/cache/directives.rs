@@ -1,4 +1,4 @@
-//! What a response's `Cache-Control` says (http-edge.md 1).
+//! What a response's `Cache-Control` says, or the field in its place that is meant for us (http-edge.md 1, 10).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -9,6 +9,9 @@ use http::header::CACHE_CONTROL;
 
 /// Larger lifetimes are this one (RFC 9111 1.2.2).
 const LONGEST: u64 = 1 << 31;
+
+/// Fields that are meant for caches such as ours, the closest first.
+const TARGETED: [&str; 2] = ["levada-cache-control", "cdn-cache-control"];
 
 /// The directives a shared cache obeys.
 ///
@@ -22,6 +25,8 @@ pub(super) struct Directives {
     pub(super) max_age: Option<Duration>,
     /// Zero when it was there and could not be read.
     pub(super) s_maxage: Option<Duration>,
+    /// A field meant for caches such as ours said it: `Expires` does not count.
+    pub(super) targeted: bool,
     /// `must-revalidate` or `proxy-revalidate`.
     pub(super) must_revalidate: bool,
     /// Zero when it was there and could not be read.
@@ -31,7 +36,31 @@ pub(super) struct Directives {
 }
 
 impl Directives {
+    /// Of the first targeted field that can be read; else of `Cache-Control`.
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        TARGETED
+            .iter()
+            .find_map(|it| Self::targeted(headers, it))
+            .unwrap_or_else(|| Self::untargeted(headers))
+    }
+
+    /// Of a structured dictionary (RFC 9213 2.1): one member that cannot be read, and the field does not count.
+    fn targeted(headers: &HeaderMap, name: &str) -> Option<Self> {
+        let mut it = Self { targeted: true, ..Self::default() };
+        let mut is_empty = true;
+        for line in headers.get_all(name) {
+            let mut rest = line.as_bytes();
+            while !rest.is_empty() {
+                let (member, after) = split_member(rest);
+                let member = member.trim_ascii();
+                is_well_formed(member).then(|| it.read(member))?;
+                (is_empty, rest) = (false, after);
+            }
+        }
+        (!is_empty).then_some(it)
+    }
+
+    fn untargeted(headers: &HeaderMap) -> Self {
         let mut it = Self::default();
         for line in headers.get_all(CACHE_CONTROL) {
             let mut rest = line.as_bytes();
@@ -71,6 +100,23 @@ impl Directives {
             _ => {}
         }
     }
+}
+
+/// Whether a member of a dictionary is a key, alone or with a value of the type that its meaning needs.
+fn is_well_formed(member: &[u8]) -> bool {
+    let mut halves = member.splitn(2, |&it| it == b'=');
+    let (key, value) = (halves.next().unwrap_or_default(), halves.next());
+    let begins = key.first().is_some_and(|it| it.is_ascii_lowercase() || *it == b'*');
+    let goes_on = key.iter().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || b"_-.*".contains(it));
+    let is_integer = |it: &[u8]| (1..=15).contains(&it.len()) && it.iter().all(u8::is_ascii_digit);
+    let fits = match key {
+        b"max-age" | b"s-maxage" | b"stale-while-revalidate" | b"stale-if-error" => {
+            value.is_some_and(|it| is_integer(it.strip_prefix(b"-").unwrap_or(it)))
+        }
+        b"no-store" | b"no-cache" | b"private" | b"must-revalidate" | b"proxy-revalidate" => value.is_none(),
+        _ => value.is_none_or(|it| it.iter().all(u8::is_ascii_graphic)),
+    };
+    begins && goes_on && fits
 }
 
 /// The first member of a list and what follows its comma; commas inside quotes belong to the member.

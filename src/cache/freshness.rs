@@ -122,14 +122,25 @@ fn forbidden(headers: &HeaderMap) -> Option<Why> {
     if headers.contains_key(SET_COOKIE) {
         return Some(Why::SetCookie);
     }
-    let everything = headers.get_all(VARY).iter().any(|it| it.as_bytes().contains(&b'*'));
-    everything.then_some(Why::Vary)
+    varies(headers).then_some(Why::Vary)
+}
+
+/// Whether an answer depends on what its key does not have (http-edge.md 5).
+///
+/// The key alone selects (cloudfront.md 3.9), and a request to an origin is written anew: of the viewer's fields an
+/// origin sees what is in the key, which may select, and those named here, which differ from viewer to viewer. All
+/// others it sees alike from everyone, so that an answer that varies on them is the same for everyone.
+fn varies(headers: &HeaderMap) -> bool {
+    const NOT_KEYED: [&[u8]; 4] = [b"*", b"x-forwarded-for", b"via", b"cdn-loop"];
+    let mut names = headers.get_all(VARY).iter().flat_map(|it| it.as_bytes().split(|&it| it == b','));
+    names.any(|name| NOT_KEYED.iter().any(|it| it.eq_ignore_ascii_case(name.trim_ascii())))
 }
 
 /// What the headers say: `s-maxage`, else `max-age`, else `Expires`; a date that cannot be read has passed.
 fn explicit(facts: Facts<'_>, directives: Directives) -> Option<Duration> {
     directives.s_maxage.or(directives.max_age).or_else(|| {
-        facts.headers.contains_key(EXPIRES).then(|| {
+        let counts = !directives.targeted && facts.headers.contains_key(EXPIRES);
+        counts.then(|| {
             let from = date(facts.headers, DATE).unwrap_or(facts.now);
             let until = date(facts.headers, EXPIRES).unwrap_or(SystemTime::UNIX_EPOCH);
             until.duration_since(from).unwrap_or_default()
@@ -317,6 +328,29 @@ mod tests {
         check([5, 60, 90], 200, &[("vary", "accept, *")], Keep::No(Why::Vary));
         check([5, 60, 90], 206, &[], Keep::No(Why::Status));
         check([5, 60, 90], 304, &[], Keep::No(Why::Status));
+    }
+
+    #[test]
+    fn section_5_what_varies_on_what_the_key_does_not_have_is_not_kept() {
+        for line in ["X-Forwarded-For", "accept-encoding, via", "CDN-Loop"] {
+            check([0, 60, 90], 200, &[("vary", line)], Keep::No(Why::Vary));
+        }
+        // An origin sees these alike from everyone, or they are in the key.
+        check([0, 60, 90], 200, &[("vary", "Accept-Encoding, User-Agent, Cookie, X-Via")], seconds(60));
+    }
+
+    #[test]
+    fn section_10_a_targeted_field_is_all_that_counts() {
+        let usual = [0, 86_400, 31_536_000];
+        let expires = ("expires", "Sun, 15 Jun 2025 12:01:00 GMT");
+        let [cdn, levada] = ["cdn-cache-control", "levada-cache-control"];
+        check(usual, 200, &[("cache-control", "no-store"), (cdn, "max-age=60")], seconds(60));
+        check(usual, 200, &[(levada, "max-age=5"), (cdn, "max-age=60")], seconds(5));
+        check(usual, 200, &[expires, (cdn, "must-revalidate")], seconds(86_400));
+        check(usual, 200, &[("cache-control", "max-age=60"), (cdn, "no-store")], Keep::No(Why::Origin));
+        check(usual, 200, &[("cache-control", "max-age=60"), (cdn, "max-age=\"5\"")], seconds(60));
+        check(usual, 200, &[("cache-control", "max-age=60"), (cdn, "max-age=5 , &")], seconds(60));
+        check(usual, 200, &[("cache-control", "max-age=60"), (cdn, "")], seconds(60));
     }
 
     #[test]

@@ -16,7 +16,9 @@ use http_body_util::BodyExt as _;
 use super::*;
 use crate::access;
 use crate::passage::example::Example;
-use crate::passage::{Credentials, Forward, Head, Lifetime, Outcome, Reason, Refusal, Served, Verdict};
+use crate::passage::{
+    Credentials, Excuse, Forward, Head, Lifetime, Outcome, Reason, Refusal, Served, Verdict,
+};
 
 const TYPE: &str = "video/mp4";
 const HLS: &str = "application/vnd.apple.mpegurl";
@@ -117,6 +119,23 @@ fn a_hit_says_that_it_is_one_and_how_old_it_is() {
     assert_eq!(got.named("access-control-allow-origin"), Some("*"));
     assert_eq!(got.named("access-control-expose-headers"), Some("Age, Date"));
     assert_eq!((got.outcome.served, &*got.outcome.distribution), (Served::Hit, "default"));
+}
+
+#[test]
+fn section_10_what_was_stale_says_why_it_was_given() {
+    let stale = |seconds, excuse| Answer {
+        verdict: Verdict::Stale { since: Duration::from_secs(seconds), excuse },
+        ..hit(video("levada"))
+    };
+    let said = |answer| get(Example::get("/a"), answer).named("cache-status").map(str::to_owned);
+    assert_eq!(said(stale(5, Excuse::Revalidating)).unwrap(), "Levada; hit; ttl=-5; detail=swr");
+    assert_eq!(said(stale(0, Excuse::OriginFails)).unwrap(), "Levada; hit; ttl=0; detail=sie");
+    let status = Some(StatusCode::NOT_MODIFIED);
+    let verdict = Verdict::Miss { forward: Forward::Stale, status, collapsed: false, stored: true };
+    let got = get(Example::get("/a"), Answer { verdict, ..hit(video("levada")) });
+    assert_eq!(got.named("cache-status"), Some("Levada; fwd=stale; fwd-status=304; stored"));
+    assert_eq!(got.named("x-cache"), Some("RefreshHit from levada"));
+    assert_eq!(got.outcome.served, Served::RefreshHit);
 }
 
 #[test]
