@@ -12,6 +12,8 @@ use crate::units::{ByteSize, duration};
 const WHOLE: &str = r#"
 [listen]
 https = { address = "0.0.0.0:8444", certificate = "c.pem", private_key = "k.pem" }
+[cache]
+disk = { directory = "spare" }
 [observe]
 access_log = {}
 [[app]]
