@@ -151,7 +151,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
 
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
     let registry = Registry::new(live_settings(&config), ledger);
-    let cache = Cache::new(config.cache.memory.0);
+    let cache = Cache::open(&config.cache);
     let https_port = https.as_ref().map(Listener::local_address).transpose()?.map(|it| it.port());
     let access = Arc::new(Access::new(rules(&config, https_port)?));
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);

@@ -13,6 +13,7 @@ use syn::visit::{self, Visit};
 const SHELLS: &[&str] = &[
     "cache::clock",
     "cache::collapse",
+    "cache::disk::files",
     "cache::fill",
     "cache::store",
     "child",
@@ -30,7 +31,7 @@ const SHELLS: &[&str] = &[
 ];
 
 /// Modules whose own file is a shell, with hearts below it.
-const SHELLS_OVER_HEARTS: &[&str] = &["cache"];
+const SHELLS_OVER_HEARTS: &[&str] = &["cache", "cache::disk"];
 
 /// What a heart never names: runtimes, sockets, files, processes, and clocks it was not given.
 const NOT_IN_HEARTS: &[&str] = &[

@@ -28,6 +28,8 @@ pub(super) struct Landed {
     pub(super) kept: bool,
     /// What the origin said; none when it failed and this is what was stored before.
     pub(super) said: Option<StatusCode>,
+    /// Whether it was kept before, so that no origin was asked.
+    pub(super) found: bool,
 }
 
 /// How a fetch stands, for those who wait for the same.

@@ -15,15 +15,16 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
 use super::collapse::{Join, Landed, Landing, Ticket};
+use super::disk::{Found, FoundBody};
 use super::freshness::{self, Facts, Freshness, Keep, Why};
 use super::invalidation::{self, Moment};
 use super::key::Key;
 use super::recent::Fate;
-use super::slices::{self, Part, Sliced};
+use super::slices::{self, Identity, Part, Sliced};
 use super::store::Stored;
 use super::{Inside, clock, renewal};
 use crate::passage::{
-    Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
+    Admitted, Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
 };
 
 /// Larger answers are not kept whole: a few of them would drive out a thousand others.
@@ -43,6 +44,21 @@ const STALL: Duration = Duration::from_secs(30);
 
 type Body = BoxStream<'static, Result<Bytes, Failure>>;
 
+/// What a fetch is sent for.
+pub(super) struct Errand {
+    pub(super) plan: FetchPlan,
+    pub(super) part: Part,
+    /// Who asks, where an answer of the disk is to be held against what was invalidated.
+    pub(super) asked: Option<Admitted>,
+}
+
+impl Errand {
+    /// Of who fetches a whole for himself.
+    pub(super) const fn alone(plan: FetchPlan) -> Self {
+        Self { plan, part: Part::Whole, asked: None }
+    }
+}
+
 /// A fetch and what becomes of its answer.
 pub(super) struct Fill {
     pub(super) inside: Arc<Inside>,
@@ -51,13 +67,29 @@ pub(super) struct Fill {
     pub(super) key: Option<Key>,
     /// When it began.
     pub(super) born: Moment,
+    /// Whether the answer may be kept for later runs of the server.
+    pub(super) lasting: bool,
     pub(super) audience: Audience,
     /// Its place among all fills.
     pub(super) permit: OwnedSemaphorePermit,
 }
 
 impl Fill {
-    pub(super) async fn run(mut self, plan: FetchPlan, part: Part) {
+    pub(super) async fn run(mut self, errand: Errand) {
+        let Errand { plan, part, asked } = errand;
+        let found = match part {
+            // What is in memory is no older than what is on the disk.
+            Part::Again(_) => None,
+            _ => self.found(asked.as_ref()).await,
+        };
+        let part = match found {
+            Some(found) => match self.land_found(found, part) {
+                None => return,
+                Some(part) => part,
+            },
+            None => part,
+        };
+        self.inside.stats.fills.add_one();
         let began = clock::now();
         let waited = || clock::now().saturating_duration_since(began);
         let fetched = match (ask(&plan, part.ask()).await, part) {
@@ -130,7 +162,7 @@ impl Fill {
             self.inside.recent.put(key, Fate::Stale(self.policy.error_ttl), clock::now());
         }
         let object = Arc::clone(&earlier.object);
-        self.audience.land(Landed { object, freshness, kept: false, said: None }, Reach::All);
+        self.audience.land(Landed { object, freshness, kept: false, said: None, found: false }, Reach::All);
         Again::Landed
     }
 
@@ -161,8 +193,53 @@ impl Fill {
             }
         }
         let reach = if matches!(keep, Keep::No(_)) { Reach::One } else { Reach::All };
-        self.audience.land(Landed { object, freshness, kept, said: Some(StatusCode::NOT_MODIFIED) }, reach);
+        let said = Some(StatusCode::NOT_MODIFIED);
+        self.audience.land(Landed { object, freshness, kept, said, found: false }, reach);
         Ok(())
+    }
+
+    /// What the disk has. Only who leads asks it, and only for what may be there.
+    async fn found(&self, asked: Option<&Admitted>) -> Option<Found> {
+        let (Some(disk), Some(key), true) = (&self.inside.disk, &self.key, self.lasting) else { return None };
+        if self.audience.is_one() {
+            return None;
+        }
+        let (inside, invalidations) = (Arc::clone(&self.inside), &self.inside.invalidations);
+        let reserve = move |bytes| inside.store.reserve(bytes, clock::now());
+        let found = disk.get(key, invalidations.now(), reserve).await?;
+        // A slice has no request of its own: its key is that of a body which was not invalidated.
+        let tags = invalidation::tags(&found.head.headers);
+        asked.is_none_or(|it| invalidations.spare(found.born, it, &tags)).then_some(found)
+    }
+
+    /// Gives what the disk had, and holds it in memory; gives back what it is for when it is of no use after all.
+    fn land_found(&mut self, found: Found, part: Part) -> Option<Part> {
+        let Found { head, body, freshness, born } = found;
+        let head_cost = self.head_cost(&head);
+        let (object, cost) = match (body, part) {
+            (FoundBody::Here(chunks, mut reservation), _) => {
+                reservation.spend(head_cost);
+                let cost = head_cost + body_cost(head.length.unwrap_or(0), chunks.len() as u64);
+                (Object::whole_within(head, chunks, reservation), cost)
+            }
+            (FoundBody::Sliced(total), Part::First(workshop)) => {
+                let Some(identity) = Identity::of(&head.headers, total) else {
+                    return Some(Part::First(workshop));
+                };
+                let Some(reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
+                    return Some(Part::First(workshop));
+                };
+                (Object::sliced(head, total, workshop.open(identity), Some(reservation)), head_cost)
+            }
+            (FoundBody::Sliced(_), part) => return Some(part),
+        };
+        self.born = born;
+        if let Some(key) = self.key.take() {
+            self.hold(key, &object, freshness, cost);
+        }
+        let said = Some(object.head().status);
+        self.audience.land(Landed { object, freshness, kept: true, said, found: true }, Reach::All);
+        None
     }
 
     /// Tells all who wait that there is no answer.
@@ -213,10 +290,8 @@ impl Fill {
         if let Some(key) = self.key.take() {
             self.store(key, &object, freshness, cost);
         }
-        self.audience.land(
-            Landed { object, freshness, kept: true, said: Some(StatusCode::PARTIAL_CONTENT) },
-            Reach::All,
-        );
+        let said = Some(StatusCode::PARTIAL_CONTENT);
+        self.audience.land(Landed { object, freshness, kept: true, said, found: false }, Reach::All);
         let Some(ticket) = ticket else { return };
         let fetched = Fetched {
             status: StatusCode::OK,
@@ -225,8 +300,10 @@ impl Fill {
             ..fetched
         };
         let (audience, _) = Audience::new(Some(ticket));
-        let Self { inside, policy, permit, born, .. } = self;
-        Self { inside, policy, key: Some(key), born, audience, permit }.land(fetched, Duration::ZERO).await;
+        let Self { inside, policy, permit, born, lasting, .. } = self;
+        Self { inside, policy, key: Some(key), born, lasting, audience, permit }
+            .land(fetched, Duration::ZERO)
+            .await;
     }
 
     /// Takes the head of an answer and decides what it is good for.
@@ -273,7 +350,7 @@ impl Fill {
         }
         let shared = !matches!(keep, Keep::No(_));
         let said = Some(object.head().status);
-        let landed = Landed { object, freshness, kept, said };
+        let landed = Landed { object, freshness, kept, said, found: false };
         self.audience.land(landed, if shared { Reach::All } else { Reach::One });
     }
 
@@ -303,7 +380,8 @@ impl Fill {
         let kept = hold && matches!(keep, Keep::For(_));
         let reach = if hold { Reach::All } else { Reach::One };
         let said = Some(object.head().status);
-        self.audience.land(Landed { object: Arc::clone(&object), freshness, kept, said }, reach);
+        let landed = Landed { object: Arc::clone(&object), freshness, kept, said, found: false };
+        self.audience.land(landed, reach);
         let whole = self.pump(filler, body, hold.then_some(object)).await;
         if kept && let (Some(object), Some(key)) = (whole, self.key.take()) {
             let octets = object.completed().unwrap_or_default();
@@ -312,7 +390,15 @@ impl Fill {
         }
     }
 
+    /// Keeps an answer of the origin, in memory and where it may on the disk.
     fn store(&self, key: Key, object: &Arc<Object>, freshness: Freshness, cost: u64) {
+        if let (Some(disk), true) = (&self.inside.disk, self.lasting) {
+            disk.offer(&key, object, freshness, self.born);
+        }
+        self.hold(key, object, freshness, cost);
+    }
+
+    fn hold(&self, key: Key, object: &Arc<Object>, freshness: Freshness, cost: u64) {
         let tags = invalidation::tags(&object.head().headers);
         let (object, born) = (Arc::clone(object), self.born);
         self.inside.store.offer(key, Stored { object, freshness, born, tags, cost });

@@ -227,7 +227,7 @@ pub(super) struct Leeway {
     /// Given when the origin fails.
     pub(super) origin_fails: Duration,
     /// Kept to be validated.
-    keep: Duration,
+    pub(super) keep: Duration,
 }
 
 impl Leeway {

@@ -48,6 +48,11 @@ impl Key {
         Self(format!("{}\n\n{}:{identity}{index}", self.0, identity.len()).into())
     }
 
+    /// All of it; the same in every run where the source's number is.
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
     /// Bytes of memory it takes.
     pub(super) fn cost(&self) -> u64 {
         self.0.len() as u64

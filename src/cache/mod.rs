@@ -7,14 +7,16 @@
 //!                   flights ──first──▶ fill ──complete──▶ store
 //!                      └──────follow───────┘
 //! ```
-//! It is handed a way to fetch and never knows from where. It keeps answers in memory, large ones in slices; it has no
-//! disk and never gives what was invalidated; what is stale it validates, and gives while a newer answer is fetched or
-//! the origin fails, as far as the origin lets it. An aborted viewer never aborts a fill, a failed fill is never stored,
+//! It is handed a way to fetch and never knows from where. It keeps answers in memory, large ones in slices, and those
+//! that may outlive it on a disk. It never gives what was invalidated; what is stale it validates, and gives while a newer
+//! answer is fetched or the origin fails, as far as the origin lets it. An aborted viewer never aborts a fill, a failed
+//! fill is never stored,
 //! and no request waits on a lock for another.
 
 mod clock;
 mod collapse;
 mod directives;
+mod disk;
 mod fill;
 
 mod freshness;
@@ -42,7 +44,9 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
-use self::fill::{Audience, Fill};
+use self::disk::Disk;
+pub use self::disk::DiskStats;
+use self::fill::{Audience, Errand, Fill};
 use self::freshness::Freshness;
 use self::invalidation::Invalidations;
 pub use self::invalidation::{Illegible, Target};
@@ -86,6 +90,7 @@ impl Weakly {
 #[derive(Debug)]
 struct Inside {
     store: Store,
+    disk: Option<Disk>,
     flights: Arc<Flights>,
     invalidations: Invalidations,
     recent: Recent,
@@ -96,9 +101,19 @@ struct Inside {
 impl Cache {
     /// An empty cache that takes at most `memory` bytes.
     pub fn new(memory: u64) -> Self {
+        Self::build(memory, None)
+    }
+
+    /// A cache of these settings, with what its disk has from earlier runs.
+    pub fn open(settings: &config::cache::Cache) -> Self {
+        Self::build(settings.memory.0, settings.disk.as_ref().map(Disk::open))
+    }
+
+    fn build(memory: u64, disk: Option<Disk>) -> Self {
         let stats = Arc::new(Stats::default());
         let inside = Inside {
             store: Store::new(memory, Arc::clone(&stats)),
+            disk,
             flights: Flights::new(),
             invalidations: Invalidations::new(clock::wall()),
             recent: Recent::new(),
@@ -114,7 +129,7 @@ impl Cache {
     pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
         let policy = &asked.routed().behavior().cache_policy;
         if let Approach::Pass(forward) = verdict::approach(asked.routed().request().method(), policy) {
-            return self.fetch(policy, None, None, forward, plan, Part::Whole).await;
+            return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
         }
         let key = Key::of(asked, plan.source());
         let now = clock::now();
@@ -138,7 +153,7 @@ impl Cache {
         match self.inside.recent.get(&key, now) {
             None => {}
             Some(Fate::Alone) => {
-                return self.fetch(policy, Some(key), None, forward, plan, Part::Whole).await;
+                return self.fetch(policy, Some(key), None, forward, Errand::alone(plan)).await;
             }
             Some(Fate::Stale(_)) => {
                 let stands_in = |it: &&Stored| leeway(it).1 < leeway(it).0.origin_fails;
@@ -167,23 +182,23 @@ impl Cache {
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
+        let on_disk = self.inside.disk.is_some() && plan.is_lasting();
+        let errand = Errand { plan, part, asked: on_disk.then(|| asked.clone()) };
         let joined = self.inside.flights.join(&key, patience, (now, invalidations.now()), spare, again);
         match (joined, meanwhile) {
             (Join::Stored((stored, ttl)), _) => self.hit(stored, ttl),
             (Join::Follow(_), Some(stored)) => self.stale(stored, Excuse::Revalidating),
             (Join::Lead(ticket), Some(stored)) => {
                 // Nobody waits for it: who comes later finds what it brought, or why it brought nothing.
-                let _ = self.begin(policy, Some(key), Some(ticket), plan, part);
+                let _ = self.begin(policy, Some(key), Some(ticket), errand);
                 self.stale(stored, Excuse::Revalidating)
             }
-            (Join::Lead(ticket), None) => {
-                self.fetch(policy, Some(key), Some(ticket), forward, plan, part).await
-            }
+            (Join::Lead(ticket), None) => self.fetch(policy, Some(key), Some(ticket), forward, errand).await,
             (Join::Follow(flight), None) => match follow(flight).await {
                 Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
                 Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
                 Landing::Alone | Landing::Waiting => {
-                    self.fetch(policy, Some(key), None, forward, plan, Part::Whole).await
+                    self.fetch(policy, Some(key), None, forward, Errand::alone(errand.plan)).await
                 }
             },
         }
@@ -197,7 +212,10 @@ impl Cache {
     /// distribution.
     pub fn invalidate(&self, distribution: &str, targets: &[Target]) {
         self.inside.stats.invalidations.add_one();
-        self.inside.invalidations.put(distribution, targets);
+        let moment = self.inside.invalidations.put(distribution, targets);
+        if let Some(disk) = &self.inside.disk {
+            disk.invalidated(moment);
+        }
     }
 
     /// What the cache has done since it began.
@@ -225,6 +243,14 @@ impl Cache {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        if let Some(disk) = &self.inside.disk {
+            disk.close().await;
+        }
+    }
+
+    /// What the disk has done, what it holds and what it may; none where there is none.
+    pub fn disk(&self) -> Option<(&DiskStats, u64, u64)> {
+        self.inside.disk.as_ref().map(|it| (it.stats(), it.used(), it.limit()))
     }
 
     /// Begins a fetch and waits for its head.
@@ -234,10 +260,9 @@ impl Cache {
         key: Option<Key>,
         followers: Option<Ticket>,
         forward: Forward,
-        plan: FetchPlan,
-        part: Part,
+        errand: Errand,
     ) -> Answer {
-        self.miss(self.land(policy, key, followers, plan, part).await, forward, Company::Leader)
+        self.miss(self.land(policy, key, followers, errand).await, forward, Company::Leader)
     }
 
     async fn land(
@@ -245,11 +270,10 @@ impl Cache {
         policy: &Arc<CachePolicy>,
         key: Option<Key>,
         followers: Option<Ticket>,
-        plan: FetchPlan,
-        part: Part,
+        errand: Errand,
     ) -> Result<Landed, Failure> {
         // A task that ended without a word was stopped.
-        self.begin(policy, key, followers, plan, part)?.await.unwrap_or(Err(Failure::GivenUp))
+        self.begin(policy, key, followers, errand)?.await.unwrap_or(Err(Failure::GivenUp))
     }
 
     /// A slice of a body: from the store, from a fetch that is under way, or by `plan`.
@@ -266,16 +290,15 @@ impl Cache {
         let now = clock::now();
         let stored = || self.inside.store.get(&key);
         let born = self.inside.invalidations.now();
+        let errand = || Errand { plan: plan.clone(), part: part(), asked: None };
         // Its key is that of a body which was not invalidated.
         let landed = match self.inside.flights.join(&key, None, (now, born), |_, _| true, stored) {
             Join::Stored(stored) => return Ok(stored.object),
-            Join::Lead(ticket) => self.land(policy, Some(key), Some(ticket), plan.clone(), part()).await,
+            Join::Lead(ticket) => self.land(policy, Some(key), Some(ticket), errand()).await,
             Join::Follow(flight) => match follow(flight).await {
                 Landing::Shared(landed) => Ok(landed),
                 Landing::Failed(failure) => Err(failure),
-                Landing::Alone | Landing::Waiting => {
-                    self.land(policy, Some(key), None, plan.clone(), part()).await
-                }
+                Landing::Alone | Landing::Waiting => self.land(policy, Some(key), None, errand()).await,
             },
         };
         landed.map(|it| it.object)
@@ -286,8 +309,7 @@ impl Cache {
         policy: &Arc<CachePolicy>,
         key: Option<Key>,
         followers: Option<Ticket>,
-        plan: FetchPlan,
-        part: Part,
+        errand: Errand,
     ) -> Result<oneshot::Receiver<Result<Landed, Failure>>, Failure> {
         let inside = &self.inside;
         let Ok(permit) = Arc::clone(&inside.permits).try_acquire_owned() else {
@@ -297,17 +319,17 @@ impl Cache {
         if self.stop.is_cancelled() {
             return Err(Failure::GivenUp);
         }
-        inside.stats.fills.add_one();
         let (audience, landing) = Audience::new(followers);
         let fill = Fill {
             inside: Arc::clone(inside),
             policy: Arc::clone(policy),
             key,
             born: inside.invalidations.now(),
+            lasting: errand.plan.is_lasting(),
             audience,
             permit,
         };
-        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(plan, part)).in_current_span());
+        self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(errand)).in_current_span());
         Ok(landing)
     }
 
@@ -334,6 +356,12 @@ impl Cache {
     fn miss(&self, landed: Result<Landed, Failure>, forward: Forward, company: Company) -> Answer {
         if let Ok(Landed { object, freshness, said: None, .. }) = landed {
             return self.stale_object(object, freshness, Excuse::OriginFails);
+        }
+        if let Ok(Landed { object, freshness, found: true, .. }) = landed {
+            self.inside.stats.hits.add_one();
+            let now = clock::now();
+            let verdict = Verdict::Hit { ttl: freshness.ttl(now).unwrap_or_default() };
+            return Answer { object: Ok(object), verdict, age: freshness.age(now) };
         }
         let collapsed = company == Company::Follower;
         self.inside.stats.misses.add_one();

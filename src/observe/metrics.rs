@@ -107,7 +107,17 @@ impl Books {
             self.cache.memory_used(),
         )?;
         page.gauge("cache_memory_limit_bytes", "Memory there is", self.cache.memory_limit())?;
-        page.gauge("cache_fills_under_way", "Fetches now", self.cache.fills_under_way() as u64)
+        page.gauge("cache_fills_under_way", "Fetches now", self.cache.fills_under_way() as u64)?;
+        let Some((it, used, limit)) = self.cache.disk() else { return Ok(()) };
+        page.counter("cache_disk_hits", "Answers the disk gave", it.hits.count())?;
+        page.counter("cache_disk_misses", "Answers the disk did not have", it.misses.count())?;
+        page.counter("cache_disk_writes", "Answers written", it.writes.count())?;
+        page.counter("cache_disk_skipped", "Answers not written: no time or no room", it.skipped.count())?;
+        page.counter("cache_disk_evictions", "Files deleted for want of room", it.evictions.count())?;
+        page.counter("cache_disk_corrupt", "Files that were not as written", it.corrupt.count())?;
+        page.counter("cache_disk_errors", "Times the file system said no", it.errors.count())?;
+        page.gauge("cache_disk_bytes", "What its files take", used)?;
+        page.gauge("cache_disk_limit_bytes", "What its files may take", limit)
     }
 
     fn assets(&self, page: &mut Page<'_>) -> std::fmt::Result {

@@ -22,6 +22,9 @@ const LIVE_DEADLINE: Duration = Duration::from_secs(32);
 /// The number of no origin.
 const NOWHERE: u64 = u64::MAX;
 
+/// In the number of an origin that has the same number in every run of the server.
+const LASTING: u64 = 1 << 63;
+
 /// Every origin by id. Immutable: a reload builds another, and assets that stay keep their indexes.
 pub struct Origins {
     by_id: HashMap<String, Origin>,
@@ -63,6 +66,9 @@ impl Origins {
                     OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
                     OriginKind::Http(settings) => Kind::Web(Arc::new(Web::new((**settings).clone()))),
                 };
+                if let Kind::Web(web) = &kind {
+                    return (LASTING | web.number(), kind);
+                }
                 built.next += 1;
                 (built.next - 1, kind)
             });
@@ -127,6 +133,7 @@ impl Origins {
                 })
                 .with_deadline(deadline)
                 .in_slices(web::may_be_large(asked.path()))
+                .lasting()
             }
             Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));

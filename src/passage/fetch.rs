@@ -121,6 +121,7 @@ pub struct FetchPlan {
     source: Source,
     deadline: Option<Duration>,
     sliceable: bool,
+    lasting: bool,
 }
 
 impl FetchPlan {
@@ -129,7 +130,7 @@ impl FetchPlan {
     where
         F: Fn(Ask) -> Fetching + Send + Sync + 'static,
     {
-        Self { fetch: Arc::new(fetch), source, deadline: None, sliceable: false }
+        Self { fetch: Arc::new(fetch), source, deadline: None, sliceable: false, lasting: false }
     }
 
     /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
@@ -148,6 +149,17 @@ impl FetchPlan {
     /// Whether it is worth fetching in slices.
     pub const fn is_sliceable(&self) -> bool {
         self.sliceable
+    }
+
+    /// The same, whose answers may be kept for later runs of the server: its source has the same number in each.
+    #[must_use]
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// Whether its answers may be kept for later runs of the server.
+    pub const fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// Where it goes.

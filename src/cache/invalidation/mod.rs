@@ -131,7 +131,7 @@ impl Invalidations {
     }
 
     /// Invalidates targets of a distribution; what was fetched, or begun to be, before this returns is given no more.
-    pub(super) fn put(&self, distribution: &str, targets: &[Target]) {
+    pub(super) fn put(&self, distribution: &str, targets: &[Target]) -> Moment {
         let mut distributions = self.write();
         let it = distributions.entry(distribution.to_owned()).or_default();
         // Under the lock: a reader who sees the moment sees what was written with it.
@@ -140,6 +140,7 @@ impl Invalidations {
             it.put(target, moment);
         }
         self.any.store(moment, Ordering::Release);
+        moment
     }
 
     /// Whether what was begun to be fetched at `born` may still be given to who asks.

@@ -62,7 +62,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Of an answer with these fields; none when they name no octets: a weak tag does not (RFC 9110 8.8.1).
-    fn of(headers: &HeaderMap, total: u64) -> Option<Self> {
+    pub(super) fn of(headers: &HeaderMap, total: u64) -> Option<Self> {
         let is_strong = |it: &HeaderValue| it.as_bytes().starts_with(b"\"");
         let known = Validators {
             etag: headers.get(ETAG).filter(|it| is_strong(it)).cloned(),

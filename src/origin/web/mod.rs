@@ -29,6 +29,7 @@ use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use tokio::time::timeout;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::question::Question;
 use crate::passage::{Ask, Failure, Fetched};
@@ -92,10 +93,12 @@ impl Web {
 
     /// Whether these are settings of the same server, paths included.
     pub(super) fn is_at(&self, other: &HttpOrigin) -> bool {
-        let place = |it: &HttpOrigin| {
-            (it.domain_name.clone(), it.path.clone(), it.protocol_policy, it.http_port, it.https_port)
-        };
         place(&self.settings) == place(other)
+    }
+
+    /// The same for the same server in every run; what was kept for another must never be taken for it.
+    pub(super) fn number(&self) -> u64 {
+        xxh3_64(place(&self.settings).as_bytes())
     }
 
     /// By when it answers, all attempts together.
@@ -150,6 +153,12 @@ pub(super) fn may_be_large(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.rsplit_once('.')
         .is_some_and(|(_, extension)| LARGE.contains(&extension.to_ascii_lowercase().as_str()))
+}
+
+/// Which server it is, paths included. No two are written alike: neither a domain nor a policy has a space.
+fn place(it: &HttpOrigin) -> String {
+    let HttpOrigin { domain_name, protocol_policy, http_port, https_port, path, .. } = it;
+    format!("{domain_name} {protocol_policy:?} {http_port} {https_port} {path}")
 }
 
 /// Public authorities, and the operator's own.

@@ -1,0 +1,271 @@
+//! A cache on a directory that outlives it.
+
+#![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use bytes::Bytes;
+use config::units::ByteSize;
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt as _;
+use proptest::prelude::*;
+
+use super::*;
+use crate::cache::{Cache, Target};
+use crate::passage::example::Example;
+use crate::passage::{Ask, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Verdict};
+
+const MIB: u64 = 1024 * 1024;
+
+fn settings(directory: &Path, size: u64) -> config::cache::Cache {
+    let disk = config::cache::Disk { directory: directory.to_owned(), size: ByteSize(size) };
+    config::cache::Cache { memory: ByteSize(64 * MIB), disk: Some(disk) }
+}
+
+/// A cache that knows what is on its disk.
+async fn open(directory: &Path) -> Cache {
+    open_with(directory, 64 * MIB).await
+}
+
+async fn open_with(directory: &Path, size: u64) -> Cache {
+    let cache = Cache::open(&settings(directory, size));
+    settled(&cache).await;
+    cache
+}
+
+async fn settled(cache: &Cache) {
+    let disk = cache.inside.disk.as_ref().unwrap();
+    while disk.inside.lock.get().is_none() {
+        sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// An origin whose answers last, and that counts how often it is asked.
+#[derive(Clone, Default)]
+struct Origin(Arc<AtomicUsize>);
+
+impl Origin {
+    fn fetches(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn plan(&self, octets: usize, lifetime: Lifetime) -> FetchPlan {
+        let origin = self.clone();
+        FetchPlan::new(Source::default(), move |_: Ask| {
+            origin.0.fetch_add(1, Ordering::Relaxed);
+            let mut headers = HeaderMap::new();
+            headers.insert("cache-tag", "film".parse().unwrap());
+            let body = FetchedBody::Whole(vec![content(octets)]);
+            Box::pin(async move {
+                Ok(Fetched { status: StatusCode::OK, headers, length: None, body, lifetime: Some(lifetime) })
+            })
+        })
+        .lasting()
+    }
+}
+
+fn content(octets: usize) -> Bytes {
+    (0..octets).map(|it| (it * 7 % 251) as u8).collect()
+}
+
+/// Asks, and checks that the answer has the right octets; gives whether it was a hit.
+async fn hits(cache: &Cache, path: &str, octets: usize, origin: &Origin) -> bool {
+    hits_with(cache, path, octets, origin.plan(octets, Lifetime::Immutable)).await
+}
+
+async fn hits_with(cache: &Cache, path: &str, octets: usize, plan: FetchPlan) -> bool {
+    let answer = cache.get(&Example::get(path).admitted(), plan).await;
+    let body = answer.object.unwrap().read_all().collect().await.unwrap().to_bytes();
+    assert!(body == content(octets), "{path} has other octets");
+    matches!(answer.verdict, Verdict::Hit { .. })
+}
+
+/// The files of answers.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let shelves = fs::read_dir(directory).unwrap().flatten().filter(|it| it.path().is_dir());
+    shelves.flat_map(|it| fs::read_dir(it.path()).unwrap().flatten()).map(|it| it.path()).collect()
+}
+
+fn bytes(directory: &Path) -> u64 {
+    files(directory).iter().filter_map(|it| fs::metadata(it).ok()).map(|it| it.blocks() * 512).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_is_there_after_a_restart_from_the_first_request_on() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let sizes = [0, 1, 65_536, 200_000, 5_000_000];
+    let cache = open(directory.path()).await;
+    for (number, size) in sizes.into_iter().enumerate() {
+        assert!(!hits(&cache, &format!("/{number}"), size, &origin).await);
+    }
+    cache.close().await;
+    drop(cache);
+    // Not waiting until it knows what is there.
+    let cache = Cache::open(&settings(directory.path(), 64 * MIB));
+    for (number, size) in sizes.into_iter().enumerate() {
+        assert!(hits(&cache, &format!("/{number}"), size, &origin).await, "{size} octets");
+    }
+    assert_eq!(origin.fetches(), sizes.len());
+    settled(&cache).await;
+    assert_eq!(cache.disk().unwrap().1, bytes(directory.path()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_what_outlives_the_server_is_written() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    let plan = FetchPlan::new(Source::default(), |_| {
+        let body = FetchedBody::Whole(vec![content(9)]);
+        Box::pin(async move {
+            let (status, headers) = (StatusCode::OK, HeaderMap::new());
+            Ok(Fetched { status, headers, length: None, body, lifetime: Some(Lifetime::Immutable) })
+        })
+    });
+    hits_with(&cache, "/live", 9, plan).await;
+    hits_with(&cache, "/short", 9, origin.plan(9, Lifetime::For(Duration::from_secs(2)))).await;
+    cache.close().await;
+    assert_eq!(files(directory.path()).len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_or_torn_on_the_disk_is_fetched_again() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/a", 300_000, &origin).await;
+    cache.close().await;
+    drop(cache);
+    let file = files(directory.path()).remove(0);
+    let whole = fs::read(&file).unwrap();
+    let flipped = |at: usize| {
+        let mut it = whole.clone();
+        it[at] ^= 1;
+        it
+    };
+    let mut holed = whole.clone();
+    holed[200_000..].fill(0);
+    let last = whole.len() - 1;
+    let broken = [
+        flipped(0),
+        flipped(8),
+        flipped(40),
+        flipped(150_000),
+        flipped(last),
+        whole[..last].to_vec(),
+        vec![],
+        holed,
+    ];
+    for (number, broken) in broken.into_iter().enumerate() {
+        fs::write(&file, broken).unwrap();
+        let cache = open(directory.path()).await;
+        assert!(!hits(&cache, "/a", 300_000, &origin).await, "break {number}");
+        assert_eq!(cache.disk().unwrap().0.corrupt.count(), 1, "break {number}");
+        cache.close().await;
+        assert_eq!(fs::read(&file).unwrap().len(), whole.len(), "it is written again");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_another_key_or_another_time_is_no_hit() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/a", 1000, &origin).await;
+    hits(&cache, "/b", 2000, &origin).await;
+    cache.close().await;
+    drop(cache);
+    let all = files(directory.path());
+    let (a, b) = (fs::read(&all[0]).unwrap(), fs::read(&all[1]).unwrap());
+    fs::write(&all[0], b).unwrap();
+    fs::write(&all[1], a).unwrap();
+    let cache = open(directory.path()).await;
+    assert!(!hits(&cache, "/a", 1000, &origin).await);
+    assert!(!hits(&cache, "/b", 2000, &origin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_invalidated_stays_so_after_a_restart() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/old", 1000, &origin).await;
+    let id = Example::get("/").admitted().routed().distribution().id.clone();
+    cache.invalidate(&id, &[Target::parse("#film").unwrap()]);
+    hits(&cache, "/new", 1000, &origin).await;
+    cache.close().await;
+    drop(cache);
+    let cache = open(directory.path()).await;
+    assert!(!hits(&cache, "/old", 1000, &origin).await);
+    assert!(hits(&cache, "/new", 1000, &origin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_cannot_be_used_fails_no_request_and_is_used_when_it_can() {
+    let (place, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let directory = place.path().join("cache");
+    fs::write(&directory, "a file").unwrap();
+    let cache = Cache::open(&settings(&directory, 64 * MIB));
+    assert!(!hits(&cache, "/a", 1000, &origin).await);
+    fs::remove_file(&directory).unwrap();
+    settled(&cache).await;
+    assert!(cache.disk().unwrap().0.errors.count() > 0);
+    hits(&cache, "/b", 1000, &origin).await;
+    cache.close().await;
+    assert_eq!(files(&directory).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_left_unfinished_is_deleted_and_what_is_not_ours_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let shelf = directory.path().join("3f");
+    fs::create_dir(&shelf).unwrap();
+    fs::write(shelf.join(format!("{}.new", "a".repeat(30))), "half").unwrap();
+    for foreign in ["readme.new", "notes"] {
+        fs::write(shelf.join(foreign), "mine").unwrap();
+    }
+    open(directory.path()).await.close().await;
+    let mut left: Vec<_> = fs::read_dir(&shelf).unwrap().flatten().map(|it| it.file_name()).collect();
+    left.sort_unstable();
+    assert_eq!(left, ["notes", "readme.new"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_server_at_a_time_writes() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let first = open(directory.path()).await;
+    hits(&first, "/a", 1000, &origin).await;
+    while first.disk().unwrap().0.writes.count() == 0 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    let second = Cache::open(&settings(directory.path(), 64 * MIB));
+    assert!(hits(&second, "/a", 1000, &origin).await, "it may read");
+    hits(&second, "/b", 1000, &origin).await;
+    second.close().await;
+    assert_eq!(files(directory.path()).len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever is asked: right octets, and never more on the disk than may be, as the file system counts.
+    #[test]
+    fn the_files_never_take_more_than_they_may(asks in prop::collection::vec((0..40_usize, any::<bool>()), 1..80)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+            let mut cache = open_with(directory.path(), MIB).await;
+            for (number, restart) in asks {
+                if restart {
+                    cache.close().await;
+                    drop(cache);
+                    cache = open_with(directory.path(), MIB).await;
+                    assert_eq!(cache.disk().unwrap().1, bytes(directory.path()));
+                }
+                hits(&cache, &format!("/{number}"), number * 9_973, &origin).await;
+                assert!(cache.disk().unwrap().1 <= MIB);
+                assert!(bytes(directory.path()) <= MIB);
+            }
+        });
+    }
+}
