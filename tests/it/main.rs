@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conformance;
 mod control;
 mod edge;
 mod hostile;

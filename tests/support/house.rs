@@ -144,6 +144,15 @@ impl House {
         Self::at(Arc::new(directory), settings.iter().map(|&it| it.to_owned()).collect()).await
     }
 
+    /// A house with more sections at the end of its configuration.
+    pub(crate) async fn beside(sections: &str) -> Self {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        furnish(directory.path());
+        fs::write(directory.path().join("levada.toml"), format!("{CONFIGURATION}\n{sections}"))
+            .expect("the configuration is written");
+        Self::at(Arc::new(directory), Vec::new()).await
+    }
+
     async fn at(directory: Arc<TempDir>, settings: Vec<String>) -> Self {
         let load = {
             let (directory, settings) = (Arc::clone(&directory), settings.clone());
