@@ -67,9 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         if !arguments.headless && can_open() {
             open(&links.watch_plain);
         }
-        let served = until_told(running).await;
-        publisher.abort();
-        served
+        // The publisher would take the end of its server for a loss, and say that it tries again.
+        until_told(running, || publisher.abort()).await
     })
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: Arguments) -> ExitCode {
             let load = Box::new(move || source.load().map_err(|it| it.to_string()));
             let running = serve::start(config, Extras { load, signer: None }).await?;
             announce(&running);
-            until_told(running).await
+            until_told(running, || {}).await
         })
     });
     match served {
@@ -49,8 +49,8 @@ fn announce(running: &Running) {
     tracing::info!("levada {} listens on {}", env!("CARGO_PKG_VERSION"), addresses.join(", "));
 }
 
-/// Serves until a signal says to stop; a second one stops at once.
-pub(super) async fn until_told(running: Running) -> anyhow::Result<()> {
+/// Serves until a signal says to stop, does what comes `before` that, and stops; a second signal stops at once.
+pub(super) async fn until_told(running: Running, before: impl FnOnce()) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -64,6 +64,7 @@ pub(super) async fn until_told(running: Running) -> anyhow::Result<()> {
             },
         }
     }
+    before();
     tracing::info!("stopping");
     tokio::select! {
         () = running.stop() => {}

@@ -41,15 +41,25 @@ pub struct TrackFacts {
     pub bit_rate: u64,
 }
 
+/// Pictures of some seconds are counted as they come, which may be one more or less a second: what is nearer to the rate
+/// that viewers are told is that rate.
+const RATE_BLUR: f64 = 0.04;
+
 impl TrackFacts {
-    /// Of a track with that configuration, that many bits and samples a second.
-    pub(super) fn new(config: &CodecConfig, bit_rate: u64, samples: f64) -> Self {
+    /// Of a track with that configuration, that many bits and samples a second, and the rate of pictures that viewers
+    /// are told.
+    pub(super) fn new(config: &CodecConfig, bit_rate: u64, samples: f64, told: Option<f64>) -> Self {
         let (kind, codec) = (config.kind(), config.codec_string());
         let it =
             Self { kind, codec, size: None, frame_rate: None, sample_rate: None, channels: None, bit_rate };
         match config {
             CodecConfig::Avc(avc) => {
-                Self { size: Some((avc.display_width, avc.display_height)), frame_rate: Some(samples), ..it }
+                let frame_rate = told.filter(|it| (samples / it - 1.0).abs() <= RATE_BLUR).unwrap_or(samples);
+                Self {
+                    size: Some((avc.display_width, avc.display_height)),
+                    frame_rate: Some(frame_rate),
+                    ..it
+                }
             }
             CodecConfig::Aac(aac) => {
                 Self { sample_rate: Some(aac.sample_rate), channels: Some(aac.output_channels()), ..it }
@@ -93,4 +103,19 @@ pub enum Warning {
     /// A record could not be kept.
     #[error("the state directory cannot be written, so numbering restarts from the clock after a restart")]
     Forgetful,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::example::video_config;
+
+    #[test]
+    fn a_frame_rate_is_the_nominal_one_unless_pictures_are_missing() {
+        let shown = |counted, told| TrackFacts::new(&video_config(), 0, counted, told).frame_rate;
+        assert_eq!(shown(30.1, Some(30.0)), Some(30.0));
+        assert_eq!(shown(29.0, Some(30_000.0 / 1_001.0)), Some(30_000.0 / 1_001.0));
+        assert_eq!(shown(20.0, Some(30.0)), Some(20.0));
+        assert_eq!(shown(30.1, None), Some(30.1));
+    }
 }

@@ -600,6 +600,13 @@ mod tests {
         assert_eq!(tracks, [("avc1.64001f", Some((1_280, 720)), None), ("mp4a.40.2", None, Some(48_000))]);
         assert_eq!(facts.tracks[0].frame_rate, Some(25.0));
         assert_eq!(facts.tracks[0].bit_rate, 25 * 16 * 8);
+        sleep(ms(20_000)).await;
+        let facts = registry.find(&name("a")).unwrap().facts();
+        assert_eq!(
+            (facts.tracks[0].bit_rate, facts.publisher.is_some()),
+            (0, true),
+            "it is seen to stand still"
+        );
         drop(publisher);
         sleep(ms(1)).await;
         assert_eq!(registry.find(&name("a")).unwrap().facts().publisher, None);

@@ -101,6 +101,8 @@ enum Next {
     Order(Option<Order>),
     Input(Option<Input>),
     Deadline,
+    /// It is time to renew what the operator sees.
+    Facts,
 }
 
 impl Running {
@@ -128,6 +130,7 @@ impl Running {
                     tracing::info!("the publisher has gone");
                 }
                 Next::Deadline => self.packager.advance(now),
+                Next::Facts => {}
             }
             if self.carry_out().await == Fate::Over {
                 return;
@@ -140,6 +143,13 @@ impl Running {
 
     async fn next(&mut self) -> Next {
         let deadline = self.packager.next_deadline(self.clock.now().steady).map(Instant::from_std);
+        // An encoder that stands still is seen to stand still.
+        let facts = self.publisher.is_some().then_some(self.told + FACTS);
+        let (at, what) = match (deadline, facts) {
+            (Some(deadline), Some(facts)) if facts < deadline => (Some(facts), Next::Facts),
+            (None, Some(facts)) => (Some(facts), Next::Facts),
+            (deadline, _) => (deadline, Next::Deadline),
+        };
         let input = async {
             match &mut self.publisher {
                 Some(it) => it.recv().await,
@@ -147,7 +157,7 @@ impl Running {
             }
         };
         let alarm = async {
-            match deadline {
+            match at {
                 Some(it) => sleep_until(it).await,
                 None => std::future::pending().await,
             }
@@ -156,7 +166,7 @@ impl Running {
             biased;
             order = self.task.orders.recv() => Next::Order(order),
             input = input => Next::Input(input),
-            () = alarm => Next::Deadline,
+            () = alarm => what,
         }
     }
 

@@ -35,6 +35,7 @@ export const stories = {
       });
     } finally {
       assert.equal(await demo.stop('SIGINT'), 0);
+      assert.doesNotMatch(demo.output(), /again in/, 'its own end is no loss');
     }
     assert.deepEqual(leftovers(), before, 'nothing is left behind');
     return counted.join(', ');

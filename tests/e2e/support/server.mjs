@@ -40,15 +40,17 @@ export function background(command, args, options = {}) {
   const child = spawn(command, args, { stdio: ['ignore', out, out], ...options });
   const ended = new Promise((done) => child.once('exit', (code, signal) => done(code ?? signal)));
   child.once('error', () => {});
+  let said;
   return {
     child,
     ended,
-    output: () => readFileSync(log, 'utf8'),
+    output: () => said ?? readFileSync(log, 'utf8'),
     async stop(signal = 'SIGTERM', seconds = 15) {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
       const code = await ended;
       clearTimeout(timer);
+      said = readFileSync(log, 'utf8');
       rmSync(directory, { recursive: true, force: true });
       return code;
     },

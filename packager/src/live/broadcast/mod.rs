@@ -234,7 +234,7 @@ impl Packager {
         let facts = carried.filter_map(|kind| {
             let config = &self.inits[kind].last()?.config;
             let (bit_rate, samples) = self.meters[kind].recent(now);
-            Some(TrackFacts::new(config, bit_rate, samples))
+            Some(TrackFacts::new(config, bit_rate, samples, self.frame_rate.map(FrameRate::per_second)))
         });
         facts.collect()
     }
