@@ -52,7 +52,7 @@ pub(super) enum Opened {
     Nothing,
     /// Nothing that can be read: it is to be deleted.
     Garbage,
-    Answer(Record, Body),
+    Answer(Box<Record>, Body),
 }
 
 /// The octets behind a head.
@@ -135,7 +135,7 @@ impl Files {
         let mut octets = vec![0; head];
         let record = read(&file, &mut octets, 0)?.then(|| Record::read(&octets)).flatten();
         Ok(match record.filter(|it| it.length.checked_add(head as u64) == Some(length)) {
-            Some(record) => Opened::Answer(record, Body { file, from: head as u64 }),
+            Some(record) => Opened::Answer(Box::new(record), Body { file, from: head as u64 }),
             None => Opened::Garbage,
         })
     }

@@ -206,6 +206,7 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test may stop")]
 mod tests {
     use proptest::prelude::*;
 
