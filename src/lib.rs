@@ -30,6 +30,8 @@ pub mod control;
 
 pub mod body;
 
+pub mod counter;
+
 pub mod new_file;
 
 pub mod serve;

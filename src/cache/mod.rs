@@ -53,7 +53,7 @@ pub use self::invalidation::{Illegible, Target};
 use self::key::Key;
 use self::recent::{Fate, Recent};
 use self::slices::{Part, Workshop};
-pub use self::stats::{Counter, Stats};
+pub use self::stats::Stats;
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
 use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Verdict};

@@ -1,21 +1,6 @@
 //! The cache's books, for `observe` to read.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// What it is now.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn add_one(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
+pub(super) use crate::counter::Counter;
 
 /// What the cache has done since it began.
 #[derive(Debug, Default)]

@@ -66,7 +66,7 @@ where
     let visit = Arc::new(visit);
     let (io, home) = lend(io, Arc::clone(&visit.activity));
     let Ended::Owing(owed) = converse(io, &visit, shared).await else { return };
-    visit.books.stats.slow_heads.increment();
+    visit.books.stats.slow_heads.add_one();
     let Some(io) = home.understood() else { return };
     visit.refused_unread(StatusCode::REQUEST_TIMEOUT, LATE, owed);
     // Who does not listen any more has not been told, and is gone all the same.
@@ -167,7 +167,7 @@ async fn answer<S: Serve>(
             opened.answered(response).map(Either::Left)
         }
         Err(rude) => {
-            visit.books.stats.rude.increment();
+            visit.books.stats.rude.add_one();
             opened.answered(refuse(rude)).map(Either::Right)
         }
     }

@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +26,7 @@ use super::request::Peer;
 use super::steady::Steady;
 use super::tls;
 use super::visitors::{self, Visitors};
+use crate::counter::Counter;
 use crate::passage::{Request, Scheme};
 
 /// A TLS handshake takes two round trips; who needs longer is not a viewer (http-edge.md 17).
@@ -85,25 +85,6 @@ pub struct Limits {
     pub trusted_clients: Vec<IpNetwork>,
 }
 
-/// Counts up.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn increment(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn add(&self, amount: u64) {
-        self.0.fetch_add(amount, Ordering::Relaxed);
-    }
-
-    /// The count so far.
-    pub fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// The books of this station.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -131,11 +112,11 @@ impl Stats {
     pub(super) fn answered(&self, record: &Record) {
         let hundred = record.status.map_or(0, |it| usize::from(it.as_u16() / 100));
         if let Some(counter) = self.responses.get(hundred.wrapping_sub(1)) {
-            counter.increment();
+            counter.add_one();
         }
         self.sent_bytes.add(record.sent_bytes);
         if !record.complete {
-            self.aborted.increment();
+            self.aborted.add_one();
         }
     }
 }
@@ -271,14 +252,14 @@ impl<S: Serve> Viewers<S> {
         let stats = Arc::clone(&self.shared.books.stats);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
         let (Some(permit), Some(place)) = (permit, self.peers.enter(address.ip())) else {
-            stats.turned_away.increment();
+            stats.turned_away.add_one();
             return;
         };
         // Without it the last packet of a response waits for an acknowledgement, 40 ms on common systems.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        stats.accepted.increment();
+        stats.accepted.add_one();
         let shared = Arc::clone(&self.shared);
         let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = shared.limits;
         let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
@@ -300,10 +281,10 @@ impl<S: Serve> Viewers<S> {
                         let visit = visit(Scheme::Https, tls::names(socket.get_ref().1));
                         connection::run(socket, visit, Arc::clone(&shared)).await;
                     }
-                    None => stats.failed_handshakes.increment(),
+                    None => stats.failed_handshakes.add_one(),
                 },
             }
-            stats.closed.increment();
+            stats.closed.add_one();
             drop((permit, place, visitor));
         });
     }

@@ -128,7 +128,7 @@ impl Books {
 impl Visit {
     /// Writes down a request that was refused with `status` before a head could be read of it, after `total`.
     pub(super) fn refused_unread(&self, status: StatusCode, reason: &str, total: Duration) {
-        self.books.stats.rude.increment();
+        self.books.stats.rude.add_one();
         self.books.enter(&Record {
             status: Some(status),
             first_byte: total,
