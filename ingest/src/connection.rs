@@ -34,7 +34,7 @@ use crate::stats::{Present, Stats};
 /// How much one allocation for reading holds; messages are sliced out of it. A peer that sends no media says little,
 /// and there may be thousands of them.
 const READ: usize = 4 * 1024;
-const READ_MEDIA: usize = 64 * 1024;
+const READ_MEDIA: usize = 16 * 1024;
 
 /// Below this much room a new allocation begins: fewer system calls for a little waste.
 const LEAST_READ: usize = 1024;

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use levada_packager as packager;
 use packager::codec::{aac, avc};
-use packager::isobmff::fragment::{TimedSample, fragment};
+use packager::isobmff::fragment::{Entry, TimedSample, header};
 use packager::isobmff::init::{Init, Matrix, init_segment};
 use packager::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track};
 
@@ -86,8 +86,9 @@ fn a_stranger_reads_our_fragments() {
     let second = samples(&track, 99_000, &[50, 50, 50, 50]);
     let mut bytes = init_segment(&track).to_vec();
     for (sequence, samples) in [(1, &first), (2, &second)] {
-        let chunks = fragment(sequence, samples[0].sample.dts, samples);
-        chunks.iter().for_each(|it| bytes.extend_from_slice(it));
+        let entries = samples.iter().map(Entry::from);
+        bytes.extend_from_slice(&header(sequence, samples[0].sample.dts, entries));
+        samples.iter().for_each(|it| bytes.extend_from_slice(&it.sample.payload));
     }
 
     let movie = read(&bytes);

@@ -131,8 +131,8 @@ impl Lines {
     }
 
     /// Lines that were written before.
-    pub fn append(&mut self, written: &Self) {
-        self.0.push_str(&written.0);
+    pub fn append(&mut self, written: &str) {
+        self.0.push_str(written);
     }
 
     /// As text.

@@ -227,6 +227,7 @@ impl Studio {
                     self.windows.push((self.clock, Arc::clone(&it)));
                     self.window = it;
                 }
+                Event::Packed(..) => {}
                 Event::Warning(it) => self.warnings.push(it),
                 Event::Over => self.over = true,
             }

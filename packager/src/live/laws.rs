@@ -130,12 +130,15 @@ fn written(studio: &Studio, track: TrackKind) -> (Vec<i64>, Vec<i64>, Bytes) {
     let (mut decoded, mut shown, mut payload) = (Vec::new(), Vec::new(), Vec::new());
     let (mut seen, mut expected) = (HashSet::new(), None);
     let windows = studio.windows.iter().filter_map(|it| it.1.tracks[track].as_ref());
-    for part in windows.flat_map(|it| it.segments.iter().flat_map(|it| &it.parts).chain(&it.open_parts)) {
-        let name = part.name;
+    let parts = windows.flat_map(|it| {
+        let closed = it.segments.iter().flat_map(|it| it.parts());
+        closed.chain(it.open_parts.iter().map(|it| (it.name, &*it.chunks)))
+    });
+    for (name, chunks) in parts {
         if !seen.insert(name) {
             continue;
         }
-        let (base, entries, octets) = read_back(&part.chunks.concat().into()).unwrap();
+        let (base, entries, octets) = read_back(&chunks.concat().into()).unwrap();
         let mut at = i64::try_from(base).unwrap();
         assert!(expected.is_none_or(|it| it == at), "a hole before {name:?}: {expected:?} {at}");
         for entry in entries {

@@ -19,6 +19,7 @@ mod moment;
 mod packer;
 mod preroll;
 mod publisher;
+mod reel;
 #[cfg(feature = "net")]
 mod registry;
 #[cfg(feature = "net")]
@@ -37,6 +38,7 @@ pub use answer::{Answer, Directive, Lifetime, NotAResource, Resource};
 pub use broadcast::{Event, Packager};
 pub use facts::{Facts, PublisherFacts, TrackFacts, Warning};
 pub use moment::Moment;
+pub use packer::Moved;
 pub use publisher::{Input, Metadata};
 #[cfg(feature = "net")]
 pub use registry::{Broadcast, OnConflict, Publisher, PublisherInfo, Refused, Registry, Superseded};

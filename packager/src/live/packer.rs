@@ -8,20 +8,24 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::cadence::Cadence;
+use super::reel::{Reel, places};
 use super::settings::Announced;
-use crate::isobmff::fragment::{TimedSample, fragment};
+use crate::isobmff::fragment::{Entry, TimedSample, header};
 use crate::media::{Sample, Sync, Timescale, Timestamp, TrackKind};
 use crate::segmenter::{Fill, Slices, longest_segment};
 
 /// A part as large as this ends before its time: no picture of a stream that plays over a network needs more.
-const MAX_PART: usize = 16 << 20;
+const MAX_PART: u64 = 16 << 20;
 
 /// What an open segment may weigh, samples of no length included; beyond it samples are dropped until the next segment.
 /// Ten seconds at 200 Mbit/s.
-const MAX_SEGMENT: usize = 256 << 20;
+const MAX_SEGMENT: u64 = 256 << 20;
 
-/// What a sample costs beside its payload.
+/// What a sample costs beside its payload until its part is closed, and a part from then on.
 const OVERHEAD: usize = 128;
+
+/// Room for so many samples of a part stays from one part to the next.
+const USUAL_PART: usize = 64;
 
 /// The name of a part below its epoch: `{media_sequence}.{index}`.
 ///
@@ -43,8 +47,29 @@ pub(super) struct Part {
     pub(super) independent: bool,
     /// Nobody need ask for it: it has no sample, and nothing after it needs what is before it.
     pub(super) gap: bool,
-    /// Header and payload slices.
+    /// Header and payloads, one behind the other.
     pub(super) chunks: Arc<[Bytes]>,
+}
+
+impl Part {
+    /// Octets on the wire.
+    pub(super) fn octets(&self) -> u64 {
+        self.chunks.iter().map(|it| it.len() as u64).sum()
+    }
+
+    /// What it takes to hold it.
+    pub(super) fn weight(&self) -> u64 {
+        self.octets() + OVERHEAD as u64
+    }
+}
+
+/// A payload that was copied into a part: who holds the octets it came with may hold the part's in their place.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    /// As it came.
+    pub from: Bytes,
+    /// The same octets, in the part.
+    pub to: Bytes,
 }
 
 /// What a segment was when it closed; its parts were given out before.
@@ -59,14 +84,12 @@ pub(super) struct Closing {
     pub(super) fill: Fill,
     /// Its octets on the wire.
     pub(super) octets: u64,
-    /// What it takes to hold it.
-    pub(super) weight: usize,
 }
 
 /// Something a packer has made.
 #[derive(Clone, Debug)]
 pub(super) enum Made {
-    Part(Part),
+    Part(Part, Vec<Moved>),
     Segment(Closing),
 }
 
@@ -88,7 +111,8 @@ pub(super) struct Packer {
     longest: i64,
     cadence: Cadence,
     pending: Vec<TimedSample>,
-    pending_weight: usize,
+    pending_weight: u64,
+    reel: Reel,
     /// Where the next sample is written, but for `delay`.
     next_dts: i64,
     /// How much earlier than shown the first sample is decoded.
@@ -117,7 +141,7 @@ struct Open {
     parts: u32,
     fill: Fill,
     octets: u64,
-    weight: usize,
+    weight: u64,
 }
 
 impl Packer {
@@ -141,6 +165,7 @@ impl Packer {
             cadence,
             pending: Vec::new(),
             pending_weight: 0,
+            reel: Reel::default(),
             next_dts: start.ticks(),
             delay,
             newest: start.ticks(),
@@ -209,7 +234,7 @@ impl Packer {
             // Sound is shown where it is written: a few ticks are below hearing, and players expect no offsets there.
             TrackKind::Audio => 0,
         };
-        self.pending_weight += sample.payload.len().saturating_add(OVERHEAD);
+        self.pending_weight += (sample.payload.len() + OVERHEAD) as u64;
         self.segment.fill = Fill::Samples;
         self.pending.push(TimedSample {
             sample: Sample { dts, composition_offset: clamp(offset), ..sample },
@@ -257,6 +282,11 @@ impl Packer {
     /// How long samples usually last.
     pub(super) const fn cadence(&self) -> &Cadence {
         &self.cadence
+    }
+
+    /// What the open part holds.
+    pub(super) const fn weight(&self) -> u64 {
+        self.pending_weight
     }
 
     /// The name of the part that comes next.
@@ -338,7 +368,6 @@ impl Packer {
             written: written.clone(),
             fill: self.segment.fill,
             octets: self.segment.octets,
-            weight: self.segment.weight,
         }));
         let media_sequence = media_sequence.saturating_add(1);
         self.segment = Open {
@@ -366,21 +395,31 @@ impl Packer {
 
     fn close_part(&mut self, end: i64) {
         let length = self.slices.end(end);
-        let samples = std::mem::take(&mut self.pending);
-        self.segment.weight += std::mem::take(&mut self.pending_weight).saturating_add(OVERHEAD);
         let next = Timestamp::new(self.next_dts.saturating_sub(self.delay), self.timescale);
-        let base = samples.first().map_or(next, |it| it.sample.dts);
+        let base = self.pending.first().map_or(next, |it| it.sample.dts);
         self.sequence = self.sequence.wrapping_add(1);
-        let chunks: Arc<[Bytes]> = fragment(self.sequence, base, &samples).into();
-        self.segment.octets += chunks.iter().map(|it| it.len() as u64).sum::<u64>();
-        self.made.push_back(Made::Part(Part {
+        let header = header(self.sequence, base, self.pending.iter().map(Entry::from));
+        let payloads = self.pending.iter().map(|it| &*it.sample.payload);
+        let part = Part {
             name: self.name,
             duration: Timestamp::new(length, self.timescale).to_duration(),
-            independent: samples.first().is_some_and(|it| it.sample.sync == Sync::Key),
-            gap: samples.is_empty()
+            independent: self.pending.first().is_some_and(|it| it.sample.sync == Sync::Key),
+            gap: self.pending.is_empty()
                 && (self.segment.fill == Fill::Nothing || self.coming != Some(Sync::Delta)),
-            chunks,
-        }));
+            chunks: self.reel.write(std::iter::once(&*header).chain(payloads)).into(),
+        };
+        let lengths =
+            std::iter::once(header.len()).chain(self.pending.iter().map(|it| it.sample.payload.len()));
+        let moved = self.pending.iter().zip(places(&part.chunks, lengths).skip(1));
+        let moved =
+            moved.filter_map(|(it, to)| Some(Moved { from: it.sample.payload.clone(), to: to? })).collect();
+        // From here on nothing is held for each sample.
+        self.pending.clear();
+        self.pending.shrink_to(USUAL_PART);
+        self.pending_weight = 0;
+        self.segment.weight += part.weight();
+        self.segment.octets += part.octets();
+        self.made.push_back(Made::Part(part, moved));
         self.segment.parts = self.segment.parts.saturating_add(1);
         self.name = PartName { media_sequence: self.segment.media_sequence, index: self.segment.parts };
     }

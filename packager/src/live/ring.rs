@@ -1,19 +1,24 @@
 //! The newest samples of a broadcast, for players that follow it sample by sample.
 //!
-//! Bounded in octets. A subscriber that is too slow finds its place gone and goes on at the newest key frame; a number
-//! says what it missed.
+//! It holds what a new subscriber would begin with, from the newest key frame on, and what those who are here have not
+//! read yet: of a broadcast that nobody plays, no more than a group of pictures, and of that the octets of its closed
+//! parts are shared with those. Bounded in octets: a subscriber that is too slow finds its place gone and goes on at the
+//! newest key frame; a number says what it missed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
 use super::tracks::Tracks;
-use super::{Input, Metadata};
+use super::{Input, Metadata, Moved};
 use crate::media::{CodecConfig, Sample, Sync, TrackKind};
 
 /// What an item costs beside its payload.
 const OVERHEAD: u64 = 128;
+
+/// Room for so many items stays when fewer are held.
+const USUAL: usize = 64;
 
 /// One thing a player is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +56,12 @@ struct Items {
     now: Preamble,
     /// Where a new subscriber begins.
     key: Option<(u64, Preamble)>,
+    /// What each subscriber reads next, of those that have a place.
+    readers: BTreeMap<u64, u64>,
+    /// No sample of the track before is still to be found in a part.
+    packed: Tracks<u64>,
+    /// Subscribers so far.
+    subscribers: u64,
     over: bool,
 }
 
@@ -79,6 +90,9 @@ impl Ring {
             samples: 0,
             now: Preamble::default(),
             key: None,
+            readers: BTreeMap::new(),
+            packed: Tracks::default(),
+            subscribers: 0,
             over: false,
         };
         Self { items: Mutex::new(items), pushed: watch::Sender::new(0) }
@@ -128,14 +142,29 @@ impl Ring {
         });
     }
 
+    /// Samples of a track are in a part now, in the order they came: what is held of them is the part's.
+    pub(super) fn replace(&self, kind: TrackKind, moved: Vec<Moved>) {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).replace(kind, moved);
+    }
+
     /// Nothing more will come.
     pub(super) fn end(&self) {
         self.with(|it| it.over = true);
     }
 
+    /// What it takes in memory.
+    pub(super) fn weight(&self) -> u64 {
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).octets
+    }
+
     pub(super) fn subscribe(self: &Arc<Self>) -> Subscriber {
+        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.subscribers += 1;
+        let id = items.subscribers;
+        drop(items);
         Subscriber {
             ring: Arc::clone(self),
+            id,
             pushed: self.pushed.subscribe(),
             place: Place::Lost { samples: None },
             preamble: VecDeque::new(),
@@ -158,13 +187,44 @@ impl Items {
         let cost = payload as u64 + OVERHEAD;
         self.octets += cost;
         self.held.push_back(Held { item, cost, samples: self.samples });
-        while self.octets > self.limit
+        self.trim();
+    }
+
+    /// Lets go what nobody needs, and what is too much.
+    fn trim(&mut self) {
+        let begin = self.key.as_ref().map_or(self.end(), |it| it.0);
+        let needed = self.readers.values().fold(begin, |needed, it| needed.min(*it));
+        while (self.first < needed || self.octets > self.limit)
             && let Some(oldest) = self.held.pop_front()
         {
             self.octets -= oldest.cost;
             self.first += 1;
         }
         self.key.take_if(|it| it.0 < self.first);
+        if self.held.len() < self.held.capacity() / 4 {
+            self.held.shrink_to(USUAL);
+        }
+    }
+
+    fn replace(&mut self, kind: TrackKind, moved: Vec<Moved>) {
+        // Each still holds what it came from, so no two of them are in one place.
+        let mut moved: HashMap<usize, Moved> =
+            moved.into_iter().map(|it| (it.from.as_ptr().addr(), it)).collect();
+        let begin = self.packed[kind].saturating_sub(self.first);
+        let mut position = self.first + begin;
+        for held in self.held.iter_mut().skip(usize::try_from(begin).unwrap_or(usize::MAX)) {
+            if moved.is_empty() {
+                break;
+            }
+            position += 1;
+            if let Item::Sample(of, sample) = &mut held.item
+                && *of == kind
+                && let Some(it) = moved.remove(&sample.payload.as_ptr().addr())
+            {
+                sample.payload = it.to;
+                self.packed[kind] = position;
+            }
+        }
     }
 
     fn at(&self, position: u64) -> Option<&Held> {
@@ -176,6 +236,7 @@ impl Items {
 #[derive(Debug)]
 pub struct Subscriber {
     ring: Arc<Ring>,
+    id: u64,
     pushed: watch::Receiver<u64>,
     place: Place,
     preamble: VecDeque<Item>,
@@ -227,33 +288,45 @@ impl Subscriber {
         if let Some(item) = self.preamble.pop_front() {
             return Step::Item(item);
         }
-        let items = self.ring.items.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut items = self.ring.items.lock().unwrap_or_else(PoisonError::into_inner);
         if let Place::At(next, samples) = self.place {
             if let Some(held) = items.at(next) {
                 self.place =
                     Place::At(next + 1, held.samples + u64::from(matches!(held.item, Item::Sample(..))));
-                return Step::Item(held.item.clone());
+                let item = held.item.clone();
+                items.readers.insert(self.id, next + 1);
+                return Step::Item(item);
             }
             if next >= items.first {
                 return if items.over { Step::Over } else { Step::Wait };
             }
+            items.readers.remove(&self.id);
             self.place = Place::Lost { samples: Some(samples) };
         }
         let Place::Lost { samples } = self.place else { return Step::Wait };
-        let Some((position, preamble)) = &items.key else {
+        let Some((position, preamble)) = items.key.clone() else {
             return if items.over { Step::Over } else { Step::Wait };
         };
-        let before = items.at(*position).map_or(0, |it| it.samples);
+        let before = items.at(position).map_or(0, |it| it.samples);
         self.skipped += samples.map_or(0, |it| before.saturating_sub(it));
-        self.place = Place::At(*position, before);
+        self.place = Place::At(position, before);
+        items.readers.insert(self.id, position);
+        drop(items);
         if samples.is_some() {
             self.preamble.push_back(Item::Discontinuity);
         }
-        self.preamble.extend(preamble.metadata.clone().map(Item::Metadata));
-        let Tracks { video, audio } = preamble.configs.clone();
+        self.preamble.extend(preamble.metadata.map(Item::Metadata));
+        let Tracks { video, audio } = preamble.configs;
         self.preamble.extend([video, audio].into_iter().flatten().map(Item::Configure));
-        drop(items);
         self.step()
+    }
+}
+
+impl Drop for Subscriber {
+    fn drop(&mut self) {
+        let mut items = self.ring.items.lock().unwrap_or_else(PoisonError::into_inner);
+        items.readers.remove(&self.id);
+        items.trim();
     }
 }
 
@@ -315,6 +388,59 @@ mod tests {
     }
 
     #[test]
+    fn a_broadcast_that_nobody_plays_holds_its_newest_group_of_pictures() {
+        let ring = Arc::new(Ring::new(1 << 20));
+        ring.push(&Input::Configure(video_config()));
+        (0..11).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(ring.weight(), 3_000);
+        // What a subscriber has not read is held for it, and no longer.
+        let mut slow = ring.subscribe();
+        assert!(slow.try_next().is_some());
+        (11..15).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(ring.weight(), 7_000);
+        assert_eq!(drain(&mut slow), ["v8", "v9", "v10", "v11", "v12", "v13", "v14"]);
+        ring.push(&picture(15));
+        assert_eq!(ring.weight(), 4_000);
+        ring.push(&picture(16));
+        ring.push(&picture(17));
+        assert_eq!(ring.weight(), 3_000);
+        drop(slow);
+        assert_eq!(ring.weight(), 2_000);
+    }
+
+    #[test]
+    fn samples_of_a_closed_part_are_held_as_slices_of_it() {
+        let ring = Arc::new(Ring::new(1 << 20));
+        let pictures: Vec<_> = (0..3).map(picture).collect();
+        pictures.iter().for_each(|it| ring.push(it));
+        let payload = |at: usize| match &pictures[at] {
+            Input::Sample(_, sample) => sample.payload.clone(),
+            other => unreachable!("{other:?}"),
+        };
+        let part = Bytes::from([payload(0), payload(1)].concat());
+        let moved = |at: usize| Moved { from: payload(at), to: part.slice(at * 872..(at + 1) * 872) };
+        // One that is not held any more disturbs nothing.
+        let gone = Moved { from: Bytes::from(vec![1; 872]), to: Bytes::from(vec![1; 872]) };
+        ring.replace(TrackKind::Video, vec![gone, moved(0), moved(1)]);
+        let mut subscriber = ring.subscribe();
+        let mut next = || match subscriber.try_next() {
+            Some(Item::Sample(_, sample)) => sample.payload,
+            other => unreachable!("{other:?}"),
+        };
+        assert_eq!(next().as_ptr(), part.as_ptr());
+        assert_eq!(next().as_ptr(), part[872..].as_ptr());
+        assert_eq!(next().as_ptr(), payload(2).as_ptr());
+    }
+
+    #[test]
+    fn pictures_that_nobody_can_begin_with_are_not_held() {
+        let ring = Ring::new(1 << 20);
+        ring.push(&Input::Configure(video_config()));
+        (1..4).for_each(|at| ring.push(&picture(at)));
+        assert_eq!(ring.weight(), 0);
+    }
+
+    #[test]
     fn a_group_of_pictures_larger_than_the_ring_is_waited_out() {
         let ring = Arc::new(Ring::new(2_500));
         ring.push(&Input::Configure(video_config()));
@@ -327,7 +453,10 @@ mod tests {
 
     #[test]
     fn configurations_count_for_what_they_hold() {
-        let ring = Ring::new(10_000);
+        let ring = Arc::new(Ring::new(10_000));
+        let mut subscriber = ring.subscribe();
+        ring.push(&picture(0));
+        assert!(subscriber.try_next().is_some());
         let CodecConfig::Avc(mut config) = video_config() else { unreachable!("it is video") };
         config.record = Bytes::from(vec![1; 4_000]);
         (0..100).for_each(|_| ring.push(&Input::Configure(CodecConfig::Avc(config.clone()))));

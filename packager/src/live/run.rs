@@ -13,7 +13,10 @@ use crate::segmenter::{Cut, Segmenter};
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What waiting audio may weigh.
-const MAX_HELD: usize = 4 << 20;
+const MAX_HELD: u64 = 4 << 20;
+
+/// What a waiting sound costs beside its payload.
+const OVERHEAD: u64 = 128;
 
 /// A step forward beyond this on one track, and a step back beyond a second, is no step but another timeline.
 const MAX_STEP: Duration = Duration::from_secs(10);
@@ -46,7 +49,7 @@ pub(super) struct Run {
     lead: TrackKind,
     lanes: Tracks<Option<Lane>>,
     held: VecDeque<(i64, Sample)>,
-    held_bytes: usize,
+    held_bytes: u64,
 }
 
 impl Run {
@@ -86,7 +89,7 @@ impl Run {
             return Err(Broken);
         }
         if kind != self.lead {
-            self.held_bytes += sample.payload.len();
+            self.held_bytes += cost(&sample);
             self.held.push_back((at.ticks(), sample));
             self.release();
             return Ok(None);
@@ -131,6 +134,12 @@ impl Run {
         }
     }
 
+    /// What is held of samples whose parts have not closed.
+    pub(super) fn weight(&self) -> u64 {
+        let open: u64 = self.lanes.existing().map(|(_, it)| it.packer.weight()).sum();
+        open + self.held_bytes
+    }
+
     /// Ends the open segments of all tracks with what they have.
     pub(super) fn finish(&mut self) {
         while let Some((at, sample)) = self.held.pop_front() {
@@ -166,7 +175,7 @@ impl Run {
                 break;
             }
             let Some((at, sample)) = self.held.pop_front() else { break };
-            self.held_bytes = self.held_bytes.saturating_sub(sample.payload.len());
+            self.held_bytes = self.held_bytes.saturating_sub(cost(&sample));
             self.follow(at, sample);
         }
     }
@@ -227,4 +236,8 @@ impl Run {
         let shown = sample.pts().rescale(lane.packer.newest().timescale()).plus(lane.shown_shift).ticks();
         lane.packer.push(at, shown, sample);
     }
+}
+
+const fn cost(sample: &Sample) -> u64 {
+    sample.payload.len() as u64 + OVERHEAD
 }

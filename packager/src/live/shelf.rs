@@ -14,7 +14,10 @@ use crate::segmenter::Fill;
 
 /// More than a track may weigh on the shelf leaves it early, from the oldest: the window of a broadcast of 60 Mbit/s and
 /// its afterlife still go in.
-const MAX_WEIGHT: usize = 1 << 30;
+const MAX_WEIGHT: u64 = 1 << 30;
+
+/// What a segment costs beside its parts.
+const OVERHEAD: u64 = 512;
 
 /// What has left the playlist lasts no more windows than this: of a publisher that keeps time it is one and a little,
 /// and one that sends a film as fast as it can would else be kept whole until its afterlife is over.
@@ -40,23 +43,57 @@ pub(super) struct Epoch {
     pub(super) init: Arc<Init>,
 }
 
-/// A closed segment.
+/// A closed segment: its octets and where its parts end. Thousands are held, so nothing else.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) epoch: Arc<Epoch>,
     pub(super) closing: Closing,
-    pub(super) parts: Vec<Part>,
+    chunks: Box<[Bytes]>,
+    /// For each part, how many chunks come before its end.
+    ends: Box<[u32]>,
+    /// The name of the first part, which may be of the segment before; the others are named by their places.
+    first_part: PartName,
     duration: Duration,
-    date: Lines,
-    part_lines: Lines,
-    line: Lines,
+    /// What it takes to hold it.
+    weight: u64,
 }
 
 impl Segment {
     /// Its octets: those of its parts, one after the other.
-    pub(super) fn chunks(&self) -> Vec<Bytes> {
-        self.parts.iter().flat_map(|it| it.chunks.iter().cloned()).collect()
+    pub(super) fn chunks(&self) -> &[Bytes] {
+        &self.chunks
     }
+
+    /// How many parts it has.
+    pub(super) fn part_count(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The names and the octets of its parts.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> impl Iterator<Item = (PartName, &[Bytes])> {
+        (0..).map_while(|place| self.part(place))
+    }
+
+    /// The name and the octets of the part in that place.
+    pub(super) fn part(&self, place: usize) -> Option<(PartName, &[Bytes])> {
+        let begin = place.checked_sub(1).map_or(Some(0), |it| self.ends.get(it).copied())?;
+        let chunks = self.chunks.get(begin as usize..*self.ends.get(place)? as usize)?;
+        let named = PartName {
+            media_sequence: self.closing.media_sequence,
+            index: u32::try_from(place).unwrap_or(u32::MAX),
+        };
+        Some((if place == 0 { self.first_part } else { named }, chunks))
+    }
+}
+
+/// What the playlist says of a closed segment.
+#[derive(Debug)]
+struct Listing {
+    date: Box<str>,
+    /// Of its parts; nothing any more once the end of the playlist is far.
+    parts: Box<str>,
+    line: Box<str>,
 }
 
 /// The segment that grows.
@@ -67,6 +104,7 @@ pub(super) struct Open {
     pub(super) parts: Vec<Part>,
     date: Lines,
     part_lines: Lines,
+    weight: u64,
 }
 
 /// The constants and the length of every playlist of a broadcast.
@@ -80,7 +118,12 @@ pub(super) struct Layout {
 impl Layout {
     /// How long playlists become: never less than three target durations (RFC 8216bis 6.2.2), but for the last segment.
     fn longest(&self) -> Duration {
-        self.window.max(Duration::from_secs(u64::from(self.target_duration) * 3))
+        self.window.max(self.shortest())
+    }
+
+    /// No playlist is shorter once it was as long.
+    fn shortest(&self) -> Duration {
+        Duration::from_secs(u64::from(self.target_duration) * 3)
     }
 }
 
@@ -107,13 +150,26 @@ pub(super) struct Shelf {
     listed: usize,
     /// When the segments before `listed` may go, in their order.
     leaving: VecDeque<Instant>,
-    weight: usize,
+    /// Of the segments from `listed` on.
+    listings: VecDeque<Listing>,
+    /// Of the closed segments.
+    weight: u64,
+    /// Of those that left the playlist.
+    unlisted_weight: u64,
     open: Option<Open>,
 }
 
 impl Shelf {
     pub(super) fn new() -> Self {
-        Self { segments: Arc::default(), listed: 0, leaving: VecDeque::new(), weight: 0, open: None }
+        Self {
+            segments: Arc::default(),
+            listed: 0,
+            leaving: VecDeque::new(),
+            listings: VecDeque::new(),
+            weight: 0,
+            unlisted_weight: 0,
+            open: None,
+        }
     }
 
     /// A segment begins, at `date` of the wall clock.
@@ -133,8 +189,14 @@ impl Shelf {
         }
         let mut lines = Lines::new();
         lines.program_date_time(date);
-        self.open =
-            Some(Open { epoch, media_sequence, parts: Vec::new(), date: lines, part_lines: Lines::new() });
+        self.open = Some(Open {
+            epoch,
+            media_sequence,
+            parts: Vec::new(),
+            date: lines,
+            part_lines: Lines::new(),
+            weight: OVERHEAD,
+        });
     }
 
     /// A part of the open segment closed.
@@ -147,6 +209,7 @@ impl Shelf {
         } else {
             open.part_lines.part(part.duration, uri, independence);
         }
+        open.weight += part.weight();
         open.parts.push(part);
     }
 
@@ -160,20 +223,38 @@ impl Shelf {
             Fill::Samples => line.segment(duration, uri),
             Fill::Nothing => line.gap(duration, uri),
         }
-        self.weight += closing.weight;
+        self.weight += open.weight;
+        self.listings.push_back(Listing {
+            date: open.date.into_string().into(),
+            parts: open.part_lines.into_string().into(),
+            line: line.into_string().into(),
+        });
+        let mut chunks = Vec::with_capacity(open.parts.iter().map(|it| it.chunks.len()).sum());
+        let mut ends = Vec::with_capacity(open.parts.len());
+        for part in &open.parts {
+            chunks.extend_from_slice(&part.chunks);
+            ends.push(u32::try_from(chunks.len()).expect("a segment has fewer chunks than it has octets"));
+        }
+        let named = PartName { media_sequence: closing.media_sequence, index: 0 };
         Arc::make_mut(&mut self.segments).push_back(Arc::new(Segment {
             epoch: open.epoch,
             closing,
-            parts: open.parts,
+            chunks: chunks.into(),
+            ends: ends.into(),
+            first_part: open.parts.first().map_or(named, |it| it.name),
             duration,
-            date: open.date,
-            part_lines: open.part_lines,
-            line,
+            weight: open.weight,
         }));
         self.shorten(layout, now);
+        let with_parts = self.parts_from(layout);
+        for (segment, listing) in self.segments.iter().skip(self.listed).zip(&mut self.listings) {
+            if segment.closing.media_sequence < with_parts {
+                listing.parts = Box::default();
+            }
+        }
     }
 
-    /// Forgets the open segment, and lets go what nobody may ask for any more.
+    /// Lets go what nobody may ask for any more.
     pub(super) fn expire(&mut self, now: Instant) {
         while self.leaving.front().is_some_and(|it| *it <= now) {
             self.drop_oldest();
@@ -190,6 +271,35 @@ impl Shelf {
         self.segments.iter().skip(self.listed)
     }
 
+    /// What all of it takes in memory.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight + self.open.as_ref().map_or(0, |it| it.weight)
+    }
+
+    /// What those segments take that left the playlist: nobody but who holds an old playlist misses them.
+    pub(super) const fn unlisted_weight(&self) -> u64 {
+        self.unlisted_weight
+    }
+
+    /// Where the oldest segment begins, if it may go before its time: the playlist keeps three target durations.
+    pub(super) fn spare(&self, layout: &Layout) -> Option<Duration> {
+        let oldest = self.segments.front()?;
+        if self.listed == 0 {
+            let length: Duration = self.listed().map(|it| it.duration).sum();
+            if length.saturating_sub(oldest.duration) < layout.shortest() {
+                return None;
+            }
+        }
+        Some(oldest.closing.start.to_duration())
+    }
+
+    /// Lets the oldest segment go before its time; says whether the playlist listed it.
+    pub(super) fn let_go(&mut self) -> bool {
+        let listed = self.listed == 0;
+        self.drop_oldest();
+        listed
+    }
+
     /// The segment that grows.
     pub(super) const fn open(&self) -> Option<&Open> {
         self.open.as_ref()
@@ -204,7 +314,9 @@ impl Shelf {
             (None, Some(it)) => (it.media_sequence, &it.epoch),
             (None, None) => return None,
         };
-        let mut out = Lines::with_capacity(512 + 160 * (self.segments.len() - self.listed) + 2048);
+        let lines = self.listings.iter().map(|it| it.date.len() + it.parts.len() + it.line.len());
+        let open_lines = open.map_or(0, |it| it.date.as_str().len() + it.part_lines.as_str().len());
+        let mut out = Lines::with_capacity(512 + lines.sum::<usize>() + open_lines);
         out.head(&Head {
             target_duration: layout.target_duration,
             media_sequence,
@@ -213,18 +325,18 @@ impl Shelf {
         });
         let with_parts = self.parts_from(layout);
         let mut before: Option<&Arc<Epoch>> = None;
-        for segment in self.listed() {
+        for (segment, listing) in self.listed().zip(&self.listings) {
             open_epoch(&mut out, before.replace(&segment.epoch), &segment.epoch);
-            out.append(&segment.date);
+            out.append(&listing.date);
             if with_parts <= segment.closing.media_sequence {
-                out.append(&segment.part_lines);
+                out.append(&listing.parts);
             }
-            out.append(&segment.line);
+            out.append(&listing.line);
         }
         if let Some(open) = open {
             open_epoch(&mut out, before, &open.epoch);
-            out.append(&open.date);
-            out.append(&open.part_lines);
+            out.append(open.date.as_str());
+            out.append(open.part_lines.as_str());
         }
         match tail {
             Tail::Hint(epoch, name) => out.preload_hint(PartUri(epoch, name)),
@@ -278,15 +390,22 @@ impl Shelf {
     /// (RFC 8216bis 6.2.2).
     fn unlist(&mut self, layout: &Layout, now: Instant) {
         let Some(first) = self.segments.get(self.listed) else { return };
+        self.unlisted_weight += first.weight;
         self.leaving.push_back(now + layout.longest() + first.duration * 2);
+        self.listings.pop_front();
         self.listed += 1;
     }
 
     fn drop_oldest(&mut self) {
         let Some(oldest) = Arc::make_mut(&mut self.segments).pop_front() else { return };
-        self.weight = self.weight.saturating_sub(oldest.closing.weight);
-        self.leaving.pop_front();
-        self.listed = self.listed.saturating_sub(1);
+        self.weight -= oldest.weight;
+        if self.listed > 0 {
+            self.unlisted_weight -= oldest.weight;
+            self.leaving.pop_front();
+            self.listed -= 1;
+        } else {
+            self.listings.pop_front();
+        }
     }
 }
 

@@ -195,6 +195,7 @@ impl Running {
                 Event::Window(window) => {
                     self.task.window.send_replace(window);
                 }
+                Event::Packed(kind, moved) => self.task.broadcast.ring().replace(kind, moved),
                 Event::Warning(warning) => self.warn(warning),
                 Event::Over if self.task.registry.forget(self.task.broadcast.name()) => return Fate::Over,
                 // Somebody has just been let in; the order is on its way.

@@ -137,15 +137,13 @@ impl Window {
                 None => missing(timing.segment / 4),
             },
             Resource::Segment(kind, epoch, number) => match track.segment(epoch, number) {
-                Some(it) => media(kind, it.chunks(), format!("\"{epoch}-{number}\"")),
+                Some(it) => media(kind, it.chunks().to_vec(), format!("\"{epoch}-{number}\"")),
                 None => missing(track.remember(number, timing)),
             },
             Resource::Part(kind, epoch, media_sequence, index) => {
                 let name = PartName { media_sequence, index };
                 match track.part(epoch, name) {
-                    Some(it) => {
-                        media(kind, it.chunks.to_vec(), format!("\"{epoch}-{media_sequence}.{index}\""))
-                    }
+                    Some(it) => media(kind, it.to_vec(), format!("\"{epoch}-{media_sequence}.{index}\"")),
                     None if track.hint == Some((epoch, name)) => Look::Later(timing.target * 3),
                     None => missing(track.remember(media_sequence, timing)),
                 }
@@ -183,7 +181,7 @@ impl TrackWindow {
         }
         // A part beyond the last of a closed segment is the first of the next.
         if let (true, Some(index)) = (media_sequence < self.open, part) {
-            let parts = self.by_number(media_sequence).map_or(usize::MAX, |it| it.parts.len());
+            let parts = self.by_number(media_sequence).map_or(usize::MAX, |it| it.part_count());
             if usize::try_from(index).is_ok_and(|it| it >= parts) {
                 (media_sequence, part) = (media_sequence + 1, Some(0));
             }
@@ -216,17 +214,18 @@ impl TrackWindow {
 
     /// A part has its index as its place, but the first of a segment may carry the name that was announced as the next
     /// of the segment before.
-    fn part(&self, epoch: u64, name: PartName) -> Option<&Part> {
-        let parts = |number: u64| -> Option<&[Part]> {
-            if number == self.open && epoch == self.open_epoch {
-                Some(&self.open_parts)
-            } else {
-                self.segment(epoch, number).map(|it| &*it.parts)
-            }
-        };
-        let own = parts(name.media_sequence).and_then(|it| it.get(usize::try_from(name.index).ok()?));
-        let next = name.media_sequence.checked_add(1).and_then(parts).and_then(<[Part]>::first);
-        [own, next].into_iter().flatten().find(|it| it.name == name)
+    fn part(&self, epoch: u64, name: PartName) -> Option<&[Bytes]> {
+        let own = self.part_at(epoch, name.media_sequence, usize::try_from(name.index).ok()?);
+        let next = name.media_sequence.checked_add(1).and_then(|it| self.part_at(epoch, it, 0));
+        [own, next].into_iter().flatten().find(|it| it.0 == name).map(|it| it.1)
+    }
+
+    fn part_at(&self, epoch: u64, number: u64, place: usize) -> Option<(PartName, &[Bytes])> {
+        if number == self.open && epoch == self.open_epoch {
+            self.open_parts.get(place).map(|it| (it.name, &*it.chunks))
+        } else {
+            self.segment(epoch, number).and_then(|it| it.part(place))
+        }
     }
 
     /// How long it may be believed that something with this number is not there.

@@ -29,7 +29,7 @@ use crate::live::facts::{TrackFacts, Warning};
 use crate::live::manifest;
 use crate::live::meter::Meter;
 use crate::live::moment::Moment;
-use crate::live::packer::{Made, Packer};
+use crate::live::packer::{Made, Moved, Packer};
 use crate::live::preroll::{Needs, PreRoll};
 use crate::live::publisher::{Input, Metadata};
 use crate::live::run::{Broken, Lane, Run};
@@ -64,6 +64,8 @@ pub enum Event {
     Record(Record),
     /// Show this.
     Window(Arc<Window>),
+    /// Samples of that track are in a part now; who holds them by themselves may hold the part.
+    Packed(TrackKind, Vec<Moved>),
     /// Tell the operator.
     Warning(Warning),
     /// The broadcast is over and nothing of it can be asked for any more.
@@ -534,8 +536,9 @@ impl Packager {
         {
             self.changed[kind] = true;
             let closing = match made {
-                Made::Part(part) => {
+                Made::Part(part, moved) => {
                     self.shelves[kind].part(part);
+                    self.events.push_back(Event::Packed(kind, moved));
                     continue;
                 }
                 Made::Segment(closing) => closing,

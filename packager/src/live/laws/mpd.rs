@@ -88,9 +88,8 @@ fn agrees_with_boxes(tracks: &Tracks<Option<std::sync::Arc<TrackWindow>>>, kind:
         if segment.closing.fill == Fill::Nothing {
             continue;
         }
-        let part =
-            segment.parts.iter().find(|it| !read_back(&it.chunks.concat().into()).unwrap().1.is_empty());
-        let (base, ..) = read_back(&part.unwrap().chunks.concat().into()).unwrap();
+        let mut parts = segment.parts().map(|it| read_back(&it.1.concat().into()).unwrap());
+        let (base, ..) = parts.find(|it| !it.1.is_empty()).unwrap();
         let early = said.start - base;
         assert_eq!(*delay.get_or_insert(early), early, "one delay for a whole epoch");
         assert!(early == 0 || matches!(segment.epoch.init.config, CodecConfig::Avc(_)));
