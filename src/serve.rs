@@ -533,6 +533,7 @@ fn live_settings(config: &Config) -> Settings {
         replace_interval: config.rtmp.replace_interval,
         max_broadcasts: packaging.max_broadcasts,
         ring_bytes: config.rtmp.ring.0,
+        memory: packaging.memory.0,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::section::Section;
 use crate::setting::Default::Value;
 use crate::setting::{Kind, Setting, between};
-use crate::units::duration;
+use crate::units::{ByteSize, duration};
 
 /// How broadcasts are packaged; section 9 of the design says how each is applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Packaging {
     pub grace: Duration,
     /// Most broadcasts at once.
     pub max_broadcasts: u32,
+    /// Bytes of memory that all broadcasts may hold together.
+    pub memory: ByteSize,
 }
 
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -69,11 +71,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .needs_restart(),
     Setting::new(
         "max_broadcasts",
-        Kind::Count(between("1", "100000", "each holds its window in memory")),
-        Value("128", "6 GB of windows at 6 Mbit/s"),
-        "Set it to what this machine's memory can bear.",
+        Kind::Count(between("1", "100000", "each holds its window in memory, within packaging.memory")),
+        Value("128", "what packaging.memory holds at 1 Mbit/s"),
+        "Set it to how many broadcasts you expect, with room.",
     )
     .example("10")
+    .needs_restart(),
+    Setting::new(
+        "memory",
+        Kind::Size(between("64 MiB", "4 TiB", "one broadcast of a high bit rate takes 64 MiB")),
+        Value("2 GiB", "half of a small machine: 22 broadcasts at 6 Mbit/s with all that may still be asked for"),
+        "Set it to what this machine can spare beside cache.memory. When it is used up, broadcasts that take more than \
+         their share keep less of what left their window, then shorten the window, and new broadcasts are refused.",
+    )
+    .example("8 GiB")
     .needs_restart(),
 ];
 
@@ -88,6 +99,7 @@ impl Packaging {
             window: section.duration("window"),
             grace: section.duration("grace"),
             max_broadcasts: section.count("max_broadcasts"),
+            memory: section.size("memory"),
         };
         if it.part > it.segment {
             let segment = duration::show(it.segment);

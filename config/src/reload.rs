@@ -40,6 +40,7 @@ impl Config {
             "packaging.window": it => it.packaging.window,
             "packaging.grace": it => it.packaging.grace,
             "packaging.max_broadcasts": it => it.packaging.max_broadcasts,
+            "packaging.memory": it => it.packaging.memory,
             "cache.memory": it => it.cache.memory,
             "cache.disk": it => it.cache.disk.is_some(),
             "cache.disk.directory": it => it.cache.disk.as_ref().map(|it| it.directory.clone()),

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
-use packager::live::{Broadcast, Publisher, PublisherInfo, Refused, Superseded};
+use packager::live::{Broadcast, Ended, Publisher, PublisherInfo, Refused};
 use packager::media::BroadcastName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, sleep_until, timeout};
@@ -165,7 +165,7 @@ enum No {
 /// What wakes a connection.
 enum Wake {
     Stop,
-    Superseded,
+    Ended(Ended),
     Written(io::Result<usize>),
     Read(io::Result<usize>),
     Played(Played),
@@ -198,7 +198,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
         self.tell_of_publisher();
         match self.wait().await {
             Wake::Stop => return Err(End::Stopping),
-            Wake::Superseded => return Err(self.supersede(Superseded)),
+            Wake::Ended(why) => return Err(self.turn_away(why)),
             Wake::Written(written) => {
                 self.shared.stats.sent_bytes.add(written? as u64);
                 self.wire.taken = Instant::now();
@@ -229,15 +229,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
             buffer.reserve(if matches!(self.role, Role::Publishing(_)) { READ_MEDIA } else { READ });
         }
         let deadline = session.next_deadline();
-        let (superseded, progress) = match &mut self.role {
+        let (ended, progress) = match &mut self.role {
             Role::None => (None, None),
-            Role::Publishing(it) => (Some(it.publisher.superseded()), None),
+            Role::Publishing(it) => (Some(it.publisher.ended()), None),
             Role::Playing(it) => (None, Some(it.player.progress())),
         };
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Wake::Stop,
-            () = maybe(superseded) => Wake::Superseded,
+            why = maybe(ended) => Wake::Ended(why),
             written = writer.write_buf(outgoing), if waiting > 0 => Wake::Written(written),
             read = reader.read_buf(buffer), if waiting < AHEAD => Wake::Read(read),
             played = maybe(progress), if waiting < AHEAD => Wake::Played(played),
@@ -333,7 +333,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
             Err(refused) => {
                 let why = match refused {
                     Refused::Taken | Refused::TooSoon(_) => No::Taken,
-                    Refused::Full | Refused::Stopping => No::Failed,
+                    Refused::Full | Refused::ShortOfMemory | Refused::Stopping => No::Failed,
                 };
                 Err(self.refuse_publish(stream, why, &refused.to_string()))
             }
@@ -351,16 +351,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Connection<'_, R, W> {
         }
         self.shared.stats.malformed_messages.add(intake.malformed() - malformed);
         while let Some(input) = intake.poll() {
-            if let Err(superseded) = publisher.send(input).await {
-                return Err(self.supersede(superseded));
+            if let Err(why) = publisher.send(input).await {
+                return Err(self.turn_away(why));
             }
         }
         Ok(())
     }
 
-    fn supersede(&mut self, superseded: Superseded) -> End {
+    fn turn_away(&mut self, why: Ended) -> End {
         let Role::Publishing(publishing) = &self.role else { return End::Refused };
-        self.refuse_publish(publishing.stream, No::Superseded, &superseded.to_string())
+        let no = match why {
+            Ended::Superseded => No::Superseded,
+            Ended::ShortOfMemory | Ended::Stopping => No::Failed,
+        };
+        self.refuse_publish(publishing.stream, no, &why.to_string())
     }
 
     fn refuse_publish(&mut self, stream: u32, no: No, sentence: &str) -> End {

@@ -181,7 +181,13 @@ impl Books {
             "broadcasts",
             "Broadcasts now, those waiting for their encoder included",
             self.registry.list().len() as u64,
-        )
+        )?;
+        page.gauge(
+            "broadcast_memory_bytes",
+            "Memory that broadcasts hold together",
+            self.registry.memory_held(),
+        )?;
+        page.gauge("broadcast_memory_limit_bytes", "Memory they may hold", self.registry.memory_limit())
     }
 }
 

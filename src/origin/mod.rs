@@ -202,6 +202,7 @@ mod tests {
             replace_interval: second,
             max_broadcasts: 1,
             ring_bytes: 1,
+            memory: 1 << 20,
         };
         Registry::new(settings, Arc::new(Forgetful))
     }

@@ -12,7 +12,7 @@ mod ring;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use packager::live::{Broadcast, Item, Subscriber};
+use packager::live::{Broadcast, Claim, Item, Subscriber};
 use packager::media::BroadcastName;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -94,7 +94,7 @@ impl Fanout {
             let left = CancellationToken::new();
             let feed = Arc::new(Feed::new(self.ring_bytes, left.clone().drop_guard()));
             feeds.insert(broadcast.name().clone(), Arc::downgrade(&feed));
-            let filled = fill(broadcast.subscribe(), Arc::downgrade(&feed));
+            let filled = fill(broadcast.subscribe(), broadcast.claim(), Arc::downgrade(&feed));
             self.tasks.spawn(async move { left.run_until_cancelled(filled).await });
             feed
         });
@@ -106,7 +106,7 @@ impl Fanout {
 }
 
 /// Fills a feed until the broadcast is over or nobody plays it.
-async fn fill(mut subscriber: Subscriber, feed: Weak<Feed>) {
+async fn fill(mut subscriber: Subscriber, mut claim: Claim, feed: Weak<Feed>) {
     let mut renderer = Renderer::default();
     while let Some(item) = subscriber.next().await {
         let Some(feed) = feed.upgrade() else { return };
@@ -118,7 +118,7 @@ async fn fill(mut subscriber: Subscriber, feed: Weak<Feed>) {
             _ => {}
         }
         if let Some(message) = renderer.render(item) {
-            feed.push(message);
+            claim.set(feed.push(message));
         }
     }
     if let Some(feed) = feed.upgrade() {
@@ -135,13 +135,15 @@ impl Feed {
         }
     }
 
-    fn push(&self, message: message::Message) {
-        let end = {
+    /// Adds a message; says what all that are held weigh.
+    fn push(&self, message: message::Message) -> u64 {
+        let (end, weight) = {
             let mut ring = self.ring.lock().expect(UNPOISONED);
             ring.push(message);
-            ring.end()
+            (ring.end(), ring.weight())
         };
         self.progress.send_modify(|it| it.end = end);
+        weight
     }
 }
 
@@ -193,8 +195,10 @@ mod tests {
     use std::net::Ipv4Addr;
     use std::time::{Duration, UNIX_EPOCH};
 
-    use packager::live::{Ledger, OnConflict, PublisherInfo, Record, Registry, Settings};
-    use packager::media::AppName;
+    use bytes::Bytes;
+    use packager::codec::aac;
+    use packager::live::{Input, Ledger, OnConflict, Publisher, PublisherInfo, Record, Registry, Settings};
+    use packager::media::{AppName, CodecConfig, Sample, Sync, Timescale, Timestamp, TrackKind};
     use tokio::time::timeout;
 
     use super::*;
@@ -211,8 +215,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn nothing_is_left_of_a_player_that_left_a_quiet_broadcast() {
+    /// A registry, and somebody who publishes.
+    async fn published() -> (Registry, Publisher, Broadcast) {
         let second = Duration::from_secs(1);
         let settings = Settings {
             segment: second,
@@ -221,7 +225,8 @@ mod tests {
             grace: second,
             replace_interval: second,
             max_broadcasts: 1,
-            ring_bytes: 1 << 10,
+            ring_bytes: 1 << 20,
+            memory: 1 << 30,
         };
         let registry = Registry::new(settings, Arc::new(Forgetful));
         let publisher = PublisherInfo {
@@ -231,14 +236,51 @@ mod tests {
             now: UNIX_EPOCH,
         };
         let name = BroadcastName::new(AppName::new("live").unwrap(), "quiet").unwrap();
-        let _publisher = registry.publish(name.clone(), publisher).await.unwrap();
+        let publisher = registry.publish(name.clone(), publisher).await.unwrap();
+        let broadcast = registry.find(&name).unwrap();
+        (registry, publisher, broadcast)
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn nothing_is_left_of_a_player_that_left_a_quiet_broadcast() {
+        let (_registry, _publisher, broadcast) = published().await;
         let tasks = TaskTracker::new();
         let fanout = Fanout::new(1 << 10, tasks.clone());
-        let broadcast = registry.find(&name).unwrap();
         let players = (fanout.join(&broadcast), fanout.join(&broadcast));
         assert_eq!(tasks.len(), 1);
         drop(players);
         tasks.close();
-        timeout(10 * second, tasks.wait()).await.expect("the task that fed them has ended");
+        timeout(PATIENCE, tasks.wait()).await.expect("the task that fed them has ended");
+    }
+
+    #[tokio::test]
+    async fn what_is_held_for_players_counts_for_as_long_as_somebody_plays() {
+        let (registry, mut publisher, broadcast) = published().await;
+        let tasks = TaskTracker::new();
+        let fanout = Fanout::new(1 << 20, tasks.clone());
+        let mut player = fanout.join(&broadcast);
+        let config = aac::Config::parse(Bytes::from_static(&[0x11, 0x90])).unwrap();
+        publisher.send(Input::Configure(CodecConfig::Aac(config))).await.unwrap();
+        let sample = Sample {
+            dts: Timestamp::zero(Timescale::MILLISECONDS),
+            composition_offset: 0,
+            sync: Sync::Key,
+            payload: Bytes::from(vec![0; 100_000]),
+        };
+        publisher.send(Input::Sample(TrackKind::Audio, sample)).await.unwrap();
+        timeout(PATIENCE, player.progress()).await.unwrap();
+        let held = async |most: u64| {
+            // The broadcast itself holds it twice over: on its way into a part, and for whoever plays next.
+            while registry.memory_held() / 100_000 != most {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, held(3)).await.expect("the player's counts");
+        drop(player);
+        tasks.close();
+        tasks.wait().await;
+        timeout(PATIENCE, held(2)).await.expect("the player's counts no more");
     }
 }

@@ -83,6 +83,11 @@ impl Ring {
         }
     }
 
+    /// What the messages hold in memory.
+    pub(crate) const fn weight(&self) -> u64 {
+        self.weight as u64
+    }
+
     /// The number that the next message will have.
     pub(crate) fn end(&self) -> u64 {
         self.first + self.messages.len() as u64

@@ -67,6 +67,27 @@ async fn a_codec_that_is_not_taken_ends_the_publication_with_a_status() {
 }
 
 #[tokio::test]
+async fn an_encoder_that_takes_all_memory_is_told_and_others_go_on() {
+    let stage = Stage::open(Setting { memory: 1 << 20, ..Setting::default() }).await;
+    let mut modest = Peer::publish(stage.address, "modest").await;
+    modest.announce().await;
+    modest.media("K0").await;
+    let mut greedy = Peer::publish(stage.address, "greedy").await;
+    greedy.announce().await;
+    let mut picture = b"\x17\x01\0\0\0\0\x03\0\0\x65".to_vec();
+    picture.resize(9 + 0x3_0000, 0x55);
+    for ms in 0..6 {
+        greedy.video_bytes(ms, picture.clone().into()).await;
+    }
+    assert_eq!(greedy.told().await, Told::Status("NetStream.Failed".into()));
+    assert_eq!(greedy.told().await, Told::Closed);
+    assert_eq!(stage.stats.unavailable.count(), 1);
+    let mut subscriber = stage.broadcast("modest").await.subscribe();
+    modest.media("p40").await;
+    assert_eq!(heard(&mut subscriber, 2).await, "metadata video audio v:7 v:6");
+}
+
+#[tokio::test]
 async fn an_encoder_may_stop_and_publish_again() {
     let stage = Stage::open(Setting::default()).await;
     let mut first = Peer::publish(stage.address, "match").await;

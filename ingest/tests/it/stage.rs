@@ -35,6 +35,7 @@ pub(crate) struct Setting {
     pub(crate) max_connections: u32,
     pub(crate) limits: Limits,
     pub(crate) grace: Duration,
+    pub(crate) memory: u64,
 }
 
 impl Default for Setting {
@@ -44,6 +45,7 @@ impl Default for Setting {
             max_connections: 100,
             limits: Limits::default(),
             grace: Duration::from_secs(5),
+            memory: 1 << 30,
         }
     }
 }
@@ -63,6 +65,7 @@ impl Stage {
                 replace_interval: Duration::ZERO,
                 max_broadcasts: 10,
                 ring_bytes: 1 << 20,
+                memory: setting.memory,
             },
             Arc::new(Memory::default()),
         );

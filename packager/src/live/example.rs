@@ -25,6 +25,7 @@ pub(super) fn settings() -> Settings {
         replace_interval: ms(5_000),
         max_broadcasts: 4,
         ring_bytes: 1 << 20,
+        memory: 1 << 30,
     }
 }
 
@@ -216,7 +217,7 @@ impl Studio {
         }
     }
 
-    fn collect(&mut self) {
+    pub(super) fn collect(&mut self) {
         while let Some(event) = self.packager.poll() {
             match event {
                 Event::Record(it) => {

@@ -100,6 +100,12 @@ pub enum Warning {
     /// A track stopped while the other went on.
     #[error("the {} track has stopped, so the broadcast goes on without it", .0.word())]
     TrackLost(TrackKind),
+    /// Segments went before their time.
+    #[error(
+        "the memory for broadcasts is used up, so viewers cannot go back as far as they should; end other broadcasts, \
+         or change packaging.memory or packaging.window"
+    )]
+    ShortOfMemory,
     /// A record could not be kept.
     #[error("the state directory cannot be written, so numbering restarts from the clock after a restart")]
     Forgetful,

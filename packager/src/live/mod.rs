@@ -11,9 +11,13 @@ mod cadence;
 #[cfg(test)]
 mod example;
 mod facts;
+#[cfg(feature = "net")]
+mod inbox;
 #[cfg(test)]
 mod laws;
 mod manifest;
+#[cfg(feature = "net")]
+mod memory;
 mod meter;
 mod moment;
 mod packer;
@@ -37,11 +41,15 @@ mod window;
 pub use answer::{Answer, Directive, Lifetime, NotAResource, Resource};
 pub use broadcast::{Event, Packager};
 pub use facts::{Facts, PublisherFacts, TrackFacts, Warning};
+#[cfg(feature = "net")]
+pub use inbox::Ended;
+#[cfg(feature = "net")]
+pub use memory::Claim;
 pub use moment::Moment;
 pub use packer::Moved;
 pub use publisher::{Input, Metadata};
 #[cfg(feature = "net")]
-pub use registry::{Broadcast, OnConflict, Publisher, PublisherInfo, Refused, Registry, Superseded};
+pub use registry::{Broadcast, OnConflict, Publisher, PublisherInfo, Refused, Registry};
 #[cfg(feature = "net")]
 pub use ring::{Item, Subscriber};
 pub use settings::{Announced, Ledger, Record, Settings};

@@ -133,6 +133,11 @@ impl PreRoll {
         misses && !std::mem::replace(&mut self.said, true)
     }
 
+    /// What is gathered takes in memory.
+    pub(super) const fn weight(&self) -> u64 {
+        self.bytes as u64
+    }
+
     /// When [`ready`](Self::ready) may say something else though no sample came.
     pub(super) fn next_deadline(&self, now: Instant) -> Option<Instant> {
         self.lead()?;

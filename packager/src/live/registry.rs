@@ -10,13 +10,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 
+use super::inbox::{self, Ended, Outbox};
+use super::memory::{Claim, Memory};
 use super::ring::{Ring, Subscriber};
 use super::task::{Arrival, Order, Task};
 use super::{Answer, Facts, Input, Ledger, Look, Resource, Settings, Window};
 use crate::media::BroadcastName;
-
-/// So many inputs may wait for a broadcast that is busy; then its publisher waits, and TCP slows the encoder.
-const QUEUE: usize = 64;
 
 /// So many orders may wait for a broadcast's task: each is a publisher who was let in.
 const ORDERS: usize = 4;
@@ -29,6 +28,7 @@ struct Inner {
     settings: Settings,
     ledger: Arc<dyn Ledger>,
     state: Mutex<State>,
+    memory: Arc<Memory>,
     /// Whether nothing new comes any more, for those who wait for it.
     draining: watch::Sender<bool>,
 }
@@ -89,20 +89,19 @@ pub enum Refused {
     /// There are as many broadcasts as there may be.
     #[error("there are as many broadcasts as this server allows")]
     Full,
+    /// What there are already takes all memory for broadcasts.
+    #[error("the memory for broadcasts is used up; this server has no room for another one")]
+    ShortOfMemory,
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
 }
 
-/// A publisher's place was taken by a newer one, or the server stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a newer publisher took over this name, or the server is stopping")]
-pub struct Superseded;
-
 impl Registry {
     /// No broadcasts yet.
     pub fn new(settings: Settings, ledger: Arc<dyn Ledger>) -> Self {
         Self(Arc::new(Inner {
+            memory: Memory::new(settings.memory),
             settings,
             ledger,
             state: Mutex::default(),
@@ -115,13 +114,13 @@ impl Registry {
     /// # Errors
     /// [`Refused`] when it may not have it.
     pub async fn publish(&self, name: BroadcastName, publisher: PublisherInfo) -> Result<Publisher, Refused> {
-        let (inputs, queue) = mpsc::channel(QUEUE);
+        let (outbox, inbox) = inbox::open();
         let (id, orders) = self.seat(&name, &publisher)?;
         // From here on the seat is given back whatever happens.
-        let seated = Publisher { inputs, registry: self.clone(), name, id };
+        let seated = Publisher { outbox, registry: self.clone(), name, id };
         let arrival = Arrival {
             id,
-            inputs: queue,
+            inbox,
             address: publisher.address,
             encoder: publisher.encoder,
             wall: publisher.now,
@@ -138,6 +137,16 @@ impl Registry {
     /// All broadcasts, in the order of their names.
     pub fn list(&self) -> Vec<Broadcast> {
         self.state().entries.values().map(|it| it.broadcast.clone()).collect()
+    }
+
+    /// Bytes that all broadcasts hold together.
+    pub fn memory_held(&self) -> u64 {
+        self.0.memory.held()
+    }
+
+    /// Bytes that they may hold.
+    pub fn memory_limit(&self) -> u64 {
+        self.0.memory.limit()
     }
 
     /// Takes no more publishers, and lets nobody wait any longer: what is not here now will not come. Who asks for what
@@ -178,6 +187,10 @@ impl Registry {
             if state.entries.len() >= usize::try_from(self.0.settings.max_broadcasts).unwrap_or(usize::MAX) {
                 return Err(Refused::Full);
             }
+            // Who comes back to its broadcast finds it as it was; only newcomers find no room.
+            if !self.0.memory.has_room() {
+                return Err(Refused::ShortOfMemory);
+            }
             // What tasks left behind goes when there is new work.
             while state.tasks.try_join_next().is_some() {}
             let entry = self.spawn(name, publisher.now, &mut state.tasks);
@@ -210,6 +223,7 @@ impl Registry {
             window: seen,
             ring: Arc::new(Ring::new(self.0.settings.ring_bytes)),
             facts: Mutex::default(),
+            memory: Arc::clone(&self.0.memory),
             draining: self.0.draining.subscribe(),
         }));
         let task = Task {
@@ -217,6 +231,7 @@ impl Registry {
             settings: self.0.settings.clone(),
             ledger: Arc::clone(&self.0.ledger),
             broadcast: broadcast.clone(),
+            account: self.0.memory.open(),
             window,
             orders: queue,
         };
@@ -248,7 +263,7 @@ impl Registry {
 
 /// The right to publish one broadcast; dropping it unpublishes, and the grace time begins.
 pub struct Publisher {
-    inputs: mpsc::Sender<Input>,
+    outbox: Outbox,
     registry: Registry,
     name: BroadcastName,
     id: u64,
@@ -258,14 +273,14 @@ impl Publisher {
     /// Hands an input on; waits while the broadcast is busy.
     ///
     /// # Errors
-    /// [`Superseded`] when a newer publisher took the name.
-    pub async fn send(&mut self, input: Input) -> Result<(), Superseded> {
-        self.inputs.send(input).await.map_err(|_| Superseded)
+    /// [`Ended`] when the broadcast takes no more from this publisher.
+    pub async fn send(&mut self, input: Input) -> Result<(), Ended> {
+        self.outbox.send(input).await
     }
 
-    /// Resolves when a newer publisher took the name, so that the connection of this one can be closed.
-    pub async fn superseded(&self) {
-        self.inputs.closed().await;
+    /// Resolves when the broadcast takes no more from this publisher, so that its connection can be closed.
+    pub async fn ended(&self) -> Ended {
+        self.outbox.ended().await
     }
 }
 
@@ -291,6 +306,7 @@ struct Shared {
     window: watch::Receiver<Arc<Window>>,
     ring: Arc<Ring>,
     facts: Mutex<Arc<Facts>>,
+    memory: Arc<Memory>,
     draining: watch::Receiver<bool>,
 }
 
@@ -308,6 +324,11 @@ impl Broadcast {
     /// Follows it sample by sample, from its newest key frame.
     pub fn subscribe(&self) -> Subscriber {
         self.0.ring.subscribe()
+    }
+
+    /// Counts what somebody holds of it beside, such as messages made of its samples.
+    pub fn claim(&self) -> Claim {
+        self.0.memory.claim()
     }
 
     /// What it is and how it fares.
@@ -494,8 +515,8 @@ mod tests {
         let refused = registry.publish(name("a"), info(OnConflict::Refuse)).await;
         assert_eq!(refused.unwrap_err(), Refused::Taken);
         let second = registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
-        first.superseded().await;
-        assert_eq!(first.send(Input::Discontinuity).await, Err(Superseded));
+        assert_eq!(first.ended().await, Ended::Superseded);
+        assert_eq!(first.send(Input::Discontinuity).await, Err(Ended::Superseded));
         // Two encoders with one key take the name from each other no faster than this.
         let third = registry.publish(name("a"), info(OnConflict::Replace)).await;
         assert_eq!(third.unwrap_err(), Refused::TooSoon(ms(5_000)));
@@ -505,7 +526,7 @@ mod tests {
         assert_eq!(refused.unwrap_err(), Refused::Taken);
         sleep(ms(5_000)).await;
         registry.publish(name("a"), info(OnConflict::Replace)).await.unwrap();
-        second.superseded().await;
+        assert_eq!(second.ended().await, Ended::Superseded);
     }
 
     #[tokio::test(start_paused = true)]
@@ -523,6 +544,77 @@ mod tests {
         sleep(ms(30_001)).await;
         assert_eq!(registry.list().len(), 3);
         registry.publish(name("e"), info(OnConflict::Refuse)).await.unwrap();
+    }
+
+    /// What one typical broadcast takes once its window and what is behind it are full.
+    async fn usual_weight() -> u64 {
+        let registry = registry();
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut publisher, Encoder { length: 60_000, ..Encoder::TYPICAL }).await;
+        sleep(ms(1)).await;
+        registry.memory_held()
+    }
+
+    async fn stretch(registry: &Registry, it: &str) -> u64 {
+        let answer =
+            registry.find(&name(it)).unwrap().answer(Resource::Playlist(TrackKind::Video, None)).await;
+        text(answer).matches("#EXTINF").count() as u64
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_finds_no_room_and_those_who_are_here_keep_their_windows() {
+        let usual = usual_weight().await;
+        let registry =
+            Registry::new(Settings { memory: usual * 3 / 2, ..settings() }, Arc::new(Memory::default()));
+        let mut first = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        let mut second = registry.publish(name("b"), info(OnConflict::Refuse)).await.unwrap();
+        let long = Encoder { length: 60_000, ..Encoder::TYPICAL };
+        tokio::join!(send(&mut first, long), send(&mut second, long));
+        sleep(ms(1)).await;
+        // What left the playlists went, as far as it had to.
+        assert!(registry.memory_held() <= usual * 3 / 2);
+        assert_eq!((stretch(&registry, "a").await, stretch(&registry, "b").await), (10, 10));
+        let refused = registry.publish(name("c"), info(OnConflict::Refuse)).await;
+        assert_eq!(refused.unwrap_err(), Refused::ShortOfMemory);
+        // Who is here may come back.
+        drop(first);
+        sleep(ms(10)).await;
+        registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_publishes_and_memory_comes_back_all_the_same() {
+        let usual = usual_weight().await;
+        let registry =
+            Registry::new(Settings { memory: usual * 3 / 2, ..settings() }, Arc::new(Memory::default()));
+        let long = Encoder { length: 60_000, ..Encoder::TYPICAL };
+        let mut first = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut first, long).await;
+        drop(first);
+        let mut second = registry.publish(name("b"), info(OnConflict::Refuse)).await.unwrap();
+        send(&mut second, Encoder { length: 20_000, ..Encoder::TYPICAL }).await;
+        sleep(ms(1_001)).await;
+        assert!(registry.memory_held() <= usual * 3 / 2);
+        assert!(stretch(&registry, "b").await >= 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_publisher_that_takes_more_than_all_memory_is_turned_away_with_the_reason() {
+        let registry = Registry::new(Settings { memory: 20_000, ..settings() }, Arc::new(Memory::default()));
+        let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
+        publisher.send(Input::Configure(video_config())).await.unwrap();
+        let mut sent = Ok(());
+        for (_, input) in
+            (Encoder { length: 60_000, audio: false, gop: 60_000, ..Encoder::TYPICAL }).samples()
+        {
+            sent = publisher.send(input).await;
+            if sent.is_err() {
+                break;
+            }
+            sleep(ms(1)).await;
+            assert!(registry.memory_held() <= 21_000, "{}", registry.memory_held());
+        }
+        assert_eq!((sent, publisher.ended().await), (Err(Ended::ShortOfMemory), Ended::ShortOfMemory));
     }
 
     #[tokio::test(start_paused = true)]
@@ -550,7 +642,7 @@ mod tests {
         let mut publisher = registry.publish(name("a"), info(OnConflict::Refuse)).await.unwrap();
         send(&mut publisher, Encoder { length: 5_000, ..Encoder::TYPICAL }).await;
         registry.close().await;
-        publisher.superseded().await;
+        assert_eq!(publisher.ended().await, Ended::Stopping);
         let refused = registry.publish(name("a"), info(OnConflict::Refuse)).await;
         assert_eq!(refused.unwrap_err(), Refused::Stopping);
         // Three segments closed, the last when the server stopped: no number is left out.

@@ -22,6 +22,8 @@ pub struct Settings {
     pub max_broadcasts: u32,
     /// How many bytes of a broadcast's newest samples are kept for players of the ring.
     pub ring_bytes: u64,
+    /// How many bytes all broadcasts may hold together.
+    pub memory: u64,
 }
 
 /// What must outlive the process so that no name is used twice and no number goes back.

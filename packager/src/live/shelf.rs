@@ -141,6 +141,15 @@ pub(super) enum Tail {
     End,
 }
 
+/// A segment that may go before its time, and where it begins. The lesser goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Nobody but who holds an old playlist misses it.
+    Unlisted(Duration),
+    /// Viewers can go back less far without it.
+    Listed(Duration),
+}
+
 /// A track's segments in order: those that left the playlist and may still be fetched, those listed, the open one.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -254,11 +263,13 @@ impl Shelf {
         }
     }
 
-    /// Lets go what nobody may ask for any more.
-    pub(super) fn expire(&mut self, now: Instant) {
+    /// Lets go what nobody may ask for any more; says whether that was anything.
+    pub(super) fn expire(&mut self, now: Instant) -> bool {
+        let before = self.segments.len();
         while self.leaving.front().is_some_and(|it| *it <= now) {
             self.drop_oldest();
         }
+        self.segments.len() < before
     }
 
     /// All that may be fetched and is closed.
@@ -281,23 +292,21 @@ impl Shelf {
         self.unlisted_weight
     }
 
-    /// Where the oldest segment begins, if it may go before its time: the playlist keeps three target durations.
-    pub(super) fn spare(&self, layout: &Layout) -> Option<Duration> {
+    /// The oldest segment, if it may go before its time: the playlist keeps three target durations.
+    pub(super) fn spare(&self, layout: &Layout) -> Option<Spare> {
         let oldest = self.segments.front()?;
-        if self.listed == 0 {
-            let length: Duration = self.listed().map(|it| it.duration).sum();
-            if length.saturating_sub(oldest.duration) < layout.shortest() {
-                return None;
-            }
+        let start = oldest.closing.start.to_duration();
+        if self.listed > 0 {
+            return Some(Spare::Unlisted(start));
         }
-        Some(oldest.closing.start.to_duration())
+        let length: Duration = self.listed().map(|it| it.duration).sum();
+        let shorter = length.saturating_sub(oldest.duration);
+        (shorter >= layout.shortest()).then_some(Spare::Listed(start))
     }
 
-    /// Lets the oldest segment go before its time; says whether the playlist listed it.
-    pub(super) fn let_go(&mut self) -> bool {
-        let listed = self.listed == 0;
+    /// Lets the oldest segment go before its time.
+    pub(super) fn let_go(&mut self) {
         self.drop_oldest();
-        listed
     }
 
     /// The segment that grows.

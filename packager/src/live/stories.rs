@@ -648,3 +648,74 @@ fn an_unchanged_track_is_not_rendered_again() {
     });
     assert!(shared.count() * 10 > studio.windows.len() * 8);
 }
+
+#[test]
+fn nothing_of_a_sample_is_held_once_its_part_has_closed() {
+    let mut studio = Studio::open();
+    let inputs = Encoder { length: 9_000, ..Encoder::TYPICAL }.samples();
+    studio.connect(Encoder::TYPICAL);
+    let mut payloads = Vec::new();
+    for (at, input) in inputs {
+        let Input::Sample(_, sample) = &input else { unreachable!("encoders send samples") };
+        // With a reference count from the start.
+        payloads.push((at, sample.payload.clone()));
+        studio.wait(at - studio.clock).say(input);
+    }
+    // The open parts are no longer than their target, and sound waits for the picture it may belong before.
+    let held = payloads.iter().filter(|it| !it.1.is_unique()).map(|it| it.0).min().unwrap();
+    assert!(held >= 9_000 - 333 - 40, "{held}");
+}
+
+#[test]
+fn what_left_the_playlist_goes_first_when_memory_is_short() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 60_000, ..Encoder::TYPICAL });
+    let listed = studio.text("video/index.m3u8");
+    let unlisted = studio.packager.unlisted_weight();
+    let oldest = read(&listed).media_sequence - 1;
+    assert!(unlisted > 10_000);
+    let (before, now) = (studio.packager.weight(), studio.now());
+    studio.packager.shed(unlisted, now);
+    studio.collect();
+    assert_eq!(studio.packager.unlisted_weight(), 0);
+    assert_eq!(studio.packager.weight(), before - unlisted);
+    assert_eq!(lines(&studio.text("video/index.m3u8"), "#EXTINF"), lines(&listed, "#EXTINF"));
+    let epoch = WALL * 1_000 + 2_000;
+    let gone = Look::Now(Answer::NotFound { remember: ms(10_000) });
+    assert_eq!(studio.look(&format!("video/{epoch}-{oldest}.m4s"), ""), gone);
+    assert!(studio.warnings.is_empty());
+}
+
+#[test]
+fn playlists_keep_three_target_durations_however_short_memory_is() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 60_000, ..Encoder::TYPICAL });
+    let now = studio.now();
+    studio.packager.shed(u64::MAX, now);
+    studio.collect();
+    for track in ["video", "audio"] {
+        let playlist = read(&studio.text(&format!("{track}/index.m3u8")));
+        let length: f32 = playlist.segments.iter().map(|it| it.duration).sum();
+        assert!((6.0..8.1).contains(&length), "{track}: {length}");
+    }
+    assert!(studio.warnings.contains(&Warning::ShortOfMemory));
+    // It goes on as if nothing had been.
+    studio.send(Encoder { origin: 60_000, length: 40_000, ..Encoder::TYPICAL });
+    check_laws(&studio);
+    assert_eq!(studio.packager.discontinuities(), 0);
+}
+
+#[test]
+fn what_nobody_may_ask_for_any_more_goes_though_nobody_publishes() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 60_000, ..Encoder::TYPICAL });
+    studio.unpublish().wait(25_000);
+    let now = studio.now();
+    assert!(studio.packager.unlisted_weight() > 0);
+    studio.packager.advance(now);
+    studio.collect();
+    assert_eq!(studio.packager.unlisted_weight(), 0);
+    let track = studio.window.tracks.video.as_ref().unwrap();
+    let listed = read(&studio.text("video/index.m3u8")).segments.len();
+    assert_eq!(track.segments.len(), listed, "windows hold nothing either");
+}

@@ -10,11 +10,14 @@ use tokio::time::{Instant, sleep_until};
 
 use super::broadcast::{Event, Packager};
 use super::facts::{Facts, PublisherFacts, Warning};
+use super::inbox::{Ended, Inbox};
+use super::memory::Account;
 use super::moment::Moment;
 use super::{Broadcast, Input, Ledger, Record, Registry, Settings, Window};
 
-/// How often the facts shown to the operator are renewed.
-const FACTS: Duration = Duration::from_secs(1);
+/// How often a broadcast to which nothing happens renews the facts shown to the operator (an encoder that stands still is
+/// seen to stand still) and lets go what is old, or what others have need of.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What the registry tells a broadcast's task.
 pub(super) enum Order {
@@ -29,7 +32,7 @@ pub(super) struct Arrival {
     /// Grows with every publisher: of two that were let in one after the other, the later one counts, in whatever order
     /// they are heard of.
     pub(super) id: u64,
-    pub(super) inputs: mpsc::Receiver<Input>,
+    pub(super) inbox: Inbox,
     pub(super) address: SocketAddr,
     pub(super) encoder: Option<String>,
     pub(super) wall: SystemTime,
@@ -41,6 +44,7 @@ pub(super) struct Task {
     pub(super) settings: Settings,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) broadcast: Broadcast,
+    pub(super) account: Account,
     pub(super) window: watch::Sender<Arc<Window>>,
     pub(super) orders: mpsc::Receiver<Order>,
 }
@@ -90,7 +94,7 @@ struct Running {
     task: Task,
     packager: Packager,
     clock: Clock,
-    publisher: Option<mpsc::Receiver<Input>>,
+    publisher: Option<Inbox>,
     /// The newest publisher's id.
     newest: u64,
     facts: Facts,
@@ -101,8 +105,6 @@ enum Next {
     Order(Option<Order>),
     Input(Option<Input>),
     Deadline,
-    /// It is time to renew what the operator sees.
-    Facts,
 }
 
 impl Running {
@@ -113,6 +115,7 @@ impl Running {
             match next {
                 Next::Order(Some(Order::Publish(arrival))) => self.arrive(arrival),
                 Next::Order(Some(Order::Stop) | None) => {
+                    self.dismiss(Ended::Stopping);
                     self.packager.finish(now);
                     self.carry_out().await;
                     return;
@@ -123,42 +126,28 @@ impl Running {
                 }
                 Next::Input(None) => {
                     self.publisher = None;
-                    self.facts.publisher = None;
-                    self.task.broadcast.ring().pause();
-                    self.packager.unpublish(now);
-                    self.tell();
+                    self.unpublish(now);
                     tracing::info!("the publisher has gone");
                 }
                 Next::Deadline => self.packager.advance(now),
-                Next::Facts => {}
             }
+            self.fit(now);
             if self.carry_out().await == Fate::Over {
                 return;
             }
-            if self.told.elapsed() >= FACTS {
+            if self.told.elapsed() >= LOOK {
                 self.tell();
             }
         }
     }
 
     async fn next(&mut self) -> Next {
+        let look = self.told + LOOK;
         let deadline = self.packager.next_deadline(self.clock.now().steady).map(Instant::from_std);
-        // An encoder that stands still is seen to stand still.
-        let facts = self.publisher.is_some().then_some(self.told + FACTS);
-        let (at, what) = match (deadline, facts) {
-            (Some(deadline), Some(facts)) if facts < deadline => (Some(facts), Next::Facts),
-            (None, Some(facts)) => (Some(facts), Next::Facts),
-            (deadline, _) => (deadline, Next::Deadline),
-        };
+        let deadline = deadline.map_or(look, |it| it.min(look));
         let input = async {
             match &mut self.publisher {
-                Some(it) => it.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        let alarm = async {
-            match at {
-                Some(it) => sleep_until(it).await,
+                Some(it) => it.receive().await,
                 None => std::future::pending().await,
             }
         };
@@ -166,17 +155,18 @@ impl Running {
             biased;
             order = self.task.orders.recv() => Next::Order(order),
             input = input => Next::Input(input),
-            () = alarm => what,
+            () = sleep_until(deadline) => Next::Deadline,
         }
     }
 
     fn arrive(&mut self, arrival: Arrival) {
         if arrival.id < self.newest {
+            arrival.inbox.close(Ended::Superseded);
             return;
         }
         self.newest = arrival.id;
-        // The older publisher's queue closes, and so it learns.
-        self.publisher = Some(arrival.inputs);
+        self.dismiss(Ended::Superseded);
+        self.publisher = Some(arrival.inbox);
         self.clock = Clock::new(arrival.wall);
         self.facts.publisher =
             Some(PublisherFacts { address: arrival.address, encoder: arrival.encoder, since: arrival.wall });
@@ -185,6 +175,40 @@ impl Running {
         self.task.broadcast.ring().restart();
         self.packager.publish(self.clock.now());
         self.tell();
+    }
+
+    /// Takes nothing more from the publisher, if there is one.
+    fn dismiss(&mut self, why: Ended) {
+        if let Some(inbox) = self.publisher.take() {
+            inbox.close(why);
+        }
+    }
+
+    fn unpublish(&mut self, now: Moment) {
+        self.facts.publisher = None;
+        self.task.broadcast.ring().pause();
+        self.packager.unpublish(now);
+        self.tell();
+    }
+
+    /// Lets go what is too much for the memory that all broadcasts share; where nothing may go, the publisher.
+    fn fit(&mut self, now: Moment) {
+        self.count();
+        let excess = self.task.account.excess();
+        if excess > 0 {
+            self.packager.shed(excess, now);
+            self.count();
+        }
+        if self.task.account.is_too_much() && self.publisher.is_some() {
+            self.dismiss(Ended::ShortOfMemory);
+            self.unpublish(now);
+            tracing::warn!("the publisher was turned away: the memory for broadcasts is used up");
+        }
+    }
+
+    fn count(&mut self) {
+        let held = self.packager.weight() + self.task.broadcast.ring().weight();
+        self.task.account.set(held, self.packager.unlisted_weight());
     }
 
     /// Does what the packager wants done, in its order: a record is kept before anything with its numbers is shown.

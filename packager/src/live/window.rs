@@ -65,6 +65,8 @@ pub(super) struct Manifest {
 pub(super) struct TrackWindow {
     pub(super) playlist: Document,
     pub(super) segments: Arc<VecDeque<Arc<Segment>>>,
+    /// The number of the first segment that the playlist lists.
+    pub(super) listed: u64,
     /// The number of the open segment, also where it has no part yet.
     pub(super) open: u64,
     pub(super) open_epoch: u64,

@@ -34,7 +34,7 @@ use crate::live::preroll::{Needs, PreRoll};
 use crate::live::publisher::{Input, Metadata};
 use crate::live::run::{Broken, Lane, Run};
 use crate::live::settings::{Announced, Record, Settings};
-use crate::live::shelf::{Epoch, Init, Shelf};
+use crate::live::shelf::{Epoch, Init, Shelf, Spare};
 use crate::live::tracks::{KINDS, Tracks};
 use crate::live::window::Window;
 use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, Track, TrackKind};
@@ -205,9 +205,43 @@ impl Packager {
             _ => {}
         }
         for kind in KINDS {
-            self.shelves[kind].expire(now.steady);
+            self.changed[kind] |= self.shelves[kind].expire(now.steady);
         }
         self.finish_change(now);
+    }
+
+    /// Lets the oldest segments go before their time, until `bytes` have come back or playlists would be shorter than
+    /// they may be.
+    pub fn shed(&mut self, bytes: u64, now: Moment) {
+        let Some(announced) = self.announced else { return };
+        let layout = self.layout(&announced);
+        let goal = self.weight().saturating_sub(bytes);
+        while self.weight() > goal {
+            // The older one of both tracks', so that their playlists begin together.
+            let spare = KINDS.into_iter().filter_map(|kind| Some((self.shelves[kind].spare(&layout)?, kind)));
+            let Some((spare, kind)) = spare.min_by_key(|it| it.0) else { break };
+            self.shelves[kind].let_go();
+            self.changed[kind] = true;
+            if let Spare::Listed(_) = spare {
+                self.events.push_back(Event::Warning(Warning::ShortOfMemory));
+            }
+        }
+        self.finish_change(now);
+    }
+
+    /// What samples and segments take in memory.
+    pub fn weight(&self) -> u64 {
+        let open = match &self.stage {
+            Stage::Run(run) => run.weight(),
+            Stage::PreRoll(gathered) => gathered.weight(),
+            Stage::Idle(_) | Stage::Ended(_) => 0,
+        };
+        open + self.shelves.iter().map(|(_, it)| it.weight()).sum::<u64>()
+    }
+
+    /// What those segments take that no playlist lists any more.
+    pub fn unlisted_weight(&self) -> u64 {
+        self.shelves.iter().map(|(_, it)| it.unlisted_weight()).sum()
     }
 
     /// The next thing to do.

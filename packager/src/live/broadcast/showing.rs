@@ -32,13 +32,13 @@ impl Packager {
         let ended = matches!(self.stage, Stage::Ended(_));
         let layout = self.layout(&announced);
         let mut tracks = before.tracks.clone();
-        let mut closed = false;
+        let mut moved = false;
         for kind in KINDS {
             if changed[kind]
                 && let Some(track) = self.track_window(kind, &layout, &etag)
             {
-                let newest = |it: &Arc<TrackWindow>| it.segments.back().map(|it| it.closing.media_sequence);
-                closed |= tracks[kind].as_ref().and_then(newest) != newest(&track);
+                let listed = |it: &Arc<TrackWindow>| it.listed..it.open;
+                moved |= tracks[kind].as_ref().map(listed) != Some(listed(&track));
                 tracks[kind] = Some(track);
             }
         }
@@ -54,7 +54,7 @@ impl Packager {
             ended,
         };
         // Rates and the MPD move with segments, not with parts.
-        if closed || ended != before.ended {
+        if moved || ended != before.ended {
             self.describe(&mut window, &announced, etag, now);
         }
         self.window = Arc::new(window);
@@ -103,7 +103,7 @@ impl Packager {
     /// What viewers see of a track: nothing before its first whole segment, because some players fail on parts alone.
     fn track_window(&self, kind: TrackKind, layout: &Layout, etag: &str) -> Option<Arc<TrackWindow>> {
         let shelf = &self.shelves[kind];
-        let newest = shelf.listed().next_back()?;
+        let (oldest, newest) = (shelf.listed().next()?, shelf.listed().next_back()?);
         let open = shelf.open();
         let hint = match (&self.stage, open) {
             // A hint that stands before the first part of an epoch would be read with the init segment of the one before.
@@ -124,6 +124,7 @@ impl Packager {
         Some(Arc::new(TrackWindow {
             playlist: Document { text: text.into(), etag: etag.to_owned() },
             segments: Arc::clone(shelf.segments()),
+            listed: oldest.closing.media_sequence,
             open: newest.closing.media_sequence.saturating_add(1),
             open_epoch: open.map_or(0, |it| it.epoch.id),
             open_parts: open.map(|it| it.parts.clone()).unwrap_or_default(),
