@@ -26,6 +26,7 @@ struct Written {
     discontinuity_sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     announced: Option<WrittenAnnounced>,
+    published_until_milliseconds: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,6 +76,7 @@ impl live::Ledger for Ledger {
                 target_duration: it.target_duration_seconds,
                 part_target: Duration::from_nanos(it.part_target_nanoseconds),
             }),
+            published: UNIX_EPOCH + Duration::from_millis(written.published_until_milliseconds),
         }))
     }
 
@@ -89,6 +91,7 @@ impl live::Ledger for Ledger {
                 target_duration_seconds: it.target_duration,
                 part_target_nanoseconds: u64::try_from(it.part_target.as_nanos()).unwrap_or(u64::MAX),
             }),
+            published_until_milliseconds: milliseconds(record.published),
         };
         let file = self.file(name);
         let app = self.directory.join(name.app().as_str());
@@ -129,6 +132,7 @@ mod tests {
                 target_duration: 2,
                 part_target: Duration::from_micros(321_333),
             }),
+            published: UNIX_EPOCH + Duration::from_millis(1_767_323_099_999),
         };
         let ledger = Ledger::open(directory.path()).unwrap();
         assert_eq!(ledger.load(&name).unwrap(), None);

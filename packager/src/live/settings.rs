@@ -37,6 +37,8 @@ pub struct Record {
     pub discontinuity_sequence: u64,
     /// What a playlist has announced and must never change; none once the broadcast has ended.
     pub announced: Option<Announced>,
+    /// Until then it may have been published; certainly not later.
+    pub published: SystemTime,
 }
 
 /// The constants of a broadcast: announced once, kept for as long as it lives.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use m3u8_rs::{MediaPlaylist, parse_master_playlist_res};
 
 use super::example::{
@@ -12,8 +13,9 @@ use super::example::{
 use super::laws::{check_laws, playlists, read, uri};
 use super::packer::PartName;
 use super::{Answer, Input, Lifetime, Look, Record, Settings, Warning};
+use crate::codec::aac;
 use crate::isobmff::fragment::tests::read_back;
-use crate::media::{Sync, TrackKind};
+use crate::media::{CodecConfig, Sync, TrackKind};
 
 #[test]
 fn the_first_playlists_stand_when_the_first_segment_has_closed() {
@@ -236,9 +238,38 @@ fn a_restarted_server_goes_on_with_the_numbers_and_the_constants() {
 }
 
 #[test]
+fn constants_are_forgotten_when_nobody_can_still_be_watching() {
+    let mut first = Studio::open();
+    first.connect(Encoder::TYPICAL).send(Encoder { length: 7_000, ..Encoder::TYPICAL });
+    let killed = first.record.clone();
+    let now = first.now();
+    first.packager.finish(now);
+    first.collect();
+    let stopped = first.record.clone();
+    let target_after = |record: &Option<Record>, clock: i64| {
+        let other = Settings { segment: ms(6_000), ..settings() };
+        let mut studio = Studio::reopen(other, record.clone(), clock);
+        studio.connect(Encoder::TYPICAL).send(Encoder { length: 14_000, ..Encoder::TYPICAL });
+        let playlist = read(&studio.text("video/index.m3u8"));
+        assert!(playlist.media_sequence > WALL + 2);
+        playlist.target_duration
+    };
+    assert_eq!(target_after(&stopped, 7_000 + 30_000), 2);
+    assert_eq!(target_after(&stopped, 7_000 + 30_001), 6);
+    // Nobody knows how long one that was killed was on air, but that it did not use up the numbers it had written down.
+    assert_eq!(target_after(&killed, 20 * 60_000), 2);
+    assert_eq!(target_after(&killed, 24 * 3_600_000), 6);
+}
+
+#[test]
 fn an_epoch_is_above_the_stored_one_even_when_the_clock_went_back() {
-    let record =
-        Record { epoch: 9_000_000_000_000, media_sequence: 77, discontinuity_sequence: 4, announced: None };
+    let record = Record {
+        epoch: 9_000_000_000_000,
+        media_sequence: 77,
+        discontinuity_sequence: 4,
+        announced: None,
+        published: wall(0),
+    };
     let mut studio = Studio::reopen(settings(), Some(record), 0);
     studio.connect(Encoder::TYPICAL).send(Encoder { length: 3_000, ..Encoder::TYPICAL });
     let text = studio.text("video/index.m3u8");
@@ -463,6 +494,37 @@ fn a_changed_configuration_is_a_discontinuity_with_its_own_init_segment() {
     assert!(studio.text("index.m3u8").contains("RESOLUTION=640x360"));
     let audio = studio.text("audio/index.m3u8");
     assert_eq!(lines(&audio, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 1);
+}
+
+#[test]
+fn a_changed_configuration_of_sound_costs_no_picture() {
+    let mut studio = Studio::open();
+    studio.connect(Encoder::TYPICAL).send(Encoder { length: 5_000, ..Encoder::TYPICAL });
+    let mono = aac::Config::parse(Bytes::from_static(&[0x11, 0x88])).unwrap();
+    studio.say(Input::Configure(CodecConfig::Aac(mono)));
+    let begun = studio.clock;
+    for (at, input) in (Encoder { length: 15_000, ..Encoder::TYPICAL }).samples() {
+        if at >= 5_000 {
+            studio.wait(begun + at - 5_000 - studio.clock).say(input);
+        }
+    }
+    check_laws(&studio);
+    let all = |track: &str| {
+        let playlist = read(&studio.text(&format!("{track}/index.m3u8")));
+        let segments = playlist.segments.iter().flat_map(|it| studio.octets(&format!("{track}/{}", it.uri)));
+        String::from_utf8_lossy(&segments.collect::<Vec<_>>()).into_owned()
+    };
+    let (pictures, sounds) = (all("video"), all("audio"));
+    assert!((0..14_000).step_by(40).all(|at| pictures.contains(&format!("picture {at:>8}"))));
+    // Sound of the new configuration begins with the key frame at 6,000 ms; that at 4,992 ms was never sent.
+    let missing = (0..600).filter(|it| !sounds.contains(&format!("sound {it:>6}")));
+    assert_eq!(
+        missing.map(|it| it * 1_024 / 48).fold((i64::MAX, 0), |all, it| (all.0.min(it), all.1.max(it))),
+        (4_992, 5_994)
+    );
+    assert_eq!(studio.packager.discontinuities(), 1);
+    let text = studio.text("audio/index.m3u8");
+    assert_eq!(lines(&text, "#EXT-X-MAP:").into_iter().collect::<HashSet<_>>().len(), 2);
 }
 
 #[test]

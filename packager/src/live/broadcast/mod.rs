@@ -100,6 +100,8 @@ pub struct Packager {
     lost: Tracks<bool>,
     /// A track came that the run does not carry; the next key frame begins a run that does.
     late: bool,
+    /// What the run carries of sound was configured otherwise: what comes now belongs to the next run.
+    retuned: bool,
     // What came of it.
     carried: Tracks<bool>,
     shelves: Tracks<Shelf>,
@@ -122,17 +124,22 @@ pub struct Packager {
 }
 
 impl Packager {
-    /// Goes on where `record` ends, with the numbers and with what was announced.
+    /// Goes on where `record` ends, with the numbers, and with what was announced, unless the broadcast was away for
+    /// longer than the grace time: then whoever watched it has left.
     pub fn new(settings: Settings, record: Option<Record>, now: Moment) -> Self {
+        let gone =
+            |it: &Record| now.wall.duration_since(it.published).is_ok_and(|away| away > settings.grace);
+        let announced = record.as_ref().filter(|it| !gone(it)).and_then(|it| it.announced);
         let mut it = Self {
             settings,
             stage: Stage::Idle(None),
             numbers: Numbers::new(record.as_ref(), now.wall),
-            announced: record.and_then(|it| it.announced),
+            announced,
             metadata: None,
             configs: Tracks::default(),
             lost: Tracks::default(),
             late: false,
+            retuned: false,
             carried: Tracks::default(),
             shelves: Tracks::each(|_| Shelf::new()),
             inits: Tracks::default(),
@@ -156,14 +163,13 @@ impl Packager {
     pub fn publish(&mut self, now: Moment) {
         if matches!(self.stage, Stage::Ended(_)) {
             // What has ended does not go on: this is another broadcast under the same name, with the same numbering.
-            *self = Self::new(self.settings.clone(), self.numbers.record(None), now);
+            *self = Self::new(self.settings.clone(), self.numbers.record(None, now.wall), now);
             self.events.push_back(Event::Window(Arc::clone(&self.window)));
         }
         self.leave(now);
         self.metadata = None;
         self.configs = Tracks::default();
         self.lost = Tracks::default();
-        self.late = false;
         self.gather(now);
         self.finish_change(now);
     }
@@ -181,7 +187,7 @@ impl Packager {
     pub fn finish(&mut self, now: Moment) {
         self.unpublish(now);
         if !matches!(self.stage, Stage::Ended(_)) {
-            self.events.extend(self.numbers.record(self.announced).map(Event::Record));
+            self.events.extend(self.numbers.record(self.announced, now.wall).map(Event::Record));
         }
     }
 
@@ -292,15 +298,21 @@ impl Packager {
         if self.configs[kind].as_ref() == Some(&config) {
             return;
         }
-        if let CodecConfig::Aac(it) = &config {
-            self.cadences.audio = Cadence::new(i64::from(it.frame_length), it.sample_rate);
-        }
+        let cadence = match &config {
+            CodecConfig::Aac(it) => Some(Cadence::new(i64::from(it.frame_length), it.sample_rate)),
+            CodecConfig::Avc(_) => None,
+        };
         let before = self.configs[kind].replace(config);
         match &mut self.stage {
+            // Pictures go on until one comes that the next run can begin with; sound alone must be silent until then.
+            Stage::Run(run) if run.carries(kind) && run.lead() != kind => self.retuned = true,
             Stage::Run(run) if run.carries(kind) => self.interrupt(now),
             // What was gathered of it belongs to the old configuration.
             Stage::PreRoll(it) if before.is_some() && it.has(kind) => it.clear(),
             _ => {}
+        }
+        if let Some(cadence) = cadence {
+            self.cadences.audio = cadence;
         }
     }
 
@@ -324,7 +336,7 @@ impl Packager {
             }
             return;
         };
-        if !run.carries(kind) {
+        if !run.carries(kind) || kind == TrackKind::Audio && self.retuned {
             // Video that comes late leads from its first key frame on. Audio that comes late waits for the next key
             // frame, because pictures cannot begin anywhere else.
             self.late = true;
@@ -380,6 +392,7 @@ impl Packager {
 
     fn gather(&mut self, now: Moment) {
         self.late = false;
+        self.retuned = false;
         // Two key frames on different timelines have no distance.
         self.keys.clear();
         let not_before = self.begun.map_or(now.steady, |it| it + SHORTEST_EPOCH);
@@ -391,7 +404,8 @@ impl Packager {
         let Stage::Run(run) = &mut self.stage else { return };
         run.finish();
         for kind in KINDS {
-            if let Some(packer) = run.packer(kind) {
+            let outdated = kind == TrackKind::Audio && self.retuned;
+            if let Some(packer) = run.packer(kind).filter(|_| !outdated) {
                 self.cadences[kind] = packer.cadence().clone();
                 self.cadences[kind].interrupt();
             }
@@ -411,7 +425,7 @@ impl Packager {
         let lasting = self.settings.window + Duration::from_secs(u64::from(announced.target_duration));
         self.stage = Stage::Ended(now.steady + lasting);
         // The next broadcast of this name goes on with the numbers and announces constants of its own.
-        self.events.extend(self.numbers.record(None).map(Event::Record));
+        self.events.extend(self.numbers.record(None, now.wall).map(Event::Record));
         self.changed = Tracks::each(|kind| self.carried[kind]);
     }
 
@@ -475,7 +489,7 @@ impl Packager {
         let period = start.saturating_sub(PERIOD_LEAD);
         self.begun = Some(now.steady);
         self.numbers.begin_epoch(now.wall);
-        self.reserve();
+        self.reserve(now);
 
         let lanes = Tracks::each(|kind| {
             if !here[kind] {
@@ -593,12 +607,12 @@ impl Packager {
                 self.shelves[kind].begin(epoch, next, date, &layout, now.steady);
             }
         }
-        self.reserve();
+        self.reserve(now);
     }
 
     /// Keeps the numbers that come next, before they are shown.
-    fn reserve(&mut self) {
-        self.events.extend(self.numbers.reserve(self.announced).map(Event::Record));
+    fn reserve(&mut self, now: Moment) {
+        self.events.extend(self.numbers.reserve(self.announced, now.wall).map(Event::Record));
     }
 }
 

@@ -1,8 +1,9 @@
 //! The numbers of a broadcast that never go back: epochs, media sequence, discontinuity sequence.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::live::settings::{Announced, Record};
+use crate::segmenter::longest_segment;
 
 /// So many media sequence numbers are written down as used before they are, so that a crash never makes numbers go
 /// back and the disk is seldom asked.
@@ -45,21 +46,26 @@ impl Numbers {
     }
 
     /// What must be kept before the next segment can be shown, if what was kept does not cover it.
-    pub(super) fn reserve(&mut self, announced: Option<Announced>) -> Option<Record> {
+    pub(super) fn reserve(&mut self, announced: Option<Announced>, wall: SystemTime) -> Option<Record> {
         if self.next.saturating_add(1) < self.reserved {
             return None;
         }
         self.reserved = self.next.saturating_add(RESERVED);
-        Some(Record { media_sequence: self.reserved, ..self.record(announced)? })
+        // Before they are used up nothing else is written, whenever the server is killed.
+        let longest = announced.map_or(Duration::ZERO, |it| longest_segment(it.target_duration));
+        let record = self.record(announced, wall + longest * RESERVED as u32)?;
+        Some(Record { media_sequence: self.reserved, ..record })
     }
 
-    /// What is to be kept when nothing more is used; nothing where nothing ever was.
-    pub(super) fn record(&self, announced: Option<Announced>) -> Option<Record> {
+    /// What is to be kept of a broadcast that was published until `published` and uses nothing more; nothing where
+    /// nothing ever was.
+    pub(super) fn record(&self, announced: Option<Announced>, published: SystemTime) -> Option<Record> {
         Some(Record {
             epoch: self.epoch,
             media_sequence: self.next,
             discontinuity_sequence: self.discontinuity?,
             announced,
+            published,
         })
     }
 
@@ -79,6 +85,6 @@ impl Numbers {
     }
 }
 
-fn since_1970(wall: SystemTime) -> std::time::Duration {
+fn since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
