@@ -337,14 +337,17 @@ impl Fill {
     fn land_whole(mut self, head: Head, chunks: Vec<Bytes>, keep: Keep, freshness: Freshness) {
         let length = chunks.iter().map(|it| it.len() as u64).sum();
         let head_cost = self.head_cost(&head);
-        let cost = head_cost + body_cost(length, chunks.len() as u64);
+        let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
+        let pieces = if kept { 1 } else { chunks.len() as u64 };
+        let cost = head_cost + body_cost(length, pieces);
         let Some(mut reservation) = self.inside.store.reserve(cost, clock::now()) else {
             self.inside.stats.out_of_memory.add_one();
             return self.fail(Failure::OutOfMemory);
         };
         reservation.spend(head_cost);
+        // Slices keep all that they are slices of in memory, so what outlives this request is copied, once for everybody.
+        let chunks = if kept { vec![chunks.concat().into()] } else { chunks };
         let object = Object::whole_within(head, chunks, reservation);
-        let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
         if kept && let Some(key) = self.key.take() {
             self.store(key, &object, freshness, cost);
         }

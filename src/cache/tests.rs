@@ -285,6 +285,23 @@ async fn head_shares_what_get_brought_and_brings_it_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_kept_keeps_nothing_else_in_memory() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let large = Bytes::from(b"a stone, and much that nobody asked for".repeat(1_000));
+    let slices = |lifetime| {
+        let slices = vec![large.slice(2..5), large.slice(5..7)];
+        origin.at_once(move || fetched(StatusCode::OK, lifetime, FetchedBody::Whole(slices)))
+    };
+    let kept = cache.get(&ask("/a"), slices(Lifetime::Immutable)).await;
+    assert!(large.is_unique());
+    assert_eq!(body(&kept).await.unwrap(), "stone");
+    // What goes by is not copied.
+    let passed = cache.get(&ask("/b"), slices(Lifetime::Uncacheable)).await;
+    assert!(!large.is_unique());
+    assert_eq!(body(&passed).await.unwrap(), "stone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_policy_without_lifetimes_and_other_methods_go_by() {
     let (cache, origin) = (Cache::new(MIB), Origin::default());
     let check = async |asked: &Admitted, forward| {
