@@ -59,6 +59,7 @@ fn table() -> Table {
         id: "fuzz".to_owned(),
         aliases: Vec::new(),
         default: true,
+        default_root_object: String::new(),
         behaviors: vec![behavior("/public/*", &[]), behavior("*", &["viewers"])],
     };
     let cache_policy = CachePolicy {
