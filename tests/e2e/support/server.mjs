@@ -50,7 +50,7 @@ export function background(command, args, options = {}) {
       const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
       const code = await ended;
       clearTimeout(timer);
-      said = readFileSync(log, 'utf8');
+      said ??= readFileSync(log, 'utf8');
       rmSync(directory, { recursive: true, force: true });
       return code;
     },
