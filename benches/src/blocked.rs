@@ -35,7 +35,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
 
     let mut viewers = Vec::with_capacity(VIEWERS);
     for _ in 0..VIEWERS {
-        let mut viewer = Connection::open(server.http).await?;
+        let mut viewer = Connection::open(server.places.http).await?;
         ensure!(viewer.get(PLAYLIST).await?.status == 200, "the playlist is there");
         viewers.push(viewer);
     }
@@ -91,7 +91,7 @@ impl Round {
         publishing: f64,
     ) -> anyhow::Result<Self> {
         // When a segment has just closed, the next one's second part is furthest away.
-        let mut connection = Connection::open(server.http).await?;
+        let mut connection = Connection::open(server.places.http).await?;
         let now = Listed::read(&connection.get(PLAYLIST).await?.body)?;
         let now = Listed::read(&connection.get(&format!("{PLAYLIST}?_HLS_msn={}", now.open)).await?.body)?;
         let wanted = format!("{PLAYLIST}?_HLS_msn={}&_HLS_part=1", now.open + 1);
@@ -127,7 +127,8 @@ impl Round {
 
         let listed = Listed::read(&body.context("somebody was answered")?)?;
         let uri = listed.last_part.context("a part is listed")?;
-        let part = Connection::open(server.http).await?.get(&format!("/live/wait/video/{uri}")).await?.body;
+        let part =
+            Connection::open(server.places.http).await?.get(&format!("/live/wait/video/{uri}")).await?.body;
         let sent = encoder.last_of(TrackKind::Video, &part).context("a part ends with a picture")?;
         ensure!(sent.at > asked, "the part's last picture came before everybody had asked");
         Ok(Self {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -37,13 +37,7 @@ impl Connection {
     }
 
     pub(crate) async fn hear(&mut self) -> anyhow::Result<Response> {
-        let (status, length) = loop {
-            if let Some(end) = self.buffer.windows(4).position(|it| it == b"\r\n\r\n") {
-                let head = self.buffer.split_to(end + 4);
-                break read_head(std::str::from_utf8(&head)?)?;
-            }
-            self.read().await?;
-        };
+        let (status, length) = self.head().await?;
         while self.buffer.len() < length {
             self.read().await?;
         }
@@ -53,6 +47,34 @@ impl Connection {
             self.buffer = BytesMut::new();
         }
         Ok(Response { status, body })
+    }
+
+    /// Counts the octets of a response's body and forgets them; `came` is told how many there are by now.
+    pub(crate) async fn count(&mut self, mut came: impl FnMut(u64)) -> anyhow::Result<u64> {
+        let (status, length) = self.head().await?;
+        ensure!(status == 200, "it said {status}");
+        let mut so_far = 0;
+        loop {
+            so_far += self.buffer.len();
+            if !self.buffer.is_empty() {
+                came(so_far as u64);
+                self.buffer.clear();
+            }
+            if so_far >= length {
+                return Ok(so_far as u64);
+            }
+            self.read().await?;
+        }
+    }
+
+    async fn head(&mut self) -> anyhow::Result<(u16, usize)> {
+        loop {
+            if let Some(end) = self.buffer.windows(4).position(|it| it == b"\r\n\r\n") {
+                let head = self.buffer.split_to(end + 4);
+                return read_head(std::str::from_utf8(&head)?);
+            }
+            self.read().await?;
+        }
     }
 
     async fn read(&mut self) -> anyhow::Result<()> {

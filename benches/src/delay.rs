@@ -50,13 +50,13 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
         Figure::beside(
             "A segment's closing key frame to the segment listed and fetched",
             ours.from_key,
-            peer.from_key,
+            format!("nginx-rtmp {}", peer.from_key),
             "20 ms",
         ),
         Figure::beside(
             "A segment's last picture to the segment listed and fetched",
             ours.from_last,
-            peer.from_last,
+            format!("nginx-rtmp {}", peer.from_last),
             "–",
         ),
     ])
@@ -66,7 +66,7 @@ pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
 async fn first_playlist(server: &Server, name: &str, encoder: &Encoder) -> anyhow::Result<Duration> {
     // Nobody has heard of a broadcast whose first sample has not come.
     sleep(Duration::from_millis(300)).await;
-    let mut connection = Connection::open(server.http).await?;
+    let mut connection = Connection::open(server.places.http).await?;
     let mut answers = Vec::new();
     for below in ["index.m3u8", "video/index.m3u8", "audio/index.m3u8"] {
         let response = connection.get(&format!("/live/{name}/{below}")).await?;
@@ -88,7 +88,7 @@ async fn first_playlist(server: &Server, name: &str, encoder: &Encoder) -> anyho
 async fn parts(server: &Server, encoder: &Encoder) -> anyhow::Result<Times> {
     let mut times = Times::default();
     let (mut playlist, mut media) =
-        (Connection::open(server.http).await?, Connection::open(server.http).await?);
+        (Connection::open(server.places.http).await?, Connection::open(server.places.http).await?);
     let mut now = Listed::read(&playlist.get("/live/delay/video/index.m3u8").await?.body)?;
     let end = Instant::now() + FOLLOWED;
     while Instant::now() < end {
@@ -114,7 +114,7 @@ struct Segments {
 async fn segments(server: &Server, encoder: &Encoder) -> anyhow::Result<Segments> {
     let mut times = Segments::default();
     let (mut playlist, mut media) =
-        (Connection::open(server.http).await?, Connection::open(server.http).await?);
+        (Connection::open(server.places.http).await?, Connection::open(server.places.http).await?);
     let mut now = Listed::read(&playlist.get("/live/delay/video/index.m3u8").await?.body)?;
     let end = Instant::now() + FOLLOWED;
     while Instant::now() < end {
@@ -136,7 +136,7 @@ async fn segments(server: &Server, encoder: &Encoder) -> anyhow::Result<Segments
 async fn polled_segments(server: &Server, encoder: &Encoder) -> anyhow::Result<Segments> {
     let mut times = Segments::default();
     let (mut playlist, mut media) =
-        (Connection::open(server.http).await?, Connection::open(server.http).await?);
+        (Connection::open(server.places.http).await?, Connection::open(server.places.http).await?);
     let mut newest = None;
     let end = Instant::now() + FOLLOWED;
     let late = tokio::time::Instant::from_std(end + Duration::from_secs(20));

@@ -1,36 +1,41 @@
 //! What was measured, as a table.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 /// A row: what, ours, the peer's, and what we aim at.
 pub(crate) struct Figure {
-    pub(crate) what: &'static str,
+    pub(crate) what: Cow<'static, str>,
     pub(crate) ours: String,
     pub(crate) peer: String,
-    pub(crate) goal: &'static str,
+    pub(crate) goal: Cow<'static, str>,
 }
 
 impl Figure {
     /// A row without a peer.
-    pub(crate) fn alone(what: &'static str, ours: impl fmt::Display, goal: &'static str) -> Self {
-        Self { what, ours: ours.to_string(), peer: "–".into(), goal }
+    pub(crate) fn alone(
+        what: impl Into<Cow<'static, str>>,
+        ours: impl fmt::Display,
+        goal: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::beside(what, ours, "–", goal)
     }
 
     /// A row with a peer.
     pub(crate) fn beside(
-        what: &'static str,
+        what: impl Into<Cow<'static, str>>,
         ours: impl fmt::Display,
         peer: impl fmt::Display,
-        goal: &'static str,
+        goal: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { what, ours: ours.to_string(), peer: peer.to_string(), goal }
+        Self { what: what.into(), ours: ours.to_string(), peer: peer.to_string(), goal: goal.into() }
     }
 }
 
 /// Prints rows as Markdown.
 pub(crate) fn print(figures: &[Figure]) {
-    println!("| What | Levada | nginx-rtmp | Goal |\n|---|---|---|---|");
+    println!("| What | Levada | Peers | Goal |\n|---|---|---|---|");
     for Figure { what, ours, peer, goal } in figures {
         println!("| {what} | {ours} | {peer} | {goal} |");
     }
@@ -56,7 +61,7 @@ impl Times {
 
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (half, most, all) = (self.quantile(0.5), self.quantile(0.95), self.quantile(1.0));
-        write!(f, "{half:.1} ms ({most:.1}, {all:.1})")
+        let [half, most, nearly, all] = [0.5, 0.95, 0.99, 1.0].map(|it| self.quantile(it));
+        write!(f, "{half:.1} ms ({most:.1}, {nearly:.1}, {all:.1})")
     }
 }

@@ -29,7 +29,7 @@ pub(crate) async fn one(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     Ok(vec![Figure::beside(
         "Processor of one publisher at 6 Mbit/s",
         format!("{:.2} % of a core", ours.cores * 100.0),
-        format!("{:.2} %", peer.cores * 100.0),
+        format!("nginx-rtmp {:.2} %", peer.cores * 100.0),
         "2 %",
     )])
 }
@@ -50,7 +50,7 @@ pub(crate) async fn hundred(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
         Figure::beside(
             "Processor of 100 publishers at 1 Mbit/s",
             format!("{} cores ({ratio:.2} × the peer's)", cores(&ours)),
-            format!("{} cores", cores(&peers)),
+            format!("nginx-rtmp {} cores", cores(&peers)),
             "0.3 cores",
         ),
         Figure::alone(
@@ -101,7 +101,7 @@ async fn cost(setup: &Setup, file: &Arc<Demuxed>, publishers: u32, whose: Whose)
 
 /// The octets of a broadcast's segments, from the newest down to the oldest that is still there.
 async fn fetchable(server: &Server, name: &str) -> anyhow::Result<u64> {
-    let mut connection = Connection::open(server.http).await?;
+    let mut connection = Connection::open(server.places.http).await?;
     let mut octets = 0;
     for track in ["video", "audio"] {
         let playlist = connection.get(&format!("/live/{name}/{track}/index.m3u8")).await?.body;

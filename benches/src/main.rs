@@ -6,6 +6,7 @@
 mod blocked;
 mod client;
 mod delay;
+mod edge;
 mod encoder;
 mod figure;
 mod load;
@@ -14,7 +15,7 @@ mod server;
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use figure::Figure;
 
@@ -26,33 +27,50 @@ struct Setup {
     media: PathBuf,
     /// How often servers take turns.
     rounds: u32,
+    /// How many files this process, and each server, may open.
+    descriptors: u64,
 }
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(levada), Some(media)) = (arguments.next(), arguments.next()) else {
-        bail!("usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked]…");
+        bail!("usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked|hits|storm|followers|idle]…");
     };
     let rounds = std::env::var("LEVADA_BENCH_ROUNDS").ok().map_or(Ok(2), |it| it.parse())?;
-    let setup = Setup { levada: levada.into(), media: media.into(), rounds };
+    let descriptors = process::raise_descriptors();
+    let setup = Setup { levada: levada.into(), media: media.into(), rounds, descriptors };
     let mut wanted: Vec<String> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
     if wanted.is_empty() {
-        wanted = ["delay", "one", "hundred", "blocked"].map(str::to_owned).into();
+        let all = ["delay", "one", "hundred", "blocked", "hits", "storm", "followers", "idle"];
+        wanted = all.map(str::to_owned).into();
     }
-    process::raise_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut figures: Vec<Figure> = Vec::new();
     for name in &wanted {
         eprintln!("measuring: {name}");
-        let measured = match name.as_str() {
-            "delay" => runtime.block_on(delay::measure(&setup)),
-            "one" => runtime.block_on(load::one(&setup)),
-            "hundred" => runtime.block_on(load::hundred(&setup)),
-            "blocked" => runtime.block_on(blocked::measure(&setup)),
-            _ => bail!("there is no figure called {name}"),
-        };
-        figures.extend(measured.with_context(|| name.clone())?);
+        match runtime.block_on(measure(&setup, name)) {
+            Ok(measured) => figures.extend(measured),
+            Err(error) => {
+                // What was measured before it took minutes.
+                figure::print(&figures);
+                return Err(error.context(name.clone()));
+            }
+        }
     }
     figure::print(&figures);
     Ok(())
+}
+
+async fn measure(setup: &Setup, name: &str) -> anyhow::Result<Vec<Figure>> {
+    match name {
+        "delay" => delay::measure(setup).await,
+        "one" => load::one(setup).await,
+        "hundred" => load::hundred(setup).await,
+        "blocked" => blocked::measure(setup).await,
+        "hits" => edge::hits(setup).await,
+        "storm" => edge::storm(setup).await,
+        "followers" => edge::followers(setup).await,
+        "idle" => edge::idle(setup).await,
+        _ => bail!("there is no figure called {name}"),
+    }
 }

@@ -19,9 +19,18 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 
 /// Resident octets of a process and of its children.
 pub(crate) fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS:")
+}
+
+/// The most octets that were ever resident of a process and of its children.
+pub(crate) fn most_resident(pid: u32) -> u64 {
+    memory(pid, "VmHWM:")
+}
+
+fn memory(pid: u32, field: &str) -> u64 {
     let own = |pid: u32| -> u64 {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|it| it.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|it| it.strip_prefix(field));
         line.and_then(|it| it.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or_default() * 1024
     };
     own(pid) + children(pid).into_iter().map(own).sum::<u64>()
@@ -40,10 +49,19 @@ fn stat(pid: u32) -> Option<Vec<String>> {
     Some(rest.split_whitespace().map(str::to_owned).collect())
 }
 
-/// Lets this process open as many sockets as it may.
-pub(crate) fn raise_descriptors() {
+/// What a bench opens at most: twenty thousand viewers here, and as many in the server, which inherits the limit.
+const DESCRIPTORS: u64 = 65_536;
+
+/// Lets this process, and those it starts, open as many sockets as a bench needs, or as it may.
+///
+/// Tells how many that are.
+pub(crate) fn raise_descriptors() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let maximum = getrlimit(Resource::Nofile).maximum;
-    // Where it is not granted, connecting says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let most = Some(DESCRIPTORS);
+    if setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }).is_err() {
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        // Where it is not granted, connecting says so.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
