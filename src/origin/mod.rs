@@ -1,5 +1,6 @@
 //! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
+mod library;
 pub mod live;
 pub mod vod;
 mod web;

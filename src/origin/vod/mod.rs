@@ -3,7 +3,6 @@
 //! Nothing is written beside the files, and a segment is never held whole: its boxes are made, its media is read a
 //! stretch at a time as it is sent.
 
-mod library;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -23,11 +22,11 @@ use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
 use packager::vod::{Item, Reads, Resource, TrackName};
 
+use super::library::{Library, StoredFile, decoded};
 use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
-use library::{Library, StoredFile};
 use shelf::{Failed, Refused, Shelf, Title};
 
-pub use library::Reads as DiskReads;
+pub use super::library::Reads as DiskReads;
 
 /// A replaced file shows after so long; until then its old playlists lead to segments that caches still have.
 const MANIFEST: Duration = Duration::from_secs(5);
@@ -233,28 +232,4 @@ fn refusal(refused: Refused) -> Fetched {
 
 fn unreadable(error: &ReadError) -> Failure {
     Failure::Unreadable(error.to_string())
-}
-
-/// A canonical path with its triplets decoded: the names of files. Nothing when a name would hold a separator.
-fn decoded(path: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        rest = behind;
-        let byte = match (first, behind) {
-            (b'%', [high, low, behind @ ..]) => {
-                rest = behind;
-                let digit = |it: u8| char::from(it).to_digit(16);
-                let decoded = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
-                if matches!(decoded, b'/' | 0) {
-                    return None;
-                }
-                decoded
-            }
-            (b'%', _) => return None,
-            (plain, _) => plain,
-        };
-        bytes.push(byte);
-    }
-    String::from_utf8(bytes).ok()
 }

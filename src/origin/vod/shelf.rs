@@ -9,7 +9,7 @@ use packager::asset::{ReadError, Source, Version};
 use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET};
 use tokio::sync::Semaphore;
 
-use super::library::{Library, StoredFile, wait};
+use crate::origin::library::{Library, StoredFile, wait};
 
 /// The header of a two-hour film has about 2 MiB: a hundred films, or all of a small library.
 const MEMORY: u64 = 256 * 1024 * 1024;

@@ -184,3 +184,27 @@ where
         Err(_) => Err(ReadError::Store("the server is going down".into()).into()),
     }
 }
+
+/// A canonical path with its triplets decoded: the names of files. Nothing when a name would hold a separator.
+pub(super) fn decoded(path: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&first, behind)) = rest.split_first() {
+        rest = behind;
+        let byte = match (first, behind) {
+            (b'%', [high, low, behind @ ..]) => {
+                rest = behind;
+                let digit = |it: u8| char::from(it).to_digit(16);
+                let decoded = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+                if matches!(decoded, b'/' | 0) {
+                    return None;
+                }
+                decoded
+            }
+            (b'%', _) => return None,
+            (plain, _) => plain,
+        };
+        bytes.push(byte);
+    }
+    String::from_utf8(bytes).ok()
+}
