@@ -1,7 +1,9 @@
 //! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
+mod directory;
 mod library;
 pub mod live;
+mod sign;
 pub mod vod;
 mod web;
 
@@ -13,9 +15,10 @@ use config::origin::OriginKind;
 use packager::live::Registry;
 
 use crate::passage::{Admitted, Failure, FetchPlan, Source};
+use directory::Directory;
 use live::Live;
 use vod::Vod;
-use web::{Question, Web};
+use web::Web;
 
 /// The longest a live answer waits: three target durations of at most 10 s, and a little for the way.
 const LIVE_DEADLINE: Duration = Duration::from_secs(32);
@@ -48,6 +51,7 @@ struct Origin {
 enum Kind {
     Live(Live),
     Vod(Arc<Vod>),
+    Directory(Arc<Directory>),
     Web(Arc<Web>),
 }
 
@@ -65,7 +69,11 @@ impl Origins {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
                     OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
+                    OriginKind::Directory { root, .. } => {
+                        Kind::Directory(Arc::new(Directory::new(root.clone())))
+                    }
                     OriginKind::Http(settings) => Kind::Web(Arc::new(Web::new((**settings).clone()))),
+                    OriginKind::Bucket(bucket) => Kind::Web(Arc::new(Web::bucket(bucket))),
                 };
                 if let Kind::Web(web) = &kind {
                     return (LASTING | web.number(), kind);
@@ -75,8 +83,10 @@ impl Origins {
             });
             let strip_prefix = match &meant.kind {
                 OriginKind::Live { strip_prefix } => Some(strip_prefix.clone()),
-                OriginKind::Vod { strip_prefix, .. } => strip_prefix.clone(),
-                OriginKind::Http(_) => Some(String::new()),
+                OriginKind::Vod { strip_prefix, .. } | OriginKind::Directory { strip_prefix, .. } => {
+                    strip_prefix.clone()
+                }
+                OriginKind::Http(_) | OriginKind::Bucket(_) => Some(String::new()),
             };
             built.by_id.insert(meant.id.clone(), Origin { number, kind, strip_prefix });
         }
@@ -88,7 +98,9 @@ impl Origins {
         let same = |it: &&Origin| match (&it.kind, meant) {
             (Kind::Live(_), OriginKind::Live { .. }) => true,
             (Kind::Vod(vod), OriginKind::Vod { root, .. }) => vod.root() == root,
+            (Kind::Directory(directory), OriginKind::Directory { root, .. }) => directory.root() == root,
             (Kind::Web(web), OriginKind::Http(settings)) => web.is_at(settings),
+            (Kind::Web(web), OriginKind::Bucket(bucket)) => web.is_bucket(bucket),
             _ => false,
         };
         let known = self.by_id.values().find(same)?;
@@ -97,6 +109,8 @@ impl Origins {
             (Kind::Web(web), OriginKind::Http(settings)) if web.settings() != &**settings => {
                 Kind::Web(Arc::new(Web::new((**settings).clone())))
             }
+            // Its secrets may be others now.
+            (_, OriginKind::Bucket(bucket)) => Kind::Web(Arc::new(Web::bucket(bucket))),
             (kind, _) => kind.clone(),
         };
         Some((known.number, kind))
@@ -126,7 +140,7 @@ impl Origins {
                 .with_deadline(LIVE_DEADLINE)
             }
             Kind::Web(web) => {
-                let question = Arc::new(Question::of(asked, &self.node));
+                let question = Arc::new(web.question(asked, &self.node));
                 let deadline = web.deadline();
                 FetchPlan::new(source, move |ask| {
                     let (web, question) = (Arc::clone(&web), Arc::clone(&question));
@@ -136,6 +150,11 @@ impl Origins {
                 .in_slices(web::may_be_large(asked.path()))
                 .lasting()
             }
+            Kind::Directory(directory) => FetchPlan::new(source, move |ask| {
+                let (directory, path) = (Arc::clone(&directory), Arc::clone(&path));
+                Box::pin(async move { directory.fetch(&path, &ask).await })
+            })
+            .in_slices(web::may_be_large(asked.path())),
             Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
                 Box::pin(async move { vod.fetch(&path).await })
@@ -147,7 +166,7 @@ impl Origins {
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Vod>> {
         self.by_id.values().filter_map(|it| match &it.kind {
             Kind::Vod(vod) => Some(vod),
-            Kind::Live(_) | Kind::Web(_) => None,
+            Kind::Live(_) | Kind::Directory(_) | Kind::Web(_) => None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! Where answers come from.
 
+mod bucket;
 mod web;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use crate::section::Section;
 use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
 
+pub use self::bucket::{BucketOrigin, Credentials, Signing};
 pub use self::web::{HttpOrigin, OriginProtocolPolicy};
 
 /// An origin by id.
@@ -35,30 +37,40 @@ pub enum OriginKind {
         /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
         strip_prefix: Option<String>,
     },
+    /// Files below a directory, as they are.
+    Directory {
+        /// The directory, absolute.
+        root: PathBuf,
+        /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
+        strip_prefix: Option<String>,
+    },
     /// A web server.
     Http(Box<HttpOrigin>),
+    /// A bucket of an object store.
+    Bucket(Box<BucketOrigin>),
 }
 
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("id", Kind::Name, Required, "What behaviors name in target_origin.").example("films"),
     Setting::new(
         "kind",
-        Kind::Word(&["live", "vod", "http"]),
+        Kind::Word(&["live", "vod", "directory", "http", "bucket"]),
         Required,
-        "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for, `http` is a web server.",
+        "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for, `directory` are files as \
+         they are, `http` is a web server, `bucket` is one of S3 and its like.",
     )
     .example("vod"),
     Setting::new(
         "root",
         Kind::Path(Stands::Directory),
-        Absent("needed for `vod`, meaningless for others"),
+        Absent("needed for `vod` and `directory`, meaningless for others"),
         "The directory of the files.",
     )
     .example("media"),
     Setting::new(
         "strip_prefix",
         Kind::Text,
-        Absent("for `vod` the behavior's pattern up to its first wildcard, for `live` nothing"),
+        Absent("for `vod` and `directory` the behavior's pattern up to its first wildcard, for `live` nothing"),
         "Set it when viewers' paths begin with something that the files' paths, or the broadcasts' names, do not.",
     )
     .example("/library"),
@@ -73,6 +85,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     web::CONNECTION_TIMEOUT,
     web::READ_TIMEOUT,
     web::KEEPALIVE_TIMEOUT,
+    bucket::URL,
+    bucket::ENDPOINT,
+    bucket::REGION,
+    bucket::PATH_STYLE,
+    bucket::CREDENTIALS,
+];
+
+/// The options that each kind has beside `id` and `kind`.
+const KINDS: [(&str, &[&[&str]]); 5] = [
+    ("live", &[&["strip_prefix"]]),
+    ("vod", &[&["root", "strip_prefix"]]),
+    ("directory", &[&["root", "strip_prefix"]]),
+    ("http", &[&web::PLACE, &web::MANNER]),
+    ("bucket", &[&bucket::KEYS, &web::MANNER]),
 ];
 
 impl Origin {
@@ -93,41 +119,37 @@ impl OriginKind {
         if strip_prefix.as_ref().is_some_and(|it| !it.is_empty() && !it.starts_with('/')) {
             section.report("strip_prefix", "paths begin with a slash", "write it in front");
         }
-        let kind = section.word("kind");
-        if kind == Some("http") {
-            report_foreign(
-                section,
-                &["root", "strip_prefix"],
-                "a web server has paths of its own",
-                "leave it out",
-            );
-            return Self::Http(Box::new(HttpOrigin::read(section)));
+        let kind = section.word("kind").unwrap_or("live");
+        report_foreign(section, kind);
+        match kind {
+            "http" => Self::Http(Box::new(HttpOrigin::read(section))),
+            "bucket" => Self::Bucket(Box::new(BucketOrigin::read(section))),
+            "vod" | "directory" => {
+                section.require("root");
+                let root = section.path("root");
+                if kind == "vod" {
+                    Self::Vod { root, strip_prefix }
+                } else {
+                    Self::Directory { root, strip_prefix }
+                }
+            }
+            _ => Self::Live { strip_prefix: strip_prefix.unwrap_or_default() },
         }
-        report_foreign(
-            section,
-            &web::KEYS,
-            "it is for web servers",
-            "leave it out, or write `kind = \"http\"`",
-        );
-        if kind == Some("vod") {
-            section.require("root");
-            return Self::Vod { root: section.path("root"), strip_prefix };
-        }
-        if kind == Some("live") {
-            report_foreign(
-                section,
-                &["root"],
-                "broadcasts have no directory",
-                "leave it out, or write `kind = \"vod\"`",
-            );
-        }
-        Self::Live { strip_prefix: strip_prefix.unwrap_or_default() }
     }
 }
 
 /// Options that mean nothing for this kind of origin.
-fn report_foreign(section: &Section<'_>, keys: &[&str], wrong: &str, remedy: &str) {
-    for key in keys.iter().filter(|it| section.has(it)) {
-        section.report(key, wrong, remedy);
+fn report_foreign(section: &Section<'_>, kind: &str) {
+    let has = |options: &[&[&str]], key: &str| options.iter().any(|it| it.contains(&key));
+    let own = KINDS.iter().find(|(it, _)| *it == kind).map_or(&[][..], |(_, own)| own);
+    let others = SETTINGS.iter().map(|it| it.key).filter(|it| !matches!(*it, "id" | "kind") && !has(own, it));
+    for key in others.filter(|it| section.has(it)) {
+        let kinds: Vec<_> =
+            KINDS.iter().filter(|(_, own)| has(own, key)).map(|(it, _)| format!("`kind = {it:?}`")).collect();
+        section.report(
+            key,
+            format!("it means nothing for `kind = {kind:?}`"),
+            format!("leave it out, or write {}", kinds.join(" or ")),
+        );
     }
 }

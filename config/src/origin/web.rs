@@ -45,13 +45,12 @@ pub enum OriginProtocolPolicy {
     MatchViewer,
 }
 
-/// The options, and why they are refused for other kinds of origins.
-pub(super) const KEYS: [&str; 11] = [
-    "domain_name",
-    "origin_path",
-    "origin_protocol_policy",
-    "http_port",
-    "https_port",
+/// The options that say where it is.
+pub(super) const PLACE: [&str; 5] =
+    ["domain_name", "origin_path", "origin_protocol_policy", "http_port", "https_port"];
+
+/// The options that say how it is asked, wherever it is.
+pub(super) const MANNER: [&str; 6] = [
     "origin_ca_file",
     "custom_headers",
     "connection_attempts",
@@ -174,8 +173,6 @@ impl HttpOrigin {
                 "write a slash in front and none behind",
             );
         }
-        let custom_headers = section.pairs("custom_headers");
-        report_headers(section, &custom_headers);
         let port = |key| u16::try_from(section.count(key)).unwrap_or(u16::MAX);
         Self {
             domain_name,
@@ -187,6 +184,20 @@ impl HttpOrigin {
             },
             http_port: port("http_port"),
             https_port: port("https_port"),
+            ..Self::read_rest(section)
+        }
+    }
+
+    /// What does not depend on where the server is; the place is left open.
+    pub(super) fn read_rest(section: &Section<'_>) -> Self {
+        let custom_headers = section.pairs("custom_headers");
+        report_headers(section, &custom_headers);
+        Self {
+            domain_name: String::new(),
+            path: String::new(),
+            protocol_policy: OriginProtocolPolicy::HttpsOnly,
+            http_port: 80,
+            https_port: 443,
             ca_file: section.optional_path("origin_ca_file"),
             custom_headers,
             connection_attempts: section.count("connection_attempts"),
@@ -198,7 +209,7 @@ impl HttpOrigin {
 }
 
 /// A host name, an IPv4 address, or an IPv6 address in brackets.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     if let Some(inner) = text.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
         return inner.parse::<std::net::Ipv6Addr>().is_ok();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::distribution::RewriteManifests;
 use crate::ingest::Publish;
-use crate::origin::OriginKind;
+use crate::origin::{HttpOrigin, OriginKind, Signing};
 use crate::problem::Place;
 
 /// A live channel under one behavior, with `more` in that behavior's table and `rest` behind.
@@ -268,4 +268,63 @@ fn a_web_server_is_an_origin_under_rules_of_its_own() {
         assert_eq!(keys(&format!("kind = \"http\"\ndomain_name = \"{host}\"")), [""; 0], "{host}");
     }
     assert_eq!(keys("kind = \"live\"\ndomain_name = \"a\""), ["origin.a.domain_name"]);
+}
+
+#[test]
+fn a_bucket_is_a_web_server_that_wants_signatures() {
+    let read = |options: &str| {
+        resolve_text(
+            &format!(
+                "[[origin]]\nid = \"a\"\nkind = \"bucket\"\n{options}\n[[distribution]]\n\
+                 default_behavior = {{ target_origin = \"a\" }}\n"
+            ),
+            &[],
+        )
+    };
+    let check = |options: &str, expected: &str, signing: Signing| {
+        let config = read(options).unwrap_or_else(|problems| panic!("{options}: {problems}"));
+        let OriginKind::Bucket(bucket) = &config.origins[0].kind else { panic!("it is a bucket") };
+        let HttpOrigin { domain_name, path, protocol_policy, http_port, .. } = &bucket.server;
+        assert_eq!(format!("{protocol_policy:?} {domain_name}:{http_port}{path}"), expected, "{options}");
+        assert_eq!(bucket.signing, signing, "{options}");
+    };
+    let s3 = |region: &str| Signing::S3 { region: region.to_owned() };
+    check("url = \"s3://films/a\"", "HttpsOnly films.s3.us-east-1.amazonaws.com:443/a", s3("us-east-1"));
+    check(
+        "url = \"s3://my.films\"\nregion = \"eu-west-1\"",
+        "HttpsOnly s3.eu-west-1.amazonaws.com:443/my.films",
+        s3("eu-west-1"),
+    );
+    check(
+        "url = \"s3://films/a\"\nendpoint = \"http://127.0.0.1:8333\"",
+        "HttpOnly 127.0.0.1:8333/films/a",
+        s3("us-east-1"),
+    );
+    check(
+        "url = \"s3://films/a\"\nendpoint = \"https://store.example\"\npath_style = false",
+        "HttpsOnly films.store.example:443/a",
+        s3("us-east-1"),
+    );
+    check("url = \"gs://films/a\"", "HttpsOnly storage.googleapis.com:443/films/a", s3("auto"));
+    check(
+        "url = \"az://acme/films/a\"",
+        "HttpsOnly acme.blob.core.windows.net:443/films/a",
+        Signing::Azure { account: "acme".into() },
+    );
+
+    let problems =
+        |options: &str| read(options).unwrap_err().iter().map(|it| it.key.clone()).collect::<Vec<_>>();
+    assert_eq!(problems(""), ["origin.a.url"]);
+    for (option, key) in [
+        ("endpoint = \"store.example\"", "endpoint"),
+        ("domain_name = \"a\"", "domain_name"),
+        ("credentials = \"all\"", "credentials"),
+        ("credentials = { profile = \"a\" }", "credentials.file"),
+    ] {
+        assert_eq!(
+            problems(&format!("url = \"s3://films\"\n{option}")),
+            [format!("origin.a.{key}")],
+            "{option}"
+        );
+    }
 }

@@ -58,6 +58,15 @@ root = "films"
 id = "web"
 kind = "http"
 domain_name = "web.example.com"
+[[origin]]
+id = "bucket"
+kind = "bucket"
+url = "s3://films"
+[[origin]]
+id = "keyed"
+kind = "bucket"
+url = "s3://films"
+credentials = { file = "keys.ini" }
 [[distribution]]
 id = "d"
 default_behavior = { target_origin = "o" }
@@ -86,6 +95,8 @@ fn all_leaves() -> Vec<(String, &'static Setting)> {
     found
 }
 
+const OF_A_BUCKET: [&str; 5] = ["url", "endpoint", "region", "path_style", "credentials"];
+
 #[test]
 fn every_option_changes_what_is_meant() {
     let before = resolve_text(WHOLE, &[]).unwrap_or_else(|problems| panic!("{problems}"));
@@ -100,7 +111,13 @@ fn every_option_changes_what_is_meant() {
             "app.0.publish.webhook" => ("app.1.publish.webhook", setting.example),
             "app.0.publish.timeout" => ("app.1.publish.timeout", setting.example),
             "app.0.publish.key_is_name" => ("app.1.publish.key_is_name", setting.example),
-            // What only a web server has.
+            // What only a bucket has, and what only a web server has.
+            _ if path.starts_with("origin.0.credentials.") => {
+                (&*path.replace("origin.0.", "origin.5."), setting.example)
+            }
+            _ if path.starts_with("origin.0.") && OF_A_BUCKET.contains(&setting.key) => {
+                (&*path.replace("origin.0.", "origin.4."), setting.example)
+            }
             _ if path.starts_with("origin.0.") && !["id", "root", "strip_prefix"].contains(&setting.key) => {
                 (&*path.replace("origin.0.", "origin.3."), setting.example)
             }

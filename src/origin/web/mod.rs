@@ -1,7 +1,7 @@
 //! A web server as an origin: what is asked of it, how often, and what is taken from its answer.
 //!
 //! ```text
-//! Admitted ─▶ Question ─▶ attempts over pooled connections ─▶ Fetched
+//! Admitted ─▶ Question ─▶ attempts over pooled connections, signed for buckets ─▶ Fetched
 //! ```
 //! A request to it is written anew: nothing of the viewer's goes on but what the policies name (http-edge.md 21), so no
 //! unkeyed field can change an answer that others get.
@@ -14,10 +14,10 @@ mod question;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use config::origin::HttpOrigin;
+use config::origin::{BucketOrigin, HttpOrigin};
 use http::{Method, Request};
 use http_body_util::Empty;
 use hyper::body::Incoming;
@@ -32,7 +32,9 @@ use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::question::Question;
-use crate::passage::{Ask, Failure, Fetched};
+
+use super::sign::Signer;
+use crate::passage::{Admitted, Ask, Failure, Fetched};
 
 /// What the head of an answer may take; CloudFront's bound for both directions (cloudfront.md 2.8).
 const MAX_HEAD: usize = 32 * 1024;
@@ -47,12 +49,31 @@ const MAX_IDLE: usize = 256;
 pub(super) struct Web {
     settings: HttpOrigin,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    /// Why no request can be sent, where its authority's file could not be read.
+    /// Who signs its requests, where it is a bucket.
+    bucket: Option<Signer>,
+    /// Why no request can be sent, where a file of its settings could not be read.
     broken: Option<String>,
 }
 
 impl Web {
+    /// A web server like any other.
     pub(super) fn new(settings: HttpOrigin) -> Self {
+        Self::build(settings, None)
+    }
+
+    /// A bucket; its secrets are read now.
+    pub(super) fn bucket(meant: &BucketOrigin) -> Self {
+        let server = meant.server.clone();
+        match Signer::open(meant) {
+            Ok(signer) => Self::build(server, Some(signer)),
+            Err(error) => {
+                tracing::warn!(origin = %server.domain_name, "{error}");
+                Self { broken: Some(error), ..Self::build(server, Some(Signer::Nobody)) }
+            }
+        }
+    }
+
+    fn build(settings: HttpOrigin, bucket: Option<Signer>) -> Self {
         let (roots, broken) = match roots(&settings) {
             Ok(roots) => (roots, None),
             Err(error) => (RootCertStore::empty(), Some(error)),
@@ -83,7 +104,7 @@ impl Web {
             .http2_max_header_list_size(MAX_HEAD as u32)
             .http2_adaptive_window(true)
             .build(connector);
-        Self { settings, client, broken }
+        Self { settings, client, bucket, broken }
     }
 
     /// What it was made of.
@@ -93,12 +114,25 @@ impl Web {
 
     /// Whether these are settings of the same server, paths included.
     pub(super) fn is_at(&self, other: &HttpOrigin) -> bool {
-        place(&self.settings) == place(other)
+        self.bucket.is_none() && place(&self.settings) == place(other)
+    }
+
+    /// Whether this is that bucket.
+    pub(super) fn is_bucket(&self, other: &BucketOrigin) -> bool {
+        self.bucket.is_some() && place(&self.settings) == place(&other.server)
     }
 
     /// The same for the same server in every run; what was kept for another must never be taken for it.
     pub(super) fn number(&self) -> u64 {
-        xxh3_64(place(&self.settings).as_bytes())
+        // Without our signature the same server says other things.
+        let manner = if self.bucket.is_some() { "bucket " } else { "" };
+        xxh3_64(format!("{manner}{}", place(&self.settings)).as_bytes())
+    }
+
+    /// What goes to it of a viewer's request.
+    pub(super) fn question(&self, asked: &Admitted, node: &str) -> Question {
+        let question = Question::of(asked, node);
+        if self.bucket.is_some() { question.for_bucket() } else { question }
     }
 
     /// By when it answers, all attempts together.
@@ -111,6 +145,11 @@ impl Web {
     pub(super) async fn fetch(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
         if let Some(broken) = &self.broken {
             return Err(Failure::Unreachable(broken.clone()));
+        }
+        if self.bucket.is_some()
+            && let Some(refusal) = question.refused_by_buckets()
+        {
+            return Ok(refusal);
         }
         let attempts = if question.is_repeatable() { self.settings.connection_attempts } else { 1 };
         let mut tried = 1;
@@ -126,7 +165,10 @@ impl Web {
     }
 
     async fn once(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
-        let request: Request<Empty<Bytes>> = question.request(&self.settings, ask)?;
+        let mut request: Request<Empty<Bytes>> = question.request(&self.settings, ask)?;
+        if let Some(signer) = &self.bucket {
+            signer.sign(&mut request, SystemTime::now())?;
+        }
         let method = request.method().clone();
         let patience = self.settings.connection_timeout + self.settings.read_timeout;
         let response = timeout(patience, self.client.request(request)).await;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use config::origin::{HttpOrigin, OriginProtocolPolicy};
 use http::header::{
-    ACCEPT_ENCODING, HOST, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    RANGE, USER_AGENT, VIA,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA,
 };
-use http::{Method, Request, Uri, Version};
+use http::{Method, Request, StatusCode, Uri, Version};
 use http_body_util::Empty;
 
-use crate::passage::{Admitted, Ask, Failure, Scheme};
+use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Scheme};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -33,7 +33,7 @@ pub(in crate::origin) struct Question {
 
 impl Question {
     /// `node` names this server among the caches a request goes through.
-    pub(in crate::origin) fn of(asked: &Admitted, node: &str) -> Self {
+    pub(super) fn of(asked: &Admitted, node: &str) -> Self {
         let request = asked.routed().request();
         let behavior = asked.routed().behavior();
         let query = asked.keyed_query();
@@ -69,6 +69,40 @@ impl Question {
             headers.insert(X_FORWARDED_FOR, client);
         }
         Self { method, scheme: request.scheme(), target, headers, looped }
+    }
+
+    /// The same for a bucket: the name of an object, and nothing that could steer the store. Under our signature a query
+    /// of a viewer's could list the bucket, or a field change what an answer is.
+    #[must_use]
+    pub(super) fn for_bucket(mut self) -> Self {
+        let path = self.target.split('?').next().unwrap_or_default();
+        self.target = spelled(path).into();
+        let steers =
+            |it: &HeaderName| it.as_str().starts_with("x-") || [AUTHORIZATION, COOKIE, HOST].contains(it);
+        let steering: Vec<_> = self.headers.keys().filter(|it| steers(it)).cloned().collect();
+        for name in steering {
+            self.headers.remove(name);
+        }
+        self
+    }
+
+    /// What is answered in place of a bucket, which would list itself to whoever names no object, and obey whoever may
+    /// write.
+    pub(super) fn refused_by_buckets(&self) -> Option<Fetched> {
+        let (status, sentence) = if !matches!(self.method, Method::GET | Method::HEAD) {
+            (StatusCode::METHOD_NOT_ALLOWED, "a bucket is only read here\n")
+        } else if &*self.target == "/" {
+            (StatusCode::NOT_FOUND, "an object has a name\n")
+        } else {
+            return None;
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        let (length, body) = (Some(sentence.len() as u64), FetchedBody::Whole(vec![sentence.into()]));
+        Some(Fetched { status, headers, length, body, lifetime: None })
     }
 
     /// Whether it may be sent twice.
@@ -118,6 +152,20 @@ impl Question {
         condition(headers, ask);
         Ok(request)
     }
+}
+
+/// A canonical path as a signature has it: what is neither unreserved nor a slash becomes a triplet, also where a URL could
+/// have it plain. Some stores read a plain `+` as a space.
+fn spelled(path: &str) -> String {
+    let mut text = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/%".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text
 }
 
 /// Says what is known already, and which octets are wanted.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::origin::{HttpOrigin, OriginProtocolPolicy};
+use config::origin::{BucketOrigin, Credentials, HttpOrigin, OriginProtocolPolicy, Signing};
 use futures_util::StreamExt as _;
 use http::{HeaderValue, Method};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -70,6 +70,17 @@ fn question(example: Example) -> Question {
     Question::of(&example.admitted(), "levada-1")
 }
 
+/// A bucket at a web server, whose keys are in a file.
+fn bucket(server: HttpOrigin, directory: &std::path::Path) -> BucketOrigin {
+    let file = directory.join("keys");
+    std::fs::write(&file, "[films]\naws_access_key_id = id\naws_secret_access_key = secret\n").unwrap();
+    BucketOrigin {
+        server,
+        signing: Signing::S3 { region: "us-east-1".into() },
+        credentials: Some(Credentials::File { file, profile: "films".into() }),
+    }
+}
+
 async fn fetch(settings: &HttpOrigin, ask: Ask) -> Result<Fetched, Failure> {
     Web::new(settings.clone()).fetch(&question(Example::get("/a/b.ts")), &ask).await
 }
@@ -129,6 +140,54 @@ async fn a_request_is_written_anew() {
             "x-secret: s3",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_bucket_is_asked_for_an_object_with_a_signature_and_nothing_of_the_viewer() {
+    let directory = tempfile::tempdir().unwrap();
+    let (settings, heads) = web_server(&[FOUND]).await;
+    let asked = Example::get("/a+b(1).ts?list-type=2")
+        .policy(|it| {
+            it.headers = vec!["host".into(), "authorization".into(), "x-amz-acl".into(), "origin".into()];
+            it.query = config::cache::Selection::All;
+        })
+        .header("authorization", "Basic YQ==")
+        .header("x-amz-acl", "public-read-write")
+        .header("origin", "https://a.example");
+    let web = Web::bucket(&bucket(settings, directory.path()));
+    let fetched = web.fetch(&web.question(&asked.admitted(), "levada-1"), &Ask::default()).await.unwrap();
+    assert_eq!(body(fetched).await.unwrap(), b"ocean");
+    let head = heads.lock().unwrap().remove(0);
+    assert!(head.starts_with("get /base/a%2bb%281%29.ts http/1.1\r\n"), "{head}");
+    assert!(head.contains("\r\nhost: 127.0.0.1:"), "{head}");
+    assert!(head.contains("origin: https://a.example"), "{head}");
+    let signed = "authorization: aws4-hmac-sha256 credential=id/";
+    assert_eq!((head.matches("authorization:").count(), head.matches(signed).count()), (1, 1), "{head}");
+    assert!(head.contains("signedheaders=host;x-amz-content-sha256;x-amz-date,"), "{head}");
+    assert!(!head.contains("list-type") && !head.contains("x-forwarded-for"), "{head}");
+}
+
+#[tokio::test]
+async fn a_bucket_neither_lists_itself_nor_obeys_nor_is_asked_without_its_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let (settings, heads) = web_server(&[FOUND]).await;
+    let meant = bucket(settings, directory.path());
+    let status = async |web: &Web, asked: Example| {
+        let question = web.question(&asked.admitted(), "levada-1");
+        web.fetch(&question, &Ask::default()).await.map(|it| it.status.as_u16())
+    };
+    let web = Web::bucket(&meant);
+    assert_eq!(status(&web, Example::get("/")).await, Ok(404));
+    assert_eq!(status(&web, Example::get("/a").method(Method::DELETE)).await, Ok(405));
+
+    let credentials =
+        Some(Credentials::File { file: directory.path().join("keys"), profile: "other".into() });
+    let failure = status(&Web::bucket(&BucketOrigin { credentials, ..meant }), Example::get("/a")).await;
+    assert!(
+        matches!(&failure, Err(Failure::Unreachable(why)) if why.contains("AWS_ACCESS_KEY_ID")),
+        "{failure:?}"
+    );
+    assert!(heads.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
