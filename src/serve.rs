@@ -33,8 +33,8 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::audience::Audience;
 use crate::observe::metrics::Books;
 use crate::origin::Origins;
-use crate::viewer::tls::{Certificates, Unusable};
-use crate::viewer::{self, Bodies, Limits, Listener, Viewers};
+use crate::viewer::tls::{self, Certificates, Unusable};
+use crate::viewer::{self, Bodies, Limits, Listener, Tls, Viewers};
 
 /// How long links that the control page makes stay valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -135,13 +135,15 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
 
     let listen = &config.listen;
     let certificates = match &listen.https {
-        Some(it) => Some(Certificates::load(&it.certificate, &it.private_key)?),
+        Some(it) => Some(Certificates::load(&it.certificates)?),
         None => None,
     };
     let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
     let https = match (&listen.https, &certificates) {
         (Some(it), Some(certificates)) => {
-            Some(Listener::bind("HTTPS", it.address, Some(certificates.server_config()?))?)
+            let config = tls::server_config(certificates, it.security_policy)?;
+            let tls = Tls { config, certificates: Arc::clone(certificates) };
+            Some(Listener::bind("HTTPS", it.address, Some(tls))?)
         }
         _ => None,
     };
@@ -329,7 +331,7 @@ impl Parts {
         let apps = hook::Compiled::read(&new.apps).map_err(|error| error.to_string())?;
         // The last that can fail; from here on everything is swapped.
         if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
-            certificates.reload(&https.certificate, &https.private_key).map_err(|error| error.to_string())?;
+            certificates.reload(&https.certificates).map_err(|error| error.to_string())?;
         }
         self.gate.replace(apps);
         self.access.replace(rules);

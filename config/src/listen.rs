@@ -43,10 +43,34 @@ pub struct Listen {
 pub struct Https {
     /// Where it listens.
     pub address: SocketAddr,
-    /// PEM chain, leaf first. Read again at reload.
-    pub certificate: PathBuf,
-    /// PEM private key. Read again at reload.
+    /// Which versions and suites of TLS are spoken.
+    pub security_policy: SecurityPolicy,
+    /// What it shows to viewers. Never empty; the first is the default.
+    pub certificates: Vec<Certificate>,
+}
+
+/// The files of a certificate, which are read again at reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// PEM chain, leaf first.
+    pub chain: PathBuf,
+    /// PEM private key.
     pub private_key: PathBuf,
+}
+
+/// CloudFront's security policies (cloudfront.md 8.5), but those with TLS 1.1 and older, which are broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecurityPolicy {
+    /// TLS 1.2 and 1.3. Of its suites for TLS 1.2, those with CBC or without forward secrecy are not spoken.
+    Tls12From2018,
+    /// The same without what is not spoken anyway.
+    Tls12From2019,
+    /// TLS 1.2 and 1.3, ECDHE with AES-GCM or ChaCha20.
+    Tls12From2021,
+    /// TLS 1.2 and 1.3, ECDHE with AES-GCM.
+    Tls12From2025,
+    /// TLS 1.3.
+    Tls13From2025,
 }
 
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -173,20 +197,47 @@ const HTTPS: &[Setting] = &[
     .example("0.0.0.0:443")
     .needs_restart(),
     Setting::new(
-        "certificate",
-        Kind::Path(Stands::File),
-        Required,
-        "The PEM chain, leaf first; it is read again at reload.",
+        "security_policy",
+        Kind::Word(&[
+            "TLSv1.2_2018",
+            "TLSv1.2_2019",
+            "TLSv1.2_2021",
+            "TLSv1.2_2025",
+            "TLSv1.3_2025",
+        ]),
+        Value("TLSv1.2_2021", "every player in use speaks it, and nothing in it is known to be weak"),
+        "Set it to the policy of your CloudFront distribution; suites with CBC or without forward secrecy, and TLS 1.1 \
+         and older, are never spoken.",
     )
-    .example("tls/fullchain.pem"),
+    .example("TLSv1.3_2025")
+    .needs_restart(),
+    CHAIN,
+    PRIVATE_KEY,
     Setting::new(
-        "private_key",
-        Kind::Path(Stands::File),
-        Required,
-        "The PEM private key of the certificate; it is read again at reload.",
-    )
-    .example("tls/privkey.pem"),
+        "additional_certificate",
+        Kind::Tables(&[CHAIN, PRIVATE_KEY], &[]),
+        Absent("one certificate for every host"),
+        "One for each further certificate: a viewer is shown one that has the name it asks for, ECDSA before RSA, and \
+         else the default one.",
+    ),
 ];
+
+const CHAIN: Setting = Setting::new(
+    "certificate",
+    Kind::Path(Stands::File),
+    Required,
+    "The PEM chain, leaf first, and beside it, with `.ocsp` behind its name, an OCSP response in DER if there is one; \
+     both are read again at reload.",
+)
+.example("tls/fullchain.pem");
+
+const PRIVATE_KEY: Setting = Setting::new(
+    "private_key",
+    Kind::Path(Stands::File),
+    Required,
+    "The PEM private key of the certificate; it is read again at reload.",
+)
+.example("tls/privkey.pem");
 
 impl Listen {
     pub(crate) fn read(section: &Section<'_>) -> Self {
@@ -211,7 +262,21 @@ impl Https {
     /// None when its address is `off`.
     fn read(section: &Section<'_>) -> Option<Self> {
         let address = section.address("address");
-        let (certificate, private_key) = (section.path("certificate"), section.path("private_key"));
-        Some(Self { address: address?, certificate, private_key })
+        let security_policy = match section.word("security_policy") {
+            Some("TLSv1.2_2018") => SecurityPolicy::Tls12From2018,
+            Some("TLSv1.2_2019") => SecurityPolicy::Tls12From2019,
+            Some("TLSv1.2_2025") => SecurityPolicy::Tls12From2025,
+            Some("TLSv1.3_2025") => SecurityPolicy::Tls13From2025,
+            _ => SecurityPolicy::Tls12From2021,
+        };
+        let mut certificates = vec![Certificate::read(section)];
+        certificates.extend(section.tables("additional_certificate").iter().map(Certificate::read));
+        Some(Self { address: address?, security_policy, certificates })
+    }
+}
+
+impl Certificate {
+    fn read(section: &Section<'_>) -> Self {
+        Self { chain: section.path("certificate"), private_key: section.path("private_key") }
     }
 }

@@ -7,7 +7,9 @@ use config::cache::CachePolicy;
 use config::distribution::ResponseHeadersPolicy;
 
 use super::Witness;
-use crate::passage::{Behavior, Distribution, Request, ResponseHeaders, Routed, Unrouted, canonical};
+use crate::passage::{
+    Behavior, Distribution, Request, ResponseHeaders, RouteFault, Routed, Unrouted, canonical,
+};
 
 /// Every distribution with its behaviors. Immutable: a reload builds another and swaps it whole.
 #[derive(Debug)]
@@ -58,13 +60,17 @@ impl Table {
     /// Finds the distribution by host and the behavior by canonical path.
     ///
     /// # Errors
-    /// [`Unrouted`] when the path has no canonical form.
+    /// [`Unrouted`] when the path has no canonical form, or the viewer meant to speak to another distribution.
     pub fn route(&self, request: Request) -> Result<Routed, Unrouted> {
         let mut path = match canonical(request.path()) {
             Ok(it) => it,
             Err(fault) => return Err(Unrouted::new(Witness(()), request, fault)),
         };
         let distribution = Arc::clone(self.distribution(request.host_name()));
+        let connected_to = request.other_name().map(|it| self.distribution(it));
+        if connected_to.is_some_and(|it| !Arc::ptr_eq(it, &distribution)) {
+            return Err(Unrouted::new(Witness(()), request, RouteFault::Misdirected));
+        }
         if let Some(root) = distribution.root.as_ref().filter(|_| path == "/") {
             // Whatever the method, and nowhere but at the root (cloudfront.md 2.2).
             path.clone_from(root);
@@ -111,6 +117,7 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::passage::PathFault;
     use crate::passage::example::Example;
 
     /// Each distribution has two behaviors, `/live/*` and `*`, whose origins are named after it.
@@ -204,7 +211,7 @@ mod tests {
         let unrouted = table(&[&["first.example"]])
             .route(Example::get_url("http://first.example/live%2Fa").request())
             .unwrap_err();
-        assert_eq!(unrouted.fault(), crate::passage::PathFault::Separator);
+        assert_eq!(unrouted.fault(), RouteFault::Path(PathFault::Separator));
         assert_eq!(unrouted.request().path(), "/live%2Fa");
     }
 }

@@ -39,6 +39,7 @@ impl Example {
             client_port: 4242,
             scheme: Scheme::Https,
             host: "video.example".into(),
+            other_name: None,
             head: Arc::new(head),
             received: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
         };

@@ -32,4 +32,4 @@ pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use response_headers::{Cors, ResponseHeaders};
 pub use routed::{Behavior, Distribution, Routed};
-pub use unrouted::{PathFault, Unrouted};
+pub use unrouted::{PathFault, RouteFault, Unrouted};

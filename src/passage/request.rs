@@ -89,6 +89,8 @@ pub struct Facts {
     pub scheme: Scheme,
     /// `Host` or `:authority` as sent, lower case, with its port when it is not the scheme's default.
     pub host: Arc<str>,
+    /// The name its TLS connection was made for, where the certificate shown for that does not speak for `host`.
+    pub other_name: Option<Arc<str>>,
     /// Method, target and fields as sent; the access log reads them, too.
     pub head: Arc<Parts>,
     /// When its head had come.
@@ -99,6 +101,11 @@ impl Request {
     /// Made by `viewer` alone.
     pub const fn new(_: viewer::Witness, facts: Facts) -> Self {
         Self(facts)
+    }
+
+    /// It came over a TLS connection that was made for another name. Said by `viewer` alone.
+    pub fn over_connection_to(self, _: viewer::Witness, other_name: Arc<str>) -> Self {
+        Self(Facts { other_name: Some(other_name), ..self.0 })
     }
 
     /// Its name.
@@ -134,6 +141,11 @@ impl Request {
     /// The host as sent, lower case, with a port that is not the scheme's default.
     pub const fn host(&self) -> &Arc<str> {
         &self.0.host
+    }
+
+    /// The name its TLS connection was made for, where the certificate shown for that does not speak for the host.
+    pub fn other_name(&self) -> Option<&str> {
+        self.0.other_name.as_deref()
     }
 
     /// The host without its port.

@@ -29,17 +29,29 @@ pub enum PathFault {
     AboveRoot,
 }
 
+/// Why no behavior can be chosen for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RouteFault {
+    /// Its path is unfit.
+    #[error(transparent)]
+    Path(#[from] PathFault),
+    /// It came over a TLS connection to another distribution, under a certificate that does not speak for its host.
+    /// Answered 421, so that browsers who share connections among hosts open another.
+    #[error("the TLS connection was made for another distribution")]
+    Misdirected,
+}
+
 /// A request that no behavior can be chosen for.
 #[derive(Debug)]
 pub struct Unrouted {
     request: Box<Request>,
-    fault: PathFault,
+    fault: RouteFault,
 }
 
 impl Unrouted {
     /// Made by `behavior` alone.
-    pub fn new(_: behavior::Witness, request: Request, fault: PathFault) -> Self {
-        Self { request: Box::new(request), fault }
+    pub fn new(_: behavior::Witness, request: Request, fault: impl Into<RouteFault>) -> Self {
+        Self { request: Box::new(request), fault: fault.into() }
     }
 
     /// What was asked.
@@ -48,7 +60,7 @@ impl Unrouted {
     }
 
     /// Why there is no behavior for it.
-    pub const fn fault(&self) -> PathFault {
+    pub const fn fault(&self) -> RouteFault {
         self.fault
     }
 }

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::body::Body;
 use super::cors;
 use super::stamp::{self, Mark};
-use crate::passage::{Failure, Reason, Refusal, Request, Routed, Served, Unrouted, Verdict};
+use crate::passage::{Failure, Reason, Refusal, Request, RouteFault, Routed, Served, Unrouted, Verdict};
 
 /// The answer to a preflight, if this is one and the behavior has rules for other origins. It is given before access:
 /// a preflight carries neither query nor cookies of the request that follows it.
@@ -66,7 +66,13 @@ const fn sentence(reason: &Reason) -> &'static str {
 /// The answer to a request whose path nobody can choose a behavior by.
 pub fn unrouted(unrouted: &Unrouted, now: SystemTime) -> Response<Body> {
     let request = unrouted.request();
-    let mut response = page(request, StatusCode::BAD_REQUEST, "Bad request.");
+    let (status, sentence) = match unrouted.fault() {
+        RouteFault::Path(_) => (StatusCode::BAD_REQUEST, "Bad request."),
+        RouteFault::Misdirected => {
+            (StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host.")
+        }
+    };
+    let mut response = page(request, status, sentence);
     let reason = Some(unrouted.fault().to_string().into());
     let distribution = "".into();
     response.extensions_mut().insert(crate::passage::Outcome { served: Served::Error, reason, distribution });

@@ -19,11 +19,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use super::Witness;
 use super::activity::Order;
 use super::lent::{Lent, lend};
 use super::listener::{Bodies, Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
 use super::request::{self, Rude};
+use super::tls::Protocol;
 use crate::passage::{Outcome, Served};
 
 /// Fields of one request; players send about fifteen (http-edge.md 17). It is hyper's own bound over HTTP/1.1, which
@@ -96,6 +98,11 @@ where
         let (shared, visit) = (Arc::clone(&shared), Arc::clone(visit));
         async move { Ok::<_, Infallible>(answer(request, visit, shared).await) }
     });
+    let http = match visit.tls.as_ref().map_or(Protocol::Either, |it| it.protocol) {
+        Protocol::Either => http,
+        Protocol::Http1 => http.http1_only(),
+        Protocol::Http2 => http.http2_only(),
+    };
     let connection = http.serve_connection(TokioIo::new(io), service);
     tokio::pin!(connection);
 
@@ -162,6 +169,10 @@ async fn answer<S: Serve>(
     match read {
         Ok(request) => {
             opened.understood(&request);
+            let request = match visit.other_name(&request, &shared.limits.trusted_proxies) {
+                Some(other) => request.over_connection_to(Witness(()), other),
+                None => request,
+            };
             let span = tracing::debug_span!("request", %id);
             let response = shared.serve.serve(request, body).instrument(span).await;
             opened.answered(response).map(Either::Left)

@@ -24,7 +24,7 @@ use super::peers::Peers;
 use super::record::{Books, Names, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
-use super::tls;
+use super::tls::{Certificates, Negotiated};
 use super::visitors::{self, Visitors};
 use crate::counter::Counter;
 use crate::passage::{Request, Scheme};
@@ -125,7 +125,16 @@ impl Stats {
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Tls>,
+}
+
+/// How a listener speaks TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// What is spoken.
+    pub config: Arc<ServerConfig>,
+    /// What is shown.
+    pub certificates: Arc<Certificates>,
 }
 
 impl Listener {
@@ -133,7 +142,7 @@ impl Listener {
     ///
     /// # Errors
     /// What the system says, with the address and `what` it was for.
-    pub fn bind(what: &str, address: SocketAddr, tls: Option<Arc<ServerConfig>>) -> io::Result<Self> {
+    pub fn bind(what: &str, address: SocketAddr, tls: Option<Tls>) -> io::Result<Self> {
         Ok(Self { socket: bind(what, address)?, tls })
     }
 
@@ -227,7 +236,6 @@ impl<S: Serve> Viewers<S> {
     /// Takes connections until `stop`; the listening socket closes then, and connections end with what they answer.
     pub async fn listen(&self, listener: Listener, stop: CancellationToken) {
         let Listener { socket, tls } = listener;
-        let tls = tls.map(TlsAcceptor::from);
         loop {
             let accepted = tokio::select! {
                 it = socket.accept() => it,
@@ -247,7 +255,7 @@ impl<S: Serve> Viewers<S> {
         }
     }
 
-    fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<TlsAcceptor>) {
+    fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<Tls>) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         let stats = Arc::clone(&self.shared.books.stats);
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
@@ -276,13 +284,17 @@ impl<S: Serve> Viewers<S> {
                 None => {
                     connection::run(socket, visit(Scheme::Http, None), Arc::clone(&shared)).await;
                 }
-                Some(tls) => match within_handshake(tls.accept(socket), &activity).await {
-                    Some(socket) => {
-                        let visit = visit(Scheme::Https, tls::names(socket.get_ref().1));
-                        connection::run(socket, visit, Arc::clone(&shared)).await;
+                Some(Tls { config, certificates }) => {
+                    let handshake = TlsAcceptor::from(config).accept(socket);
+                    match within_handshake(handshake, &activity).await {
+                        Some(socket) => {
+                            let agreed = Negotiated::over_tcp(socket.get_ref().1, certificates);
+                            let visit = visit(Scheme::Https, Some(agreed));
+                            connection::run(socket, visit, Arc::clone(&shared)).await;
+                        }
+                        None => stats.failed_handshakes.add_one(),
                     }
-                    None => stats.failed_handshakes.add_one(),
-                },
+                }
             }
             stats.closed.add_one();
             drop((permit, place, visitor));

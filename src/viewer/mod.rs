@@ -14,7 +14,7 @@ mod steady;
 pub mod tls;
 mod visitors;
 
-pub use listener::{Bodies, Limits, Listener, Serve, Stats, Viewers, bind};
+pub use listener::{Bodies, Limits, Listener, Serve, Stats, Tls, Viewers, bind};
 pub use record::Record;
 pub use request::{Peer, Rude, read as read_request};
 

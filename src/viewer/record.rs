@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use config::units::IpNetwork;
 use http::header::{AsHeaderName, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -17,6 +18,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::activity::Activity;
 use super::listener::Stats;
 use super::request::Peer;
+use super::tls::Negotiated;
 use crate::passage::{Outcome, Request, RequestId, Scheme, Served};
 
 /// What is known of a request once its response was written or given up.
@@ -90,7 +92,7 @@ impl Record {
 /// What the requests of one connection share.
 pub(super) struct Visit {
     pub(super) peer: Peer,
-    pub(super) tls: Option<(&'static str, &'static str)>,
+    pub(super) tls: Option<Negotiated>,
     pub(super) activity: Arc<Activity>,
     pub(super) books: Arc<Books>,
 }
@@ -126,6 +128,14 @@ impl Books {
 }
 
 impl Visit {
+    /// The name that its TLS connection was made for, if that does not cover the request's host. A proxy that we trust
+    /// sends requests for all hosts over one connection.
+    pub(super) fn other_name(&self, request: &Request, trusted_proxies: &[IpNetwork]) -> Option<Arc<str>> {
+        let other = self.tls.as_ref()?.other_name(request.host_name())?;
+        let is_trusted = trusted_proxies.iter().any(|it| it.contains(self.peer.address.ip()));
+        (!is_trusted).then_some(other)
+    }
+
     /// Writes down a request that was refused with `status` before a head could be read of it, after `total`.
     pub(super) fn refused_unread(&self, status: StatusCode, reason: &str, total: Duration) {
         self.books.stats.rude.add_one();
@@ -149,7 +159,7 @@ impl Visit {
             received_bytes: head.as_ref().map_or(0, |it| octets_of_request(it)),
             head,
             host: None,
-            tls: self.tls,
+            tls: self.tls.as_ref().and_then(|it| it.names),
             status: None,
             content_type: None,
             content_length: None,

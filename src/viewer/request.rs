@@ -90,8 +90,18 @@ pub fn read(
     judge_target(&head.uri)?;
     let forwarded = Forwarded::read(&head.headers, peer, trusted_proxies);
     let host = host(&head, forwarded.scheme)?.into();
-    let (client, scheme, client_port) = (forwarded.client, forwarded.scheme, peer.address.port());
-    Ok(Request::new(Witness(()), Facts { id, client, client_port, scheme, host, head, received }))
+    let Forwarded { client, scheme, .. } = forwarded;
+    let facts = Facts {
+        id,
+        client,
+        client_port: peer.address.port(),
+        scheme,
+        host,
+        other_name: None,
+        head,
+        received,
+    };
+    Ok(Request::new(Witness(()), facts))
 }
 
 fn judge_target(uri: &Uri) -> Result<(), Rude> {

@@ -10,4 +10,5 @@ mod hostile;
 mod live;
 mod signed;
 mod stop;
+mod tls;
 mod vod;

@@ -26,6 +26,19 @@ fn keys_of(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_security_policy_with_broken_versions_is_a_problem_that_says_what_to_write() {
+    for old in ["SSLv3", "TLSv1", "TLSv1_2016", "TLSv1.1_2016"] {
+        let text = format!(
+            "[listen.https]\ncertificate = \"a.pem\"\nprivate_key = \"b.pem\"\nsecurity_policy = {old:?}\n"
+        );
+        let problems = resolve_text(&text, &[]).unwrap_err();
+        let problem = problems.iter().next().unwrap();
+        assert_eq!(problem.key, "listen.https.security_policy");
+        assert!(problem.remedy.contains("TLSv1.2_2"), "{old}: {}", problem.remedy);
+    }
+}
+
+#[test]
 fn nothing_configured_is_a_whole_server() {
     let config = resolve_with(None, &[], &[]).unwrap();
     assert_eq!(config.state_dir, Path::new("/etc/levada/levada-state"));

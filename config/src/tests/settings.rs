@@ -10,8 +10,13 @@ use crate::units::{ByteSize, duration};
 
 /// A file that has every table, so that every option has a place to be changed at.
 const WHOLE: &str = r#"
-[listen]
-https = { address = "0.0.0.0:8444", certificate = "c.pem", private_key = "k.pem" }
+[listen.https]
+address = "0.0.0.0:8444"
+certificate = "c.pem"
+private_key = "k.pem"
+[[listen.https.additional_certificate]]
+certificate = "c.pem"
+private_key = "k.pem"
 [cache]
 disk = { directory = "spare" }
 [observe]
@@ -140,7 +145,10 @@ fn a_server_says_what_only_a_restart_changes() {
         "app.live.on_conflict=refuse",
     ];
     let new = resolve_with(None, &[], &sets).unwrap();
-    assert_eq!(old.needs_restart(&new), ["listen.https", "listen.https.address", "cache.memory"]);
+    assert_eq!(
+        old.needs_restart(&new),
+        ["listen.https", "listen.https.address", "listen.https.security_policy", "cache.memory"]
+    );
     assert_eq!(old.needs_restart(&old), [""; 0]);
 }
 
