@@ -482,7 +482,9 @@ impl control::Server for Operated {
 }
 
 fn routes(config: &Config) -> Table {
-    Table::new(&config.distributions, &config.cache_policies, &config.response_headers_policies)
+    let Config { distributions, cache_policies, origin_request_policies, response_headers_policies, .. } =
+        config;
+    Table::new(distributions, cache_policies, origin_request_policies, response_headers_policies)
 }
 
 /// `https_port` is where it listens, which a reload does not change.

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-pub use crate::response::{Cors, ResponseHeadersPolicy};
+pub use crate::origin_request::OriginRequestPolicy;
+pub use crate::response::{AddedHeader, Cors, ResponseHeadersPolicy};
 
-use crate::cache::CachePolicy;
-use crate::names::Names;
+use crate::cache::{self, CachePolicy};
+use crate::names::{Names, by_id};
 use crate::origin::{Origin, OriginKind};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
 use crate::setting::{Kind, Setting};
 use crate::units::PathPattern;
+use crate::{origin_request, response};
 
 /// A set of behaviors under host names.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,8 @@ pub struct Behavior {
     pub trusted_key_groups: Vec<String>,
     /// A cache policy's name, known.
     pub cache_policy: String,
+    /// An origin request policy's name, known; none: only what is in the cache key goes to the origin.
+    pub origin_request_policy: Option<String>,
     /// A response headers policy's name, known.
     pub response_headers_policy: String,
     /// Whether manifests carry the viewer's signature on (default: yes where key groups are trusted).
@@ -142,6 +146,14 @@ const CACHE_POLICY: Setting = Setting::new(
 )
 .example("Managed-CachingOptimized");
 
+const ORIGIN_REQUEST_POLICY: Setting = Setting::new(
+    "origin_request_policy",
+    Kind::Text,
+    Absent("only what is in the cache key goes to the origin"),
+    "Set it to what a web server is told beside the cache key: a built-in policy, or one of your own.",
+)
+.example("Managed-AllViewerExceptHostHeader");
+
 const RESPONSE_HEADERS_POLICY: Setting = Setting::new(
     "response_headers_policy",
     Kind::Text,
@@ -181,6 +193,7 @@ const BEHAVIOR: &[Setting] = &[
     TARGET_ORIGIN,
     TRUSTED_KEY_GROUPS,
     CACHE_POLICY,
+    ORIGIN_REQUEST_POLICY,
     RESPONSE_HEADERS_POLICY,
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
@@ -192,6 +205,7 @@ const PATTERN_AND_BEHAVIOR: &[Setting] = &[
     TARGET_ORIGIN,
     TRUSTED_KEY_GROUPS,
     CACHE_POLICY,
+    ORIGIN_REQUEST_POLICY,
     RESPONSE_HEADERS_POLICY,
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
@@ -203,6 +217,7 @@ pub(crate) struct Known<'a> {
     pub(crate) origins: &'a [Origin],
     pub(crate) key_groups: &'a Names<'a>,
     pub(crate) cache_policies: &'a [CachePolicy],
+    pub(crate) origin_request_policies: &'a Names<'a>,
     pub(crate) response_headers_policies: &'a Names<'a>,
     /// Whether a request can come by https: there is a TLS listener, or a proxy that may say so.
     pub(crate) https: bool,
@@ -302,7 +317,8 @@ impl Behavior {
 
         let live = origin.is_some_and(|it| matches!(it.kind, OriginKind::Live { .. }));
         let usual = if live { "Levada-Live" } else { "Levada-Media" };
-        let cache_policy = section.optional_text("cache_policy").unwrap_or_else(|| usual.to_owned());
+        let cache_policy =
+            by_id(cache::IDS, section.optional_text("cache_policy").unwrap_or_else(|| usual.to_owned()));
         let policies = Names::new(
             "cache policy",
             "[[cache_policy]]",
@@ -313,7 +329,20 @@ impl Behavior {
             report_live_without_query(section, policy);
         }
 
-        let response_headers_policy = section.text("response_headers_policy");
+        let origin_request_policy =
+            section.optional_text("origin_request_policy").map(|it| by_id(origin_request::IDS, it));
+        known.origin_request_policies.check(
+            section,
+            "origin_request_policy",
+            origin_request_policy.as_slice(),
+        );
+        if origin_request_policy.is_some()
+            && origin.is_some_and(|it| !matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_)))
+        {
+            section.report("origin_request_policy", "the origin is no web server", "leave it out");
+        }
+
+        let response_headers_policy = by_id(response::IDS, section.text("response_headers_policy"));
         known.response_headers_policies.check(
             section,
             "response_headers_policy",
@@ -343,6 +372,7 @@ impl Behavior {
             target_origin,
             trusted_key_groups,
             cache_policy,
+            origin_request_policy,
             response_headers_policy,
             rewrite_manifests,
             viewer_protocol_policy,

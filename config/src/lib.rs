@@ -21,6 +21,7 @@ mod document;
 mod load;
 mod names;
 mod nearest;
+mod origin_request;
 mod overrides;
 mod reference;
 mod reload;
@@ -56,6 +57,8 @@ pub struct Config {
     pub cache: cache::Cache,
     /// Cache policies by name, the built-in ones included.
     pub cache_policies: Vec<cache::CachePolicy>,
+    /// Origin request policies by name, the built-in ones included.
+    pub origin_request_policies: Vec<distribution::OriginRequestPolicy>,
     /// Response headers policies by name, the built-in ones included.
     pub response_headers_policies: Vec<distribution::ResponseHeadersPolicy>,
     /// Where answers come from.

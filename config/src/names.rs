@@ -46,3 +46,20 @@ pub(crate) fn unique(sections: &[Section<'_>], key: &str) {
         }
     }
 }
+
+/// What is meant by the name or the id of a policy: CloudFront's own are called by either.
+pub(crate) fn by_id(ids: &[(&'static str, &'static str)], written: String) -> String {
+    ids.iter().find(|(id, _)| *id == written).map_or(written, |(_, name)| (*name).to_owned())
+}
+
+/// Reports a policy that has the name or the id of one that is built in.
+pub(crate) fn report_built_in<'a>(
+    section: &Section<'_>,
+    ids: &[(&str, &str)],
+    mut built_in: impl Iterator<Item = &'a str>,
+) {
+    let name = section.text("name");
+    if ids.iter().any(|(id, _)| *id == name) || built_in.any(|it| it == name) {
+        section.report("name", format!("{name:?} is built in"), "write another name");
+    }
+}

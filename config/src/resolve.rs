@@ -15,6 +15,7 @@ use crate::listen::{self, Listen};
 use crate::names::Names;
 use crate::observe::{self, Observe};
 use crate::origin::{self, Origin};
+use crate::origin_request::{self, OriginRequestPolicy};
 use crate::overrides::Overrides;
 use crate::packaging::{self, Packaging};
 use crate::problem::{Place, Problem, Problems};
@@ -44,14 +45,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "cache_policy",
         Kind::Tables(cache::POLICY, &["name"]),
         Absent("the built-in ones"),
-        "What is in a cache key, and how long answers live. Built in are Levada-Live, Levada-Media, Managed-CachingOptimized, \
-         Managed-CachingOptimizedForUncompressedObjects, Managed-CachingDisabled and Managed-Elemental-MediaPackage.",
+        "What is in a cache key, and how long answers live. Built in are Levada-Live, Levada-Media, and CloudFront's own \
+         under their names and ids: Managed-CachingOptimized, Managed-CachingOptimizedForUncompressedObjects, \
+         Managed-CachingDisabled, Managed-Elemental-MediaPackage, Managed-UseOriginCacheControlHeaders, \
+         Managed-UseOriginCacheControlHeaders-QueryStrings and Managed-Amplify.",
+    ),
+    Setting::new(
+        "origin_request_policy",
+        Kind::Tables(origin_request::POLICY, &["name"]),
+        Absent("the built-in ones"),
+        "What goes on to web servers beside what is in the cache key. Built in are CloudFront's own under their names and \
+         ids: Managed-AllViewer, Managed-AllViewerExceptHostHeader, Managed-AllViewerAndCloudFrontHeaders-2022-06, \
+         Managed-CORS-CustomOrigin, Managed-CORS-S3Origin, Managed-Elemental-MediaTailor-PersonalizedManifests, \
+         Managed-HostHeaderOnly and Managed-UserAgentRefererHeaders.",
     ),
     Setting::new(
         "response_headers_policy",
         Kind::Tables(response::POLICY, &["name"]),
         Absent("the built-in ones"),
-        "What is added to responses. Built in are Levada-Media, Managed-SimpleCORS and Managed-CORS-With-Preflight.",
+        "What is added to responses, and taken from them. Built in are Levada-Media, and CloudFront's own under their names \
+         and ids: Managed-SimpleCORS, Managed-CORS-With-Preflight, Managed-SecurityHeadersPolicy, \
+         Managed-CORS-and-SecurityHeadersPolicy and Managed-CORS-with-preflight-and-SecurityHeadersPolicy.",
     ),
     Setting::new("origin", Kind::Tables(origin::SETTINGS, &["id"]), Absent("`live` and `films`"), "Where answers come from."),
     Setting::new(
@@ -125,12 +139,18 @@ fn read(root: &Section<'_>) -> Config {
     report_open_to_all(root, &listen_section, &listen, &apps);
 
     let cache_policies = CachePolicy::read_all(root);
+    let origin_request_policies = OriginRequestPolicy::read_all(root);
     let response_headers_policies = ResponseHeadersPolicy::read_all(root);
     let origins = Origin::read_all(root);
     let known = Known {
         origins: &origins,
         key_groups: &key_groups,
         cache_policies: &cache_policies,
+        origin_request_policies: &Names::new(
+            "origin request policy",
+            "[[origin_request_policy]]",
+            origin_request_policies.iter().map(|it| it.name.as_str()),
+        ),
         response_headers_policies: &Names::new(
             "response headers policy",
             "[[response_headers_policy]]",
@@ -148,6 +168,7 @@ fn read(root: &Section<'_>) -> Config {
         access,
         cache: Cache::read(&root.table("cache")),
         cache_policies,
+        origin_request_policies,
         response_headers_policies,
         origins,
         distributions,

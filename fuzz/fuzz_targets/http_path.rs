@@ -38,7 +38,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         look: &|_| Found::Directory,
     };
     let config = resolve(&sources).expect("the embedded default is right");
-    Table::new(&config.distributions, &config.cache_policies, &config.response_headers_policies)
+    let config::Config {
+        distributions, cache_policies, origin_request_policies, response_headers_policies, ..
+    } = &config;
+    Table::new(distributions, cache_policies, origin_request_policies, response_headers_policies)
 });
 
 static ACCESS: LazyLock<Access> = LazyLock::new(|| Access::new(Rules::default()));

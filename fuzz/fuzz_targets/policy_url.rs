@@ -50,6 +50,7 @@ fn table() -> Table {
         target_origin: "films".to_owned(),
         trusted_key_groups: groups.iter().map(|&it| it.to_owned()).collect(),
         cache_policy: "fuzz".to_owned(),
+        origin_request_policy: None,
         response_headers_policy: "fuzz".to_owned(),
         rewrite_manifests: RewriteManifests::Append,
         viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
@@ -70,12 +71,13 @@ fn table() -> Table {
         error_ttl: Duration::ZERO,
         query: Selection::All,
         headers: Vec::new(),
+        cookies: Selection::None,
         gzip: false,
         brotli: false,
     };
     let response_headers_policy =
-        ResponseHeadersPolicy { name: "fuzz".to_owned(), cors: None, custom_headers: Vec::new() };
-    Table::new(&[distribution], &[cache_policy], &[response_headers_policy])
+        ResponseHeadersPolicy { name: "fuzz".to_owned(), ..ResponseHeadersPolicy::default() };
+    Table::new(&[distribution], &[cache_policy], &[], &[response_headers_policy])
 }
 
 fuzz_target!(|input: &[u8]| {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::ResponseHeadersPolicy;
+use config::distribution::{OriginRequestPolicy, ResponseHeadersPolicy};
 
 use super::Witness;
 use crate::passage::{
@@ -28,10 +28,15 @@ impl Table {
     pub fn new(
         distributions: &[config::distribution::Distribution],
         cache_policies: &[CachePolicy],
+        origin_request_policies: &[OriginRequestPolicy],
         response_headers_policies: &[ResponseHeadersPolicy],
     ) -> Self {
         let policies = Policies {
             cache: cache_policies.iter().map(|it| (it.name.clone(), Arc::new(it.clone()))).collect(),
+            origin_request: origin_request_policies
+                .iter()
+                .map(|it| (it.name.clone(), Arc::new(it.clone())))
+                .collect(),
             response_headers: response_headers_policies
                 .iter()
                 .map(|it| (it.name.clone(), Arc::new(ResponseHeaders::new(it))))
@@ -93,6 +98,7 @@ impl Table {
 /// The policies that behaviors name, each made once.
 struct Policies {
     cache: HashMap<String, Arc<CachePolicy>>,
+    origin_request: HashMap<String, Arc<OriginRequestPolicy>>,
     response_headers: HashMap<String, Arc<ResponseHeaders>>,
 }
 
@@ -104,6 +110,10 @@ impl Policies {
             target_origin: meant.target_origin.clone(),
             trusted_key_groups: meant.trusted_key_groups.clone(),
             cache_policy: Arc::clone(self.cache.get(&meant.cache_policy).expect(known)),
+            origin_request: meant
+                .origin_request_policy
+                .as_ref()
+                .map(|it| Arc::clone(self.origin_request.get(it).expect(known))),
             response_headers: Arc::clone(
                 self.response_headers.get(&meant.response_headers_policy).expect(known),
             ),
@@ -129,6 +139,7 @@ mod tests {
             target_origin: origin,
             trusted_key_groups: Vec::new(),
             cache_policy: like.cache_policy.name.clone(),
+            origin_request_policy: None,
             response_headers_policy: headers.name.clone(),
             rewrite_manifests: like.rewrite_manifests,
             viewer_protocol_policy: like.viewer_protocol_policy,
@@ -147,6 +158,7 @@ mod tests {
         Table::new(
             &aliases.iter().enumerate().map(distribution).collect::<Vec<_>>(),
             &[CachePolicy::clone(&like.cache_policy)],
+            &[],
             &[headers],
         )
     }

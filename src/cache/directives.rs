@@ -21,6 +21,7 @@ pub(super) struct Directives {
     pub(super) no_store: bool,
     pub(super) no_cache: bool,
     pub(super) private: bool,
+    pub(super) public: bool,
     /// Zero when it was there and could not be read.
     pub(super) max_age: Option<Duration>,
     /// Zero when it was there and could not be read.
@@ -92,6 +93,7 @@ impl Directives {
             b"no-store" => self.no_store = true,
             b"no-cache" => self.no_cache = true,
             b"private" => self.private = true,
+            b"public" => self.public = true,
             b"max-age" => shorter(&mut self.max_age, seconds(argument)),
             b"s-maxage" => shorter(&mut self.s_maxage, seconds(argument)),
             b"must-revalidate" | b"proxy-revalidate" => self.must_revalidate = true,

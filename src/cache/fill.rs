@@ -10,7 +10,7 @@ use config::cache::CachePolicy;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use http::header::CONTENT_RANGE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::timeout;
 
@@ -69,6 +69,8 @@ pub(super) struct Fill {
     pub(super) born: Moment,
     /// Whether the answer may be kept for later runs of the server.
     pub(super) lasting: bool,
+    /// What the origin is told and the key does not have.
+    pub(super) unkeyed: Vec<HeaderName>,
     pub(super) audience: Audience,
     /// Its place among all fills.
     pub(super) permit: OwnedSemaphorePermit,
@@ -169,8 +171,14 @@ impl Fill {
     /// Keeps what is stored, under the fields that a 304 has brought.
     fn renew(&mut self, earlier: &Stored, news: &HeaderMap, waited: Duration) -> Result<(), Failure> {
         let head = renewal::merged(earlier.object.head(), news);
-        let facts =
-            Facts { status: head.status, headers: &head.headers, lifetime: None, now: clock::wall(), waited };
+        let facts = Facts {
+            status: head.status,
+            headers: &head.headers,
+            lifetime: None,
+            unkeyed: &self.unkeyed,
+            now: clock::wall(),
+            waited,
+        };
         let keep = freshness::judge(facts, &self.policy);
         let freshness = Freshness::begin(facts, keep, &self.policy, clock::now());
         let head_cost = self.head_cost(&head);
@@ -251,7 +259,9 @@ impl Fill {
     /// How long a body in slices is kept; none when it is not.
     fn judge_sliced(&self, fetched: &Fetched, waited: Duration) -> Option<Freshness> {
         let status = StatusCode::OK;
-        let facts = Facts { status, headers: &fetched.headers, lifetime: None, now: clock::wall(), waited };
+        let unkeyed = &*self.unkeyed;
+        let facts =
+            Facts { status, headers: &fetched.headers, lifetime: None, unkeyed, now: clock::wall(), waited };
         let keep = freshness::judge(facts, &self.policy);
         let Keep::For(_) = keep else { return None };
         Some(Freshness::begin(facts, keep, &self.policy, clock::now()))
@@ -300,8 +310,8 @@ impl Fill {
             ..fetched
         };
         let (audience, _) = Audience::new(Some(ticket));
-        let Self { inside, policy, permit, born, lasting, .. } = self;
-        Self { inside, policy, key: Some(key), born, lasting, audience, permit }
+        let Self { inside, policy, permit, born, lasting, unkeyed, .. } = self;
+        Self { inside, policy, key: Some(key), born, lasting, unkeyed, audience, permit }
             .land(fetched, Duration::ZERO)
             .await;
     }
@@ -309,7 +319,8 @@ impl Fill {
     /// Takes the head of an answer and decides what it is good for.
     async fn land(mut self, fetched: Fetched, waited: Duration) {
         let Fetched { status, headers, length, body, lifetime } = fetched;
-        let facts = Facts { status, headers: &headers, lifetime, now: clock::wall(), waited };
+        let unkeyed = &*self.unkeyed;
+        let facts = Facts { status, headers: &headers, lifetime, unkeyed, now: clock::wall(), waited };
         let keep = match &self.key {
             Some(_) => freshness::judge(facts, &self.policy),
             None => Keep::No(Why::Policy),

@@ -3,13 +3,13 @@
 //! CloudFront's rules (cloudfront.md 3.5, 3.7), under two of our own: an origin of ours says by a [`Lifetime`] what
 //! no header can say, and that overrides the rules for errors; and an answer with `Set-Cookie` is never kept.
 //! One departure from RFC 9111 is CloudFront's: a policy with a minimum keeps what `no-store` or `private` forbids for
-//! that minimum. Rules about `Authorization` have no place here, since an origin sees that header only when it is in
-//! the key.
+//! that minimum. Another is ours, against CloudFront: an answer that depends on a field which the origin was told and
+//! the key does not have is not kept.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use config::cache::CachePolicy;
-use http::header::{AGE, DATE, EXPIRES, SET_COOKIE, VARY};
+use http::header::{AGE, AUTHORIZATION, DATE, EXPIRES, HOST, LOCATION, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::directives::Directives;
@@ -44,6 +44,10 @@ pub(super) enum Why {
     SetCookie,
     /// It varies on everything.
     Vary,
+    /// It was given to a viewer who said who it is.
+    Authorization,
+    /// It sends to a place that the viewer may have named.
+    Location,
 }
 
 /// An answer's facts, as far as they decide how long it is kept.
@@ -53,6 +57,8 @@ pub(super) struct Facts<'a> {
     pub(super) headers: &'a HeaderMap,
     /// What an origin of ours says.
     pub(super) lifetime: Option<Lifetime>,
+    /// What it was asked with that is not in the key.
+    pub(super) unkeyed: &'a [HeaderName],
     /// When it came.
     pub(super) now: SystemTime,
     /// How long after it was asked for.
@@ -88,10 +94,10 @@ fn success(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     {
         return Keep::No(Why::Status);
     }
-    if let Some(why) = forbidden(facts.headers) {
+    let directives = Directives::of(facts.headers);
+    if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
     }
-    let directives = Directives::of(facts.headers);
     if directives.forbid_reuse() {
         return if policy.min_ttl.is_zero() { Keep::No(Why::Origin) } else { Keep::For(policy.min_ttl) };
     }
@@ -103,10 +109,10 @@ fn success(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
 
 /// cloudfront.md 3.7.
 fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
-    if let Some(why) = forbidden(facts.headers) {
+    let directives = Directives::of(facts.headers);
+    if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
     }
-    let directives = Directives::of(facts.headers);
     let explicit = explicit(facts, directives).map(|it| it.min(policy.max_ttl));
     match facts.status.as_u16() {
         404 | 410 | 414 | 501 if directives.forbid_reuse() => Keep::No(Why::Origin),
@@ -118,22 +124,33 @@ fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     }
 }
 
-fn forbidden(headers: &HeaderMap) -> Option<Why> {
+fn forbidden(facts: Facts<'_>, directives: Directives) -> Option<Why> {
+    let Facts { status, headers, unkeyed, .. } = facts;
     if headers.contains_key(SET_COOKIE) {
         return Some(Why::SetCookie);
     }
-    varies(headers).then_some(Why::Vary)
+    // RFC 9111 3.5.
+    let is_for_all = directives.public || directives.must_revalidate || directives.s_maxage.is_some();
+    if unkeyed.contains(&AUTHORIZATION) && !is_for_all {
+        return Some(Why::Authorization);
+    }
+    let location = headers.get(LOCATION).filter(|_| status.is_redirection() && unkeyed.contains(&HOST));
+    if location.is_some_and(|it| !it.as_bytes().starts_with(b"/") || it.as_bytes().starts_with(b"//")) {
+        return Some(Why::Location);
+    }
+    varies(headers, unkeyed).then_some(Why::Vary)
 }
 
 /// Whether an answer depends on what its key does not have (http-edge.md 5).
 ///
 /// The key alone selects (cloudfront.md 3.9), and a request to an origin is written anew: of the viewer's fields an
-/// origin sees what is in the key, which may select, and those named here, which differ from viewer to viewer. All
-/// others it sees alike from everyone, so that an answer that varies on them is the same for everyone.
-fn varies(headers: &HeaderMap) -> bool {
+/// origin sees what is in the key, which may select, and those named here or by a policy, which differ from viewer to
+/// viewer. All others it sees alike from everyone, so that an answer that varies on them is the same for everyone.
+fn varies(headers: &HeaderMap, unkeyed: &[HeaderName]) -> bool {
     const NOT_KEYED: [&[u8]; 4] = [b"*", b"x-forwarded-for", b"via", b"cdn-loop"];
     let mut names = headers.get_all(VARY).iter().flat_map(|it| it.as_bytes().split(|&it| it == b','));
-    names.any(|name| NOT_KEYED.iter().any(|it| it.eq_ignore_ascii_case(name.trim_ascii())))
+    let not_keyed = || NOT_KEYED.into_iter().chain(unkeyed.iter().map(|it| it.as_str().as_bytes()));
+    names.any(|name| not_keyed().any(|it| it.eq_ignore_ascii_case(name.trim_ascii())))
 }
 
 /// What the headers say: `s-maxage`, else `max-age`, else `Expires`; a date that cannot be read has passed.
@@ -266,7 +283,7 @@ mod tests {
     fn facts(headers: &HeaderMap, status: u16, lifetime: Option<Lifetime>) -> Facts<'_> {
         let status = StatusCode::from_u16(status).unwrap();
         let now = httpdate::parse_http_date(NOON).unwrap();
-        Facts { status, headers, lifetime, now, waited: Duration::from_secs(2) }
+        Facts { status, headers, lifetime, unkeyed: &[], now, waited: Duration::from_secs(2) }
     }
 
     /// Under lifetimes of `ttl` (least, default, most) and ten seconds for errors.
@@ -337,6 +354,28 @@ mod tests {
         }
         // An origin sees these alike from everyone, or they are in the key.
         check([0, 60, 90], 200, &[("vary", "Accept-Encoding, User-Agent, Cookie, X-Via")], seconds(60));
+    }
+
+    #[test]
+    fn section_21_what_depends_on_what_only_this_viewer_said_is_not_kept() {
+        let check = |unkeyed: &[HeaderName], status, lines: &[(&'static str, &'static str)], expected| {
+            let asked = Example::get("/a").admitted();
+            let headers = headers(lines);
+            let facts = Facts { unkeyed, ..facts(&headers, status, None) };
+            assert_eq!(judge(facts, &asked.routed().behavior().cache_policy), expected, "{lines:?}");
+        };
+        let day = seconds(86_400);
+        check(&[AUTHORIZATION], 200, &[], Keep::No(Why::Authorization));
+        check(&[AUTHORIZATION], 404, &[], Keep::No(Why::Authorization));
+        check(&[AUTHORIZATION], 200, &[("cache-control", "public")], day);
+        check(&[AUTHORIZATION], 200, &[("cache-control", "s-maxage=60")], seconds(60));
+        let language = HeaderName::from_static("accept-language");
+        check(std::slice::from_ref(&language), 200, &[("vary", "Accept-Language")], Keep::No(Why::Vary));
+        check(&[language], 200, &[("vary", "Accept")], day);
+        check(&[HOST], 301, &[("location", "https://evil.example/")], Keep::No(Why::Location));
+        check(&[HOST], 301, &[("location", "//evil.example/")], Keep::No(Why::Location));
+        check(&[HOST], 301, &[("location", "/elsewhere")], day);
+        check(&[], 301, &[("location", "https://other.example/")], day);
     }
 
     #[test]

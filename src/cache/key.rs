@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::header::HOST;
+use http::HeaderValue;
 
 use crate::passage::{Admitted, Source};
 
 /// What two requests have in common that may share an answer (cloudfront.md 3.1).
 ///
-/// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query and headers. Not
+/// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query, headers and
+/// cookies, as the origin is told it. Not
 /// the method: HEAD shares what GET brought. Not the content coding: our origins give one representation, and its
 /// compressed forms are kept beside it. The whole text is compared, so two keys that hash alike are still two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,18 +28,18 @@ impl Key {
         }
         text.push_str(number.format(source.origin));
         text.extend(["-", number.format(source.dropped)]);
+        let mut add = |name: &str, value: &HeaderValue| {
+            // Escaped, since a value may hold octets that are no text.
+            let value = value.as_bytes().escape_ascii().to_string();
+            let _ = write!(text, "\n{name}:{}:{value}", value.len());
+        };
         for name in &routed.behavior().cache_policy.headers {
-            // HTTP/2 has `:authority` where HTTP/1 has Host; the request knows both as its host.
-            if name.as_str() == HOST.as_str() {
-                let host = routed.request().host();
-                let _ = write!(text, "\n{name}:{}:{host}", host.len());
-                continue;
+            for value in asked.told(name) {
+                add(name, &value);
             }
-            for value in routed.request().headers().get_all(name.as_str()) {
-                // Escaped, since a value may hold octets that are no text.
-                let value = value.as_bytes().escape_ascii().to_string();
-                let _ = write!(text, "\n{name}:{}:{value}", value.len());
-            }
+        }
+        if let Some(cookies) = asked.keyed_cookies() {
+            add("cookie", &cookies);
         }
         Self(text.into())
     }
@@ -123,6 +124,30 @@ mod tests {
             with(Example::get("/a").header("origin", "https://b.example"))
         );
         assert_eq!(key(Example::get("/a")), key(Example::get("/a").header("origin", "https://a.example")));
+    }
+
+    #[test]
+    fn selected_cookies_are_in_it_whatever_their_order() {
+        let with = |cookies: &str, selection| {
+            key(Example::get("/a").header("cookie", cookies).policy(|it| it.cookies = selection))
+        };
+        let only = || Selection::Only(vec!["language".to_owned()]);
+        assert_eq!(with("language=en; session=1", only()), with("session=2; language=en", only()));
+        assert_ne!(with("language=en", only()), with("language=de", only()));
+        assert_ne!(with("language=en", only()), with("session=1", only()));
+        assert_eq!(with("a=1; b=2", Selection::All), with("b=2; a=1", Selection::All));
+        assert_eq!(with("a=1", Selection::None), with("b=2", Selection::None));
+        let signed = "CloudFront-Policy=x; CloudFront-Signature=y; CloudFront-Key-Pair-Id=z";
+        assert_eq!(with(signed, Selection::All), with("", Selection::All));
+    }
+
+    #[test]
+    fn section_21_what_only_the_edge_says_is_in_it_as_the_edge_says_it() {
+        let with = |it: Example| key(it.policy(|it| it.headers = vec!["x-forwarded-for".to_owned()]));
+        assert_eq!(
+            with(Example::get("/a").header("x-forwarded-for", "203.0.113.9")),
+            with(Example::get("/a"))
+        );
     }
 
     #[test]

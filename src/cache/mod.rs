@@ -326,6 +326,7 @@ impl Cache {
             key,
             born: inside.invalidations.now(),
             lasting: errand.plan.is_lasting(),
+            unkeyed: errand.plan.unkeyed().to_vec(),
             audience,
             permit,
         };

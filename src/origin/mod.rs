@@ -141,12 +141,13 @@ impl Origins {
             }
             Kind::Web(web) => {
                 let question = Arc::new(web.question(asked, &self.node));
-                let deadline = web.deadline();
+                let (deadline, unkeyed) = (web.deadline(), question.unkeyed().to_vec());
                 FetchPlan::new(source, move |ask| {
                     let (web, question) = (Arc::clone(&web), Arc::clone(&question));
                     Box::pin(async move { web.fetch(&question, &ask).await })
                 })
                 .with_deadline(deadline)
+                .telling(unkeyed)
                 .in_slices(web::may_be_large(asked.path()))
                 .lasting()
             }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use config::cache::Selection;
-
 use super::Routed;
 use crate::access;
 
@@ -34,7 +32,7 @@ impl Admitted {
         credentials: Option<Credentials>,
     ) -> Self {
         let selection = &routed.behavior().cache_policy.query;
-        let keyed = query.as_deref().map(|it| selected(it, selection)).unwrap_or_default();
+        let keyed = query.as_deref().map(|it| selected(it, |it| selection.has(it))).unwrap_or_default();
         Self { routed, query, keyed, credentials }
     }
 
@@ -54,8 +52,8 @@ impl Admitted {
     }
 
     /// The parameters of [`query`](Self::query) that the cache policy selects, in the viewer's order; empty when it
-    /// selects none. They are in the cache key, and nothing else of the query goes to an origin: what is not in the
-    /// key must not change an answer that others get.
+    /// selects none. They are in the cache key, and nothing else of the query goes to an origin unless an origin request
+    /// policy says so: what is not in the key must not change an answer that others get.
     pub fn keyed_query(&self) -> &str {
         &self.keyed
     }
@@ -66,17 +64,10 @@ impl Admitted {
     }
 }
 
-/// The parameters of a query that a policy selects. Only `&` separates, order and case matter (cloudfront.md 3.1).
-fn selected(query: &str, selection: &Selection) -> String {
-    let is_selected = |parameter: &&str| {
-        let name = parameter.split_once('=').map_or(*parameter, |(name, _)| name);
-        match selection {
-            Selection::None => false,
-            Selection::All => true,
-            Selection::Only(names) => names.iter().any(|it| it == name),
-            Selection::AllExcept(names) => names.iter().all(|it| it != name),
-        }
-    };
+/// The parameters of a query that are selected by name. Only `&` separates, order and case matter (cloudfront.md 3.1).
+pub(super) fn selected(query: &str, is_selected: impl Fn(&str) -> bool) -> String {
+    let is_selected =
+        |parameter: &&str| is_selected(parameter.split_once('=').map_or(*parameter, |(name, _)| name));
     let mut kept = String::new();
     for parameter in query.split('&').filter(|it| !it.is_empty()).filter(is_selected) {
         if kept.is_empty() {

@@ -50,6 +50,7 @@ impl Example {
             expose_headers: vec!["Age".to_owned(), "Date".to_owned()],
             allow_credentials: false,
             max_age: 86_400,
+            origin_override: true,
         };
         let behavior = Behavior {
             path_pattern: PathPattern::everything(),
@@ -63,9 +64,11 @@ impl Example {
                 error_ttl: Duration::from_secs(10),
                 query: Selection::None,
                 headers: Vec::new(),
+                cookies: Selection::None,
                 gzip: true,
                 brotli: true,
             }),
+            origin_request: None,
             response_headers: Arc::default(),
             rewrite_manifests: RewriteManifests::No,
             viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
@@ -74,7 +77,7 @@ impl Example {
         let response_headers = ResponseHeadersPolicy {
             name: "example".to_owned(),
             cors: Some(cors),
-            custom_headers: Vec::new(),
+            ..ResponseHeadersPolicy::default()
         };
         Self {
             facts,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 /// Why an origin gave nothing, or not all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +122,7 @@ pub struct FetchPlan {
     deadline: Option<Duration>,
     sliceable: bool,
     lasting: bool,
+    unkeyed: Vec<HeaderName>,
 }
 
 impl FetchPlan {
@@ -130,7 +131,14 @@ impl FetchPlan {
     where
         F: Fn(Ask) -> Fetching + Send + Sync + 'static,
     {
-        Self { fetch: Arc::new(fetch), source, deadline: None, sliceable: false, lasting: false }
+        Self {
+            fetch: Arc::new(fetch),
+            source,
+            deadline: None,
+            sliceable: false,
+            lasting: false,
+            unkeyed: Vec::new(),
+        }
     }
 
     /// The same, with a time by which the origin answers; those who wait for the same then wait as long.
@@ -160,6 +168,17 @@ impl FetchPlan {
     /// Whether its answers may be kept for later runs of the server.
     pub const fn is_lasting(&self) -> bool {
         self.lasting
+    }
+
+    /// The same, that tells the origin fields which are not in the key: answers that depend on them are not for others.
+    #[must_use]
+    pub fn telling(self, unkeyed: Vec<HeaderName>) -> Self {
+        Self { unkeyed, ..self }
+    }
+
+    /// Names of fields that it tells the origin and that are not in the key.
+    pub fn unkeyed(&self) -> &[HeaderName] {
+        &self.unkeyed
     }
 
     /// Where it goes.

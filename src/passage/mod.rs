@@ -9,9 +9,12 @@
 mod admitted;
 mod answer;
 mod budget;
+mod cookies;
+mod device;
 #[cfg(test)]
 pub(crate) mod example;
 mod fetch;
+mod forwarded;
 mod object;
 mod outcome;
 mod path;
@@ -25,11 +28,12 @@ pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Validators};
+pub use forwarded::Forwarded;
 pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::canonical;
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
-pub use response_headers::{Cors, ResponseHeaders};
+pub use response_headers::{Added, Cors, ResponseHeaders};
 pub use routed::{Behavior, Distribution, Routed};
 pub use unrouted::{PathFault, RouteFault, Unrouted};

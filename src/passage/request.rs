@@ -19,6 +19,11 @@ impl RequestId {
     pub const fn new(bits: u128) -> Self {
         Self(bits)
     }
+
+    /// Whether it is one of so many in a hundred, which nobody can foresee.
+    pub const fn is_among(self, percent: u32) -> bool {
+        self.0 % 100 < percent as u128
+    }
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

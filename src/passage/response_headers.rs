@@ -1,6 +1,6 @@
-//! What a behavior adds to responses, as it is sent.
+//! What a behavior adds to responses and takes from them, as it is sent.
 
-use config::distribution::{Cors as Rules, ResponseHeadersPolicy};
+use config::distribution::{AddedHeader, Cors as Rules, ResponseHeadersPolicy};
 use http::{HeaderName, HeaderValue};
 
 /// A response headers policy, made into fields once.
@@ -8,8 +8,25 @@ use http::{HeaderName, HeaderValue};
 pub struct ResponseHeaders {
     /// Cross-origin rules, if any.
     pub cors: Option<Cors>,
-    /// Fields added to every response, over the origin's.
-    pub custom: Vec<(HeaderName, HeaderValue)>,
+    /// Fields added to every response.
+    pub added: Vec<Added>,
+    /// Fields of the origin that viewers do not get.
+    pub removed: Vec<HeaderName>,
+    /// Of how many responses in a hundred `Server-Timing` tells, if of any.
+    pub server_timing: Option<u32>,
+}
+
+/// A field that is added.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value.
+    pub value: HeaderValue,
+    /// Whether it takes the place of the origin's.
+    pub overrides: bool,
+    /// Whether it is added over https alone.
+    pub https_only: bool,
 }
 
 /// Cross-origin rules with their lists as fields have them; a list that is empty is no field.
@@ -29,13 +46,22 @@ impl ResponseHeaders {
     /// Makes the fields of a policy. Its names and values are checked when it is read; one that were none would be left
     /// out here.
     pub fn new(policy: &ResponseHeadersPolicy) -> Self {
-        let field = |(name, value): &(String, String)| {
-            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-        };
+        let name = |it: &String| HeaderName::try_from(it).ok();
+        let ResponseHeadersPolicy { cors, headers, remove_headers, server_timing, .. } = policy;
         Self {
-            cors: policy.cors.clone().map(Cors::new),
-            custom: policy.custom_headers.iter().filter_map(field).collect(),
+            cors: cors.clone().map(Cors::new),
+            added: headers.iter().filter_map(Added::new).collect(),
+            removed: remove_headers.iter().filter_map(name).collect(),
+            server_timing: *server_timing,
         }
+    }
+}
+
+impl Added {
+    fn new(header: &AddedHeader) -> Option<Self> {
+        let &AddedHeader { ref name, ref value, overrides, https_only } = header;
+        let (name, value) = (HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        Some(Self { name, value, overrides, https_only })
     }
 }
 

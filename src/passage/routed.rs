@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::{RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
 
 use super::{Request, ResponseHeaders};
@@ -40,6 +40,8 @@ pub struct Behavior {
     pub trusted_key_groups: Vec<String>,
     /// Cache key and lifetimes.
     pub cache_policy: Arc<CachePolicy>,
+    /// What goes to the origin beside what is in the key.
+    pub origin_request: Option<Arc<OriginRequestPolicy>>,
     /// What responses get beside.
     pub response_headers: Arc<ResponseHeaders>,
     /// How manifests carry a signature on.

@@ -12,8 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::passage::{Cors, Request};
 
-/// Adds what an answer to `request` says under `cors`, over what the origin said.
+/// Adds what an answer to `request` says under `cors`, over what the origin said unless that stands.
 pub(super) fn add(headers: &mut HeaderMap, request: &Request, cors: &Cors) {
+    if !cors.rules.origin_override && headers.contains_key(ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
     if allow_origin(headers, request, cors) {
         set(headers, ACCESS_CONTROL_EXPOSE_HEADERS, cors.expose_headers.as_ref());
     }
@@ -135,6 +138,21 @@ mod tests {
         check(&["https://PAGE.example"], false, page, page);
         check(&["https://other.example"], false, page, None);
         check(&["https://page.example"], false, None, None);
+    }
+
+    #[test]
+    fn what_the_origin_says_stands_where_the_policy_lets_it() {
+        let routed = Example::get("/a").header("origin", "https://page.example").routed();
+        let rules = routed.behavior().response_headers.cors.clone().unwrap().rules;
+        let cors = Cors::new(Rules { origin_override: false, ..rules });
+        let added = |said: &[(HeaderName, HeaderValue)]| {
+            let mut headers = HeaderMap::from_iter(said.iter().cloned());
+            add(&mut headers, routed.request(), &cors);
+            headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).cloned().unwrap()
+        };
+        let said = (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("https://the.origin.says"));
+        assert_eq!(added(&[said]), "https://the.origin.says");
+        assert_eq!(added(&[]), "*");
     }
 
     #[test]

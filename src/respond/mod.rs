@@ -17,6 +17,7 @@ mod own;
 mod range;
 mod representation;
 mod stamp;
+mod timing;
 
 #[cfg(test)]
 mod tests;

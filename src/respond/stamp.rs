@@ -9,13 +9,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
 use super::cors;
 use super::line::Line;
-use crate::passage::{Answer, Excuse, Forward, Head, Lifetime, Outcome, Request, Routed, Served, Verdict};
+use super::timing;
+use crate::passage::{
+    Added, Answer, Excuse, Forward, Head, Lifetime, Outcome, Request, Routed, Scheme, Served, Verdict,
+};
 
 /// RFC 9211.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// CloudFront's word on where an answer came from.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The request's name, as logs have it.
 const X_LEVADA_ID: HeaderName = HeaderName::from_static("x-levada-id");
@@ -43,13 +48,23 @@ impl Mark {
 
 /// Puts on what the behavior adds, and what every response has.
 pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark, now: SystemTime) {
-    let added = &routed.behavior().response_headers;
+    let policy = &routed.behavior().response_headers;
     let headers = response.headers_mut();
-    if let Some(cors) = &added.cors {
+    // Taken first: what is added under the same name stays.
+    for name in &policy.removed {
+        headers.remove(name);
+    }
+    if let Some(cors) = &policy.cors {
         cors::add(headers, routed.request(), cors);
     }
-    for (name, value) in &added.custom {
-        headers.insert(name, value.clone());
+    let is_secure = routed.request().scheme() == Scheme::Https;
+    for Added { name, value, overrides, https_only } in &policy.added {
+        if (is_secure || !https_only) && (*overrides || !headers.contains_key(name)) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if timing::is_told(routed) {
+        headers.append(SERVER_TIMING, timing::line(routed.request(), mark.served, now));
     }
     let distribution = routed.distribution().id.as_str().into();
     let Mark { served, reason } = mark;

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::distribution::{RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{AddedHeader, RewriteManifests, ViewerProtocolPolicy};
 use futures_util::FutureExt as _;
 use http::HeaderName;
 use http::header::{AGE, CACHE_CONTROL, DATE, LOCATION, VARY, VIA};
@@ -412,11 +412,39 @@ fn a_preflight_is_answered_where_there_are_rules() {
 }
 
 #[test]
-fn a_policys_headers_win_over_the_origins() {
+fn a_policys_headers_win_over_the_origins_unless_it_says_otherwise() {
+    let added = |overrides, https_only| AddedHeader {
+        name: "Timing-Allow-Origin".to_owned(),
+        value: "*".to_owned(),
+        overrides,
+        https_only,
+    };
+    let sent = |url: &str, header: AddedHeader, origin: &[(&'static str, &str)]| {
+        let mut example = Example::get_url(url);
+        example.response_headers.headers = vec![header];
+        let got = get(example, hit(Object::whole(head(200, origin), Vec::new())));
+        got.named("timing-allow-origin").map(str::to_owned)
+    };
+    let (https, http, said) = ("https://a/", "http://a/", [("timing-allow-origin", "https://a.example")]);
+    assert_eq!(sent(https, added(true, false), &said).unwrap(), "*");
+    assert_eq!(sent(https, added(false, false), &said).unwrap(), "https://a.example");
+    assert_eq!(sent(https, added(false, false), &[]).unwrap(), "*");
+    assert_eq!(sent(https, added(true, true), &[]).unwrap(), "*");
+    assert_eq!(sent(http, added(true, true), &[]), None, "HSTS over clear text is no promise");
+}
+
+#[test]
+fn what_a_policy_removes_is_the_origins_alone() {
     let mut example = Example::get("/a");
-    example.response_headers.custom_headers = vec![("Timing-Allow-Origin".to_owned(), "*".to_owned())];
-    let object = Object::whole(head(200, &[("timing-allow-origin", "https://a.example")]), Vec::new());
-    assert_eq!(get(example, hit(object)).named("timing-allow-origin"), Some("*"));
+    example.response_headers.remove_headers =
+        ["x-powered-by", "date", "access-control-allow-origin"].map(str::to_owned).to_vec();
+    example.response_headers.server_timing = Some(100);
+    let origin = [("x-powered-by", "PHP"), ("date", "Sun, 15 Jun 2025 11:00:00 GMT"), ("x-stays", "here")];
+    let got = get(example, hit(Object::whole(head(200, &origin), Vec::new())));
+    assert_eq!((got.named("x-powered-by"), got.named("x-stays")), (None, Some("here")));
+    assert_eq!(got.named("date"), Some("Sun, 15 Jun 2025 12:00:00 GMT"));
+    assert_eq!(got.named("access-control-allow-origin"), Some("*"));
+    assert!(got.named("server-timing").unwrap().starts_with("cdn-cache-hit,"));
 }
 
 #[test]

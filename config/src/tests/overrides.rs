@@ -54,7 +54,7 @@ fn elements_of_lists_go_by_position_or_name() {
     assert_eq!(config.distributions[0].behaviors[0].trusted_key_groups, ["g"]);
     assert_eq!(config.cache_policies.last().unwrap().query, Selection::AllExcept(vec!["x".into()]));
     let own = config.response_headers_policies.last().unwrap();
-    assert_eq!(own.custom_headers, [("X-A".to_owned(), "b".to_owned())]);
+    assert_eq!(own.headers.iter().map(|it| (&*it.name, &*it.value)).collect::<Vec<_>>(), [("X-A", "b")]);
 }
 
 #[test]

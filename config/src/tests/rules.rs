@@ -192,6 +192,93 @@ fn a_policy_adds_only_headers_that_are_not_ours() {
 }
 
 #[test]
+fn a_policy_says_what_takes_the_place_of_the_origins() {
+    let policy = |text: &str| {
+        let config = resolve_text(&format!("[[response_headers_policy]]\nname = \"Own\"\n{text}"), &[]);
+        let own = config.unwrap().response_headers_policies.into_iter().find(|it| it.name == "Own").unwrap();
+        let shown = own.headers.iter().map(|it| format!("{}: {} {}", it.name, it.value, it.overrides));
+        shown.collect::<Vec<_>>()
+    };
+    let security =
+        "security_headers = { frame_options = \"DENY\", strict_transport_security = { preload = true } }";
+    assert_eq!(
+        policy(&format!("custom_headers = {{ X-A = \"b\" }}\n{security}\noverride = [\"x-frame-options\"]")),
+        [
+            "X-Content-Type-Options: nosniff false",
+            "X-Frame-Options: DENY true",
+            "Strict-Transport-Security: max-age=31536000; preload false",
+            "X-A: b false",
+        ]
+    );
+    assert_eq!(policy("custom_headers = { X-A = \"b\" }"), ["X-A: b true"]);
+    let path = "response_headers_policy.Own";
+    let keys = |text: &str| keys_of(&format!("[[response_headers_policy]]\nname = \"Own\"\n{text}"));
+    assert_eq!(keys("override = [\"X-Other\"]"), [format!("{path}.override")]);
+    assert_eq!(keys("remove_headers = [\"Server\", \"Via\"]"), [format!("{path}.remove_headers")]);
+    assert_eq!(keys("server_timing = 101"), [format!("{path}.server_timing")]);
+}
+
+#[test]
+fn cloudfronts_own_policies_are_called_by_name_or_id() {
+    let behavior = |more: &str| {
+        let text = format!(
+            "[[origin]]\nid = \"web\"\nkind = \"http\"\ndomain_name = \"web.example\"\n[[distribution]]\n\
+             [distribution.default_behavior]\ntarget_origin = \"web\"\n{more}"
+        );
+        let mut config = resolve_text(&text, &[]).unwrap();
+        let it = config.distributions.remove(0).behaviors.remove(0);
+        (it.cache_policy, it.origin_request_policy, it.response_headers_policy)
+    };
+    let expected = (
+        "Managed-Amplify".to_owned(),
+        Some("Managed-AllViewer".to_owned()),
+        "Managed-SecurityHeadersPolicy".to_owned(),
+    );
+    let by_id = "cache_policy = \"2e54312d-136d-493c-8eb9-b001f22f67d2\"\n\
+        origin_request_policy = \"216adef6-5c7f-47e4-b989-5492eafa07d3\"\n\
+        response_headers_policy = \"67f7725c-6f97-4210-82d7-5512b31e9d03\"";
+    assert_eq!(behavior(by_id), expected);
+    let by_name = "cache_policy = \"Managed-Amplify\"\norigin_request_policy = \"Managed-AllViewer\"\n\
+        response_headers_policy = \"Managed-SecurityHeadersPolicy\"";
+    assert_eq!(behavior(by_name), expected);
+    assert_eq!(
+        keys_of("[[cache_policy]]\nname = \"4135ea2d-6df8-44a3-9df3-4b5a84be39ad\"\n"),
+        ["cache_policy.4135ea2d-6df8-44a3-9df3-4b5a84be39ad.name"]
+    );
+}
+
+#[test]
+fn every_id_of_a_policy_is_the_id_of_one_that_is_built_in() {
+    let config = resolve_with(None, &[], &[]).unwrap();
+    let check = |ids: &[(&str, &str)], built_in: Vec<&str>| {
+        for (id, name) in ids {
+            assert!(built_in.contains(name), "{id} {name}");
+        }
+        let managed = built_in.iter().filter(|it| it.starts_with("Managed-")).count();
+        assert_eq!(ids.len(), managed);
+    };
+    check(crate::cache::IDS, config.cache_policies.iter().map(|it| &*it.name).collect());
+    check(crate::origin_request::IDS, config.origin_request_policies.iter().map(|it| &*it.name).collect());
+    check(crate::response::IDS, config.response_headers_policies.iter().map(|it| &*it.name).collect());
+}
+
+#[test]
+fn a_key_has_few_names_and_none_that_is_one_viewers_own() {
+    let policy = |text: &str| keys_of(&format!("[[cache_policy]]\nname = \"Own\"\n{text}"));
+    assert_eq!(policy("cookies = [\"language\"]"), [""; 0]);
+    assert_eq!(policy("cookies = [\"a b\"]"), ["cache_policy.Own.cookies"]);
+    assert_eq!(policy("headers = [\"Cookie\"]"), ["cache_policy.Own.headers"]);
+    assert_eq!(policy("headers = [\"CloudFront-Viewer-Address\"]"), ["cache_policy.Own.headers"]);
+    let many: Vec<_> = (0..11).map(|it| format!("\"h{it}\"")).collect();
+    assert_eq!(policy(&format!("headers = [{}]", many[..10].join(", "))), [""; 0]);
+    assert_eq!(policy(&format!("headers = [{}]", many.join(", "))), ["cache_policy.Own.headers"]);
+    assert_eq!(
+        policy(&format!("query_strings = [\"{}\"]", "q".repeat(1025))),
+        ["cache_policy.Own.query_strings"]
+    );
+}
+
+#[test]
 fn publishing_is_by_one_way() {
     let app = |publish: &str| keys_of(&format!("[[app]]\nname = \"live\"\npublish = {publish}\n"));
     assert_eq!(app("{ keys_file = \"keys.toml\" }"), [""; 0]);

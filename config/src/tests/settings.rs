@@ -44,9 +44,14 @@ name = "viewers"
 keys = ["other"]
 [[cache_policy]]
 name = "own"
+[[origin_request_policy]]
+name = "own"
+headers = "all"
 [[response_headers_policy]]
 name = "own"
 cors = { allow_origins = ["https://b.example"] }
+custom_headers = { "X-Frame-Options" = "SAMEORIGIN", "X-A" = "b" }
+security_headers = { strict_transport_security = { max_age = "730d" } }
 [[origin]]
 id = "spare"
 kind = "vod"
@@ -74,8 +79,8 @@ url = "s3://films"
 credentials = { file = "keys.ini" }
 [[distribution]]
 id = "d"
-default_behavior = { target_origin = "o" }
-behavior = [{ path_pattern = "/a", target_origin = "o" }]
+default_behavior = { target_origin = "web" }
+behavior = [{ path_pattern = "/a", target_origin = "web" }]
 "#;
 
 /// Every option as `--set` names it in that file, with its setting.

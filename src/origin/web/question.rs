@@ -11,7 +11,7 @@ use http::header::{
 use http::{Method, Request, StatusCode, Uri, Version};
 use http_body_util::Empty;
 
-use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Scheme};
+use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Forwarded, Scheme};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -23,10 +23,12 @@ const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 pub(in crate::origin) struct Question {
     method: Method,
     scheme: Scheme,
-    /// The canonical path and the query that is in the key.
+    /// The canonical path, and of the query what the policies tell.
     target: Arc<str>,
-    /// What the cache policy keys on, and who asked.
+    /// What the policies tell it, and who asked.
     headers: HeaderMap,
+    /// Names of those of them that are not in the cache key.
+    unkeyed: Vec<HeaderName>,
     /// How often a CDN of that name has had the request.
     looped: bool,
 }
@@ -36,21 +38,10 @@ impl Question {
     pub(super) fn of(asked: &Admitted, node: &str) -> Self {
         let request = asked.routed().request();
         let behavior = asked.routed().behavior();
-        let query = asked.keyed_query();
+        let query = asked.forwarded_query();
         let target =
             if query.is_empty() { asked.path().into() } else { format!("{}?{query}", asked.path()).into() };
-        let mut headers = HeaderMap::new();
-        for name in &behavior.cache_policy.headers {
-            let Ok(name) = HeaderName::try_from(name.as_str()) else { continue };
-            for value in request.headers().get_all(&name) {
-                headers.append(name.clone(), value.clone());
-            }
-            if name == HOST
-                && let Ok(host) = HeaderValue::try_from(&**request.host())
-            {
-                headers.insert(HOST, host);
-            }
-        }
+        let Forwarded { mut headers, unkeyed } = asked.forwarded();
         // Whom the cache answers to is not whom the origin answers to: HEAD shares what GET brings.
         let shares = matches!(*request.method(), Method::GET | Method::HEAD)
             && !behavior.cache_policy.max_ttl.is_zero();
@@ -68,7 +59,7 @@ impl Question {
         if let Ok(client) = HeaderValue::try_from(request.client().to_string()) {
             headers.insert(X_FORWARDED_FOR, client);
         }
-        Self { method, scheme: request.scheme(), target, headers, looped }
+        Self { method, scheme: request.scheme(), target, headers, unkeyed, looped }
     }
 
     /// The same for a bucket: the name of an object, and nothing that could steer the store. Under our signature a query
@@ -103,6 +94,11 @@ impl Question {
         }
         let (length, body) = (Some(sentence.len() as u64), FetchedBody::Whole(vec![sentence.into()]));
         Some(Fetched { status, headers, length, body, lifetime: None })
+    }
+
+    /// Names of the fields it tells that are not in the cache key.
+    pub(in crate::origin) fn unkeyed(&self) -> &[HeaderName] {
+        &self.unkeyed
     }
 
     /// Whether it may be sent twice.

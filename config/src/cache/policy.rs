@@ -1,31 +1,13 @@
-//! Memory for cached objects, and cache policies.
+//! What makes a cache key, and how long answers live (cloudfront.md 3.2).
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::names::unique;
+use super::managed;
+use crate::names::{report_built_in, unique};
 use crate::section::Section;
-use crate::setting::Default::{Absent, Required, Value};
-use crate::setting::{Bounds, Kind, Setting, Stands, between};
-use crate::units::{ByteSize, duration};
-
-/// The store.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cache {
-    /// Bytes of memory that held, filling and evicted-but-read objects may take together.
-    pub memory: ByteSize,
-    /// What outlives the server; none: nothing does.
-    pub disk: Option<Disk>,
-}
-
-/// The store's second tier.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Disk {
-    /// Where its files are. They are its own, and it deletes them.
-    pub directory: PathBuf,
-    /// Bytes that they may take together, as the file system counts them.
-    pub size: ByteSize,
-}
+use crate::setting::Default::{Required, Value};
+use crate::setting::{Bounds, Kind, Setting, between};
+use crate::units::duration;
 
 /// What makes a cache key and how long answers live (cloudfront.md 3.2).
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +26,8 @@ pub struct CachePolicy {
     pub query: Selection,
     /// Which request headers are in the key, lower case.
     pub headers: Vec<String>,
+    /// Which cookies are in the key.
+    pub cookies: Selection,
     /// Whether text may be answered with gzip.
     pub gzip: bool,
     /// Whether text may be answered with Brotli.
@@ -79,44 +63,25 @@ impl Selection {
             Self::AllExcept(names) => names.iter().all(|it| it != name),
         }
     }
+
+    /// The names that are written, whichever way they count.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::None | Self::All => &[],
+            Self::Only(names) | Self::AllExcept(names) => names,
+        }
+    }
+
+    /// The same with every name in lower case, for names whose case does not matter.
+    pub(crate) fn lower_case(self) -> Self {
+        let lower = |names: Vec<String>| names.iter().map(|it| it.to_ascii_lowercase()).collect();
+        match self {
+            Self::None | Self::All => self,
+            Self::Only(names) => Self::Only(lower(names)),
+            Self::AllExcept(names) => Self::AllExcept(lower(names)),
+        }
+    }
 }
-
-pub(crate) const SETTINGS: &[Setting] = &[
-    Setting::new(
-        "memory",
-        Kind::Size(between("16 MiB", "4 TiB", "one large object alone takes 16 MiB")),
-        Value("512 MiB", "leaves most of a small machine to the windows of broadcasts"),
-        "Set it to what this machine can spare; everything that viewers ask for often should fit.",
-    )
-    .example("2 GiB")
-    .needs_restart(),
-    Setting::new(
-        "disk",
-        Kind::Table(DISK),
-        Absent("nothing is kept on a disk"),
-        "Set it to keep what other web servers answered over restarts, and more of it than fits in memory.",
-    )
-    .needs_restart(),
-];
-
-const DISK: &[Setting] = &[
-    Setting::new(
-        "directory",
-        Kind::Path(Stands::Anything),
-        Required,
-        "A directory of its own on a local disk; it is made where there is none, and one server at a time uses it.",
-    )
-    .example("/var/cache/levada")
-    .needs_restart(),
-    Setting::new(
-        "size",
-        Kind::Size(between("64 MiB", "1024 TiB", "less than a few large objects keeps nothing for long")),
-        Value("10 GiB", "fits on most disks, and is some hours of one film in a few qualities"),
-        "Set it to what the disk can spare; the files never take more, as the file system counts them.",
-    )
-    .example("200 GiB")
-    .needs_restart(),
-];
 
 /// CloudFront's own bounds.
 const TTL: Bounds = between("0s", "36500d", "CloudFront's limit is 100 years");
@@ -166,6 +131,16 @@ pub(crate) const POLICY: &[Setting] = &[
     )
     .example("Origin"),
     Setting::new(
+        "cookies",
+        Kind::Selection,
+        Value(
+            "none",
+            "every cookie in the key is a way to ask past the cache, and most are one viewer's alone",
+        ),
+        "Set it to the cookies that change the answer.",
+    )
+    .example("language"),
+    Setting::new(
         "gzip",
         Kind::Flag,
         Value("true", "manifests shrink to a tenth"),
@@ -181,30 +156,15 @@ pub(crate) const POLICY: &[Setting] = &[
     .example("false"),
 ];
 
-impl Cache {
-    pub(crate) fn read(section: &Section<'_>) -> Self {
-        let disk = section.has("disk").then(|| Disk::read(&section.table("disk")));
-        Self { memory: section.size("memory"), disk }
-    }
-}
-
-impl Disk {
-    fn read(section: &Section<'_>) -> Self {
-        Self { directory: section.path("directory"), size: section.size("size") }
-    }
-}
-
 impl CachePolicy {
     /// The built-in ones and those of the file, whose names must be others.
     pub(crate) fn read_all(root: &Section<'_>) -> Vec<Self> {
         let sections = root.tables("cache_policy");
         unique(&sections, "name");
-        let mut policies = Self::built_in();
+        let mut policies = managed::built_in();
         for section in &sections {
             let policy = Self::read(section);
-            if Self::built_in().iter().any(|it| it.name == policy.name) {
-                section.report("name", format!("{:?} is built in", policy.name), "write another name");
-            }
+            report_built_in(section, managed::IDS, managed::built_in().iter().map(|it| it.name.as_str()));
             policies.push(policy);
         }
         policies
@@ -229,72 +189,64 @@ impl CachePolicy {
                 "write them so that min_ttl <= default_ttl <= max_ttl",
             );
         }
+        let query = section.selection("query_strings");
+        report_names(section, "query_strings", query.names(), |it| !it.is_empty());
+        let cookies = section.selection("cookies");
+        report_names(section, "cookies", cookies.names(), is_field_name);
         let headers: Vec<_> = section.texts("headers").iter().map(|it| it.to_ascii_lowercase()).collect();
-        for header in headers.iter().filter(|it| !is_field_name(it)) {
-            section.report(
-                "headers",
-                format!("{header:?} is no header's name"),
-                "write a name such as \"Origin\"",
-            );
-        }
+        report_names(section, "headers", &headers, is_field_name);
+        report_unkeyable(section, &headers);
         Self {
             name: section.text("name"),
             min_ttl,
             default_ttl,
             max_ttl,
             error_ttl: section.duration("error_ttl"),
-            query: section.selection("query_strings"),
+            query,
             headers,
+            cookies,
             gzip: section.flag("gzip"),
             brotli: section.flag("brotli"),
         }
     }
+}
 
-    fn built_in() -> Vec<Self> {
-        const DAY: Duration = Duration::from_secs(86_400);
-        let names = |names: &[&str]| names.iter().map(|&it| it.to_owned()).collect::<Vec<_>>();
-        let plain = |name: &str, seconds: [u64; 3]| Self {
-            name: name.to_owned(),
-            min_ttl: Duration::from_secs(seconds[0]),
-            default_ttl: Duration::from_secs(seconds[1]),
-            max_ttl: Duration::from_secs(seconds[2]),
-            error_ttl: Duration::from_secs(10),
-            query: Selection::None,
-            headers: Vec::new(),
-            gzip: true,
-            brotli: true,
-        };
-        const YEAR: u64 = 31_536_000;
-        vec![
-            // Playlists say how long they live; what is not there yet may be there in a third of a second.
-            Self {
-                error_ttl: Duration::ZERO,
-                query: Selection::Only(names(&Self::LIVE_QUERY)),
-                ..plain("Levada-Live", [0, 0, YEAR])
-            },
-            // Names of VOD segments change with their bytes, so a day for what says nothing is safe.
-            Self { default_ttl: DAY, ..plain("Levada-Media", [0, 0, YEAR]) },
-            plain("Managed-CachingOptimized", [1, 86_400, YEAR]),
-            Self {
-                gzip: false,
-                brotli: false,
-                ..plain("Managed-CachingOptimizedForUncompressedObjects", [1, 86_400, YEAR])
-            },
-            Self {
-                error_ttl: Duration::ZERO,
-                gzip: false,
-                brotli: false,
-                ..plain("Managed-CachingDisabled", [0, 0, 0])
-            },
-            Self {
-                query: Selection::Only(names(&["aws.manifestfilter", "start", "end", "m"])),
-                headers: names(&["origin"]),
-                brotli: false,
-                ..plain("Managed-Elemental-MediaPackage", [0, 86_400, YEAR])
-            },
-        ]
+/// Reports names that are none, and more of them than CloudFront takes (cloudfront.md 2.8).
+pub(crate) fn report_names(section: &Section<'_>, key: &str, names: &[String], is_legal: fn(&str) -> bool) {
+    for name in names.iter().filter(|it| !is_legal(it)) {
+        section.report(key, format!("{name:?} is no name"), "write a name such as \"Origin\"");
+    }
+    if names.len() > MOST_NAMES || names.iter().map(String::len).sum::<usize>() > MOST_OCTETS {
+        section.report(
+            key,
+            format!("more than {MOST_NAMES} names, or {MOST_OCTETS} octets of them, are there"),
+            "write \"all\", or fewer: these are CloudFront's limits",
+        );
     }
 }
+
+/// Headers that are each viewer's own, of which a key would be, too; cookies have an option of their own.
+fn report_unkeyable(section: &Section<'_>, headers: &[String]) {
+    const OF_ONE_VIEWER: [&str; 5] = [
+        "cloudfront-viewer-address",
+        "cloudfront-viewer-asn",
+        "cloudfront-viewer-ja3-fingerprint",
+        "cloudfront-viewer-ja4-fingerprint",
+        "cloudfront-viewer-tls",
+    ];
+    for name in headers {
+        if OF_ONE_VIEWER.contains(&name.as_str()) {
+            let remedy = "leave it out, or write it in an origin_request_policy";
+            section.report("headers", format!("{name:?} may not be in a key"), remedy);
+        } else if name == "cookie" {
+            section.report("headers", "cookies are chosen one by one", "write them in `cookies`");
+        }
+    }
+}
+
+/// CloudFront's limits on the names of each kind in a policy.
+const MOST_NAMES: usize = 10;
+const MOST_OCTETS: usize = 1024;
 
 /// RFC 9110 5.6.2.
 pub(crate) fn is_field_name(text: &str) -> bool {
