@@ -34,6 +34,8 @@ pub mod counter;
 
 pub mod new_file;
 
+pub mod vault;
+
 pub mod serve;
 
 pub mod command;

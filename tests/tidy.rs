@@ -27,6 +27,7 @@ const SHELLS: &[&str] = &[
     "observe",
     "origin",
     "serve",
+    "vault",
     "viewer",
 ];
 
@@ -117,6 +118,21 @@ fn every_module_of_the_edge_stands_in_the_architecture() {
         if let syn::Item::Mod(it) = item {
             let name = format!("`{}`", it.ident);
             assert!(architecture.contains(&name), "ARCHITECTURE.md does not say what {name} is");
+        }
+    }
+}
+
+/// Files with unsafe code; the head of each says why.
+const UNSAFE: &[&str] = &["src/vault.rs"];
+
+#[test]
+fn unsafe_code_stands_where_it_is_named() {
+    for root in ["src", "config", "packager", "ingest", "benches"] {
+        for file in rust_files(Path::new(root)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let names_it = text.contains("unsafe {") || text.contains("unsafe_code");
+            let is_named = UNSAFE.iter().any(|it| file.ends_with(it));
+            assert_eq!(names_it, is_named, "{}", file.display());
         }
     }
 }

@@ -26,6 +26,7 @@ use super::{Inside, clock, renewal};
 use crate::passage::{
     Admitted, Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
 };
+use crate::vault;
 
 /// Larger answers are not kept whole: a few of them would drive out a thousand others.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -357,7 +358,7 @@ impl Fill {
         };
         reservation.spend(head_cost);
         // Slices keep all that they are slices of in memory, so what outlives this request is copied, once for everybody.
-        let chunks = if kept { vec![chunks.concat().into()] } else { chunks };
+        let chunks = if kept { vec![vault::joined(&chunks)] } else { chunks };
         let object = Object::whole_within(head, chunks, reservation);
         if kept && let Some(key) = self.key.take() {
             self.store(key, &object, freshness, cost);
@@ -388,7 +389,9 @@ impl Fill {
         };
         reservation.spend(head_cost);
         let (object, mut filler) = Object::growing_within(head, reservation);
-        if !hold {
+        if hold {
+            filler.settle();
+        } else {
             filler.slide();
         }
         let kept = hold && matches!(keep, Keep::For(_));

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Order, Patience};
 use super::connection::{self, Shared};
 use super::peers::Peers;
+use super::plain::Plain;
 use super::record::{Books, Names, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
@@ -273,7 +274,7 @@ impl<S: Serve> Viewers<S> {
         let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
         let visitor = self.visitors.enter(Arc::clone(&activity));
         self.shared.tasks.spawn(async move {
-            let socket = Steady::new(stream, send);
+            let socket = Steady::new(Plain::new(stream), send);
             let visit = |scheme, tls| Visit {
                 peer: Peer { address, scheme },
                 tls,

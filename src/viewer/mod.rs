@@ -8,6 +8,7 @@ mod connection;
 mod lent;
 mod listener;
 mod peers;
+mod plain;
 mod record;
 mod request;
 mod steady;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::state::{CHUNK_COST, Retention, Shared};
 use crate::passage::Failure;
+use crate::vault::Room;
 
 /// How far a fill that keeps nothing runs ahead of its slowest reader: enough to keep a fast link busy, little enough
 /// that a thousand such viewers fit in half a gigabyte.
@@ -21,11 +22,13 @@ pub struct Abandoned;
 #[derive(Debug)]
 pub struct Filler {
     shared: Arc<Shared>,
+    /// Where it is put together; none: it stays in the pieces it comes in.
+    room: Option<Room>,
 }
 
 impl Filler {
     pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, room: None }
     }
 
     /// Makes sure, before they are read, that `bytes` more can be accepted.
@@ -42,11 +45,15 @@ impl Filler {
         if chunk.is_empty() {
             return Ok(());
         }
-        let mut state = self.shared.lock();
-        let end = state.end + chunk.len() as u64;
+        let end = self.shared.lock().end + chunk.len() as u64;
         if let Some(promised) = self.shared.head.length.filter(|&it| end > it) {
             return Err(Failure::Overlong { promised });
         }
+        if !self.reserve(chunk.len() as u64) {
+            return Err(Failure::OutOfMemory);
+        }
+        let chunk = self.settled(chunk);
+        let mut state = self.shared.lock();
         if let Some(reservation) = &mut state.reservation
             && !reservation.spend(chunk.len() as u64 + CHUNK_COST)
         {
@@ -59,8 +66,25 @@ impl Filler {
         Ok(())
     }
 
+    /// Has the octets put together where the kernel can send them from, when it is known how many they are.
+    pub fn settle(&mut self) {
+        self.room = self.shared.head.length.and_then(Room::take);
+    }
+
+    fn settled(&mut self, chunk: Bytes) -> Bytes {
+        let Some(room) = &mut self.room else { return chunk };
+        match room.put(&chunk) {
+            Some(settled) => settled,
+            None => {
+                self.room = None;
+                chunk
+            }
+        }
+    }
+
     /// From now on keeps only what the slowest reader has not read yet.
     pub fn slide(&mut self) {
+        self.room = None;
         let mut state = self.shared.lock();
         state.retention = Retention::Sliding;
         state.let_go();
@@ -91,7 +115,7 @@ impl Filler {
     ///
     /// # Errors
     /// [`Failure::Truncated`] when less came than the head promised; the object has failed then.
-    pub fn finish(self) -> Result<(), Failure> {
+    pub fn finish(mut self) -> Result<(), Failure> {
         let mut state = self.shared.lock();
         let got = state.end;
         if let Some(promised) = self.shared.head.length.filter(|&it| it != got) {
@@ -100,7 +124,7 @@ impl Filler {
             self.fail(failure.clone());
             return Err(failure);
         }
-        if let Some(whole) = state.complete() {
+        if let Some(whole) = state.complete(self.room.take().and_then(Room::all)) {
             self.shared.whole.set(whole).expect("a filler finishes once");
         }
         let waiting = state.readers.wake();

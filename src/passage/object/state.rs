@@ -137,11 +137,19 @@ impl State {
         self.ends.push_back(self.end);
     }
 
-    /// Ends it well; gives the whole, unless some of it was let go.
-    pub(super) fn complete(&mut self) -> Option<Whole> {
+    /// Ends it well; gives the whole, unless some of it was let go. `joined` is all of it in one piece, if it was put
+    /// together.
+    pub(super) fn complete(&mut self, joined: Option<Bytes>) -> Option<Whole> {
         self.outcome = Outcome::Complete;
         if let Some(reservation) = &mut self.reservation {
             reservation.trim();
+        }
+        if self.retention == Retention::All
+            && let Some(joined) = joined
+        {
+            self.chunks.clear();
+            self.ends.clear();
+            return Some(Whole { ends: [joined.len() as u64].into(), chunks: [joined].into() });
         }
         (self.retention == Retention::All).then(|| Whole {
             chunks: std::mem::take(&mut self.chunks).into_iter().collect(),
