@@ -9,12 +9,13 @@
 mod answer;
 mod fields;
 mod question;
+mod standing;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use config::origin::{BucketOrigin, HttpOrigin};
@@ -32,6 +33,7 @@ use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::question::Question;
+use self::standing::{Standing, Stats};
 
 use super::sign::Signer;
 use crate::passage::{Admitted, Ask, Failure, Fetched};
@@ -51,6 +53,7 @@ pub(super) struct Web {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     /// Who signs its requests, where it is a bucket.
     bucket: Option<Signer>,
+    standing: Arc<Standing>,
     /// Why no request can be sent, where a file of its settings could not be read.
     broken: Option<String>,
 }
@@ -104,7 +107,22 @@ impl Web {
             .http2_max_header_list_size(MAX_HEAD as u32)
             .http2_adaptive_window(true)
             .build(connector);
-        Self { settings, client, bucket, broken }
+        Self { settings, client, bucket, standing: Arc::new(Standing::new()), broken }
+    }
+
+    /// The same, with what is known of the server from when it was asked in another way.
+    pub(super) fn after(self, earlier: &Self) -> Self {
+        Self { standing: Arc::clone(&earlier.standing), ..self }
+    }
+
+    /// What was asked of it.
+    pub(super) fn stats(&self) -> &Stats {
+        &self.standing.stats
+    }
+
+    /// Whether it is left alone now, because it failed.
+    pub(super) fn is_out(&self) -> bool {
+        self.standing.is_out()
     }
 
     /// What it was made of.
@@ -151,11 +169,21 @@ impl Web {
         {
             return Ok(refusal);
         }
+        let sent = Instant::now();
+        self.standing.admit(sent)?;
+        let answer = self.attempts(question, ask).await;
+        self.standing.record(&answer, sent, Instant::now());
+        answer
+    }
+
+    async fn attempts(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
         let attempts = if question.is_repeatable() { self.settings.connection_attempts } else { 1 };
         let mut tried = 1;
         loop {
             match self.once(question, ask).await {
-                Err(failure @ (Failure::Unreachable(_) | Failure::TimedOut(_))) if tried < attempts => {
+                Err(failure @ (Failure::Unreachable(_) | Failure::TimedOut(_)))
+                    if tried < attempts && self.standing.may_retry() =>
+                {
                     tracing::debug!(origin = %self.settings.domain_name, %failure, tried, "trying the origin again");
                     tried += 1;
                 }
