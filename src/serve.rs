@@ -159,7 +159,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
     let tables = Arc::new(ArcSwap::from_pointee(Tables {
         routes: routes(&config),
-        origins: Origins::new(&config.origins, &registry, None),
+        origins: Origins::new(&config.origins, &config.origin_groups, &registry, None),
     }));
     let (access_log, writer) = match &config.observe.access_log {
         Some(it) => {
@@ -338,7 +338,7 @@ impl Parts {
         let previous = self.tables.load_full();
         self.tables.store(Arc::new(Tables {
             routes: routes(&new),
-            origins: Origins::new(&new.origins, &self.registry, Some(&previous.origins)),
+            origins: Origins::new(&new.origins, &new.origin_groups, &self.registry, Some(&previous.origins)),
         }));
         let late = old.needs_restart(&new);
         self.config.store(Arc::new(new));

@@ -7,7 +7,7 @@ pub use crate::response::{AddedHeader, Cors, ResponseHeadersPolicy};
 
 use crate::cache::{self, CachePolicy};
 use crate::names::{Names, by_id};
-use crate::origin::{Origin, OriginKind};
+use crate::origin::{Origin, OriginGroup, OriginKind};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
 use crate::setting::{Kind, Setting};
@@ -34,7 +34,7 @@ pub struct Distribution {
 pub struct Behavior {
     /// `*` for the default behavior.
     pub path_pattern: PathPattern,
-    /// An origin's id, known.
+    /// The id of an origin or of an origin group, known.
     pub target_origin: String,
     /// Names of key groups, all known; empty: public.
     pub trusted_key_groups: Vec<String>,
@@ -126,9 +126,13 @@ const PATTERN: Setting = Setting::new(
 )
 .example("/live/*");
 
-const TARGET_ORIGIN: Setting =
-    Setting::new("target_origin", Kind::Text, Required, "The id of the origin that answers.")
-        .example("films");
+const TARGET_ORIGIN: Setting = Setting::new(
+    "target_origin",
+    Kind::Text,
+    Required,
+    "The id of the origin, or of the origin group, that answers.",
+)
+.example("films");
 
 const TRUSTED_KEY_GROUPS: Setting = Setting::new(
     "trusted_key_groups",
@@ -215,12 +219,22 @@ const PATTERN_AND_BEHAVIOR: &[Setting] = &[
 /// What behaviors may name.
 pub(crate) struct Known<'a> {
     pub(crate) origins: &'a [Origin],
+    pub(crate) origin_groups: &'a [OriginGroup],
     pub(crate) key_groups: &'a Names<'a>,
     pub(crate) cache_policies: &'a [CachePolicy],
     pub(crate) origin_request_policies: &'a Names<'a>,
     pub(crate) response_headers_policies: &'a Names<'a>,
     /// Whether a request can come by https: there is a TLS listener, or a proxy that may say so.
     pub(crate) https: bool,
+}
+
+impl<'a> Known<'a> {
+    /// The origins that answer for an id: one, or the members of a group.
+    fn targets(&self, id: &'a str) -> impl Iterator<Item = &'a Origin> {
+        let group = self.origin_groups.iter().find(|it| it.id == id);
+        let ids = group.map_or([id, id], |it| [&it.members[0], &it.members[1]]);
+        self.origins.iter().filter(move |it| ids.contains(&it.id.as_str()))
+    }
 }
 
 impl Distribution {
@@ -306,16 +320,16 @@ fn report_shared_names(sections: &[Section<'_>], all: &[Distribution]) {
 impl Behavior {
     fn read(section: &Section<'_>, path_pattern: Option<PathPattern>, known: &Known<'_>) -> Self {
         let target_origin = section.text("target_origin");
-        let origin = known.origins.iter().find(|it| it.id == target_origin);
         if section.has("target_origin") {
-            let ids = Names::new("origin", "[[origin]]", known.origins.iter().map(|it| it.id.as_str()));
-            ids.check(section, "target_origin", &[&target_origin]);
+            let ids = known.origins.iter().map(|it| it.id.as_str());
+            let ids = ids.chain(known.origin_groups.iter().map(|it| it.id.as_str()));
+            Names::new("origin", "[[origin]]", ids).check(section, "target_origin", &[&target_origin]);
         }
 
         let trusted_key_groups = section.texts("trusted_key_groups");
         known.key_groups.check(section, "trusted_key_groups", &trusted_key_groups);
 
-        let live = origin.is_some_and(|it| matches!(it.kind, OriginKind::Live { .. }));
+        let live = known.targets(&target_origin).any(|it| matches!(it.kind, OriginKind::Live { .. }));
         let usual = if live { "Levada-Live" } else { "Levada-Media" };
         let cache_policy =
             by_id(cache::IDS, section.optional_text("cache_policy").unwrap_or_else(|| usual.to_owned()));
@@ -336,9 +350,10 @@ impl Behavior {
             "origin_request_policy",
             origin_request_policy.as_slice(),
         );
-        if origin_request_policy.is_some()
-            && origin.is_some_and(|it| !matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_)))
-        {
+        let is_web = |it: &Origin| matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_));
+        let no_web =
+            known.targets(&target_origin).next().is_some() && !known.targets(&target_origin).any(is_web);
+        if origin_request_policy.is_some() && no_web {
             section.report("origin_request_policy", "the origin is no web server", "leave it out");
         }
 

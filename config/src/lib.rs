@@ -63,6 +63,8 @@ pub struct Config {
     pub response_headers_policies: Vec<distribution::ResponseHeadersPolicy>,
     /// Where answers come from.
     pub origins: Vec<origin::Origin>,
+    /// Pairs of origins.
+    pub origin_groups: Vec<origin::OriginGroup>,
     /// Host names and their behaviors; exactly one is the default.
     pub distributions: Vec<distribution::Distribution>,
     /// The control address.

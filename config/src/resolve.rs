@@ -14,7 +14,7 @@ use crate::ingest::{self, App, Publish, Rtmp};
 use crate::listen::{self, Listen};
 use crate::names::Names;
 use crate::observe::{self, Observe};
-use crate::origin::{self, Origin};
+use crate::origin::{self, Origin, OriginGroup};
 use crate::origin_request::{self, OriginRequestPolicy};
 use crate::overrides::Overrides;
 use crate::packaging::{self, Packaging};
@@ -68,6 +68,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
          Managed-CORS-and-SecurityHeadersPolicy and Managed-CORS-with-preflight-and-SecurityHeadersPolicy.",
     ),
     Setting::new("origin", Kind::Tables(origin::SETTINGS, &["id"]), Absent("`live` and `films`"), "Where answers come from."),
+    Setting::new(
+        "origin_group",
+        Kind::Tables(origin::GROUP, &["id"]),
+        Absent("none"),
+        "Two origins for one content: the second answers where the first fails.",
+    ),
     Setting::new(
         "distribution",
         Kind::Tables(distribution::SETTINGS, &["id", "aliases"]),
@@ -142,8 +148,10 @@ fn read(root: &Section<'_>) -> Config {
     let origin_request_policies = OriginRequestPolicy::read_all(root);
     let response_headers_policies = ResponseHeadersPolicy::read_all(root);
     let origins = Origin::read_all(root);
+    let origin_groups = OriginGroup::read_all(root, &origins);
     let known = Known {
         origins: &origins,
+        origin_groups: &origin_groups,
         key_groups: &key_groups,
         cache_policies: &cache_policies,
         origin_request_policies: &Names::new(
@@ -171,6 +179,7 @@ fn read(root: &Section<'_>) -> Config {
         origin_request_policies,
         response_headers_policies,
         origins,
+        origin_groups,
         distributions,
         control,
         observe: Observe::read(&root.table("observe")),

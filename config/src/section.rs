@@ -233,6 +233,10 @@ impl<'a> Section<'a> {
         self.read(key, value::texts)
     }
 
+    pub(crate) fn statuses(&self, key: &str) -> Vec<u16> {
+        self.read(key, value::statuses).unwrap_or_default()
+    }
+
     pub(crate) fn networks(&self, key: &str) -> Vec<IpNetwork> {
         self.read(key, value::networks).unwrap_or_default()
     }

@@ -48,6 +48,8 @@ pub(crate) enum Kind {
     Path(Stands),
     /// A path pattern.
     Pattern,
+    /// A list of some of these HTTP statuses.
+    Statuses(&'static [u16]),
     /// A list of texts.
     Texts,
     /// A list of networks.
@@ -153,6 +155,9 @@ impl Kind {
             Self::Headers | Self::Table(_) | Self::Tables(..) => false,
             Self::WordOrTable(..) => !begins(&['{']),
             Self::Texts | Self::Hosts | Self::Networks | Self::Selection => !begins(&['[', '{']),
+            Self::Statuses(_) => {
+                return Node::parse(&if begins(&['[']) { raw.to_owned() } else { format!("[{raw}]") }, place);
+            }
             _ => true,
         };
         if !bare || (raw.len() > 1 && begins(&['"', '\'']) && raw.ends_with(['"', '\''])) {
@@ -190,6 +195,10 @@ impl Kind {
             Self::Path(Stands::File) => "path of a file".into(),
             Self::Path(Stands::Directory) => "path of a directory".into(),
             Self::Pattern => "path pattern".into(),
+            Self::Statuses(all) => {
+                let all = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                format!("list of statuses among {all}")
+            }
             Self::Texts => "list of texts".into(),
             Self::Networks => "list of networks".into(),
             Self::Selection => "`none`, `all`, a list of names, or `{ except = [names] }`".into(),

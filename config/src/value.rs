@@ -190,6 +190,21 @@ pub(crate) fn texts(node: &Node, kind: &Kind) -> Result<Vec<String>, Wrong> {
     })
 }
 
+/// A list of statuses, each among those of the kind.
+pub(crate) fn statuses(node: &Node, kind: &Kind) -> Result<Vec<u16>, Wrong> {
+    let Kind::Statuses(all) = kind else { unreachable!("statuses are read as statuses") };
+    list_of(node, |node| {
+        let known = match node.value {
+            Value::Integer(number) => all.iter().copied().find(|it| i64::from(*it) == number),
+            _ => None,
+        };
+        known.ok_or_else(|| {
+            let all = all.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            wrong("this is no status that may stand here", format!("write numbers among {all}"))
+        })
+    })
+}
+
 pub(crate) fn networks(node: &Node, _: &Kind) -> Result<Vec<IpNetwork>, Wrong> {
     list_of(node, |node| {
         let text = text_of(node)?;
@@ -275,6 +290,7 @@ fn host(text: &str) -> Result<String, Wrong> {
 pub(crate) fn quoted(kind: &Kind, raw: &str) -> String {
     match kind {
         Kind::Flag | Kind::Count(_) | Kind::Headers | Kind::Table(_) | Kind::Tables(..) => raw.to_owned(),
+        Kind::Statuses(_) => format!("[{raw}]"),
         Kind::Word(_) if matches!(raw, "true" | "false") => raw.to_owned(),
         Kind::Selection if matches!(raw, "none" | "all") => format!("{raw:?}"),
         Kind::Texts | Kind::Hosts | Kind::Networks | Kind::Selection => {

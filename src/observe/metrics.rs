@@ -15,6 +15,7 @@ use super::access_log::AccessLog;
 use crate::access::Access;
 use crate::cache::Cache;
 use crate::edge::Tables;
+use crate::origin::AskedOf;
 use crate::origin::vod::Vod;
 use crate::viewer;
 
@@ -62,6 +63,7 @@ impl Collector for Books {
         self.doors(&mut page)?;
         self.signatures(&mut page)?;
         self.cached(&mut page)?;
+        self.origins(&mut page)?;
         self.assets(&mut page)?;
         self.publishers(&mut page)?;
         self.broadcasts(&mut page)
@@ -118,6 +120,38 @@ impl Books {
         page.counter("cache_disk_errors", "Times the file system said no", it.errors.count())?;
         page.gauge("cache_disk_bytes", "What its files take", used)?;
         page.gauge("cache_disk_limit_bytes", "What its files may take", limit)
+    }
+
+    fn origins(&self, page: &mut Page<'_>) -> std::fmt::Result {
+        let tables = self.tables.load();
+        let asked = tables.origins.asked();
+        let by_id = |read: fn(&AskedOf<'_>) -> u64| asked.iter().map(move |it| (it.id, read(it)));
+        page.counters("origin_requests", "Requests to web servers", "origin", by_id(|it| it.requests))?;
+        page.counters(
+            "origin_failures",
+            "Requests that web servers did not answer",
+            "origin",
+            by_id(|it| it.failures),
+        )?;
+        page.counters("origin_retries", "Attempts beside the first", "origin", by_id(|it| it.retries))?;
+        page.counters(
+            "origin_spared",
+            "Requests not sent to web servers that fail",
+            "origin",
+            by_id(|it| it.spared),
+        )?;
+        page.gauges(
+            "origin_out",
+            "Whether a web server is left alone now",
+            "origin",
+            by_id(|it| it.is_out.into()),
+        )?;
+        page.counters(
+            "origin_failovers",
+            "Requests that the second of a group answered",
+            "origin_group",
+            tables.origins.failovers(),
+        )
     }
 
     fn assets(&self, page: &mut Page<'_>) -> std::fmt::Result {
@@ -223,6 +257,22 @@ impl Page<'_> {
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> std::fmt::Result {
         let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
         metric.encode(self.encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+    }
+
+    fn gauges<'a>(
+        &mut self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: impl IntoIterator<Item = (&'a str, u64)>,
+    ) -> std::fmt::Result {
+        let kind = ConstGauge::new(0_i64).metric_type();
+        let mut family = self.encoder.encode_descriptor(name, help, None, kind)?;
+        for (value, amount) in values {
+            let amount = i64::try_from(amount).unwrap_or(i64::MAX);
+            ConstGauge::new(amount).encode(family.encode_family(&[(label, value)])?)?;
+        }
+        Ok(())
     }
 
     fn counters<'a>(

@@ -1,6 +1,7 @@
 //! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
 mod directory;
+mod group;
 mod library;
 pub mod live;
 mod sign;
@@ -16,6 +17,7 @@ use packager::live::Registry;
 
 use crate::passage::{Admitted, Failure, FetchPlan, Source};
 use directory::Directory;
+use group::Group;
 use live::Live;
 use vod::Vod;
 use web::Web;
@@ -32,6 +34,7 @@ const LASTING: u64 = 1 << 63;
 /// Every origin by id. Immutable: a reload builds another, and assets that stay keep their indexes.
 pub struct Origins {
     by_id: HashMap<String, Origin>,
+    groups: HashMap<String, Group>,
     /// The number of the next origin with contents of its own.
     next: u64,
     /// This server among the caches a request goes through.
@@ -57,9 +60,18 @@ enum Kind {
 
 impl Origins {
     /// Builds what the configuration names; `previous` origins with the same contents are taken over.
-    pub fn new(origins: &[config::origin::Origin], registry: &Registry, previous: Option<&Self>) -> Self {
+    pub fn new(
+        origins: &[config::origin::Origin],
+        groups: &[config::origin::OriginGroup],
+        registry: &Registry,
+        previous: Option<&Self>,
+    ) -> Self {
+        let group = |meant: &config::origin::OriginGroup| {
+            Group::new(meant, previous.and_then(|it| it.groups.get(&meant.id)))
+        };
         let mut built = Self {
             by_id: HashMap::new(),
+            groups: groups.iter().map(|it| (it.id.clone(), group(it))).collect(),
             next: previous.map_or(0, |it| it.next),
             node: previous.map_or_else(node, |it| Arc::clone(&it.node)),
         };
@@ -107,10 +119,12 @@ impl Origins {
         let kind = match (&known.kind, meant) {
             // The same server asked in another way: what it said before is not forgotten for that (cloudfront.md 2.5).
             (Kind::Web(web), OriginKind::Http(settings)) if web.settings() != &**settings => {
-                Kind::Web(Arc::new(Web::new((**settings).clone())))
+                Kind::Web(Arc::new(Web::new((**settings).clone()).after(web)))
             }
             // Its secrets may be others now.
-            (_, OriginKind::Bucket(bucket)) => Kind::Web(Arc::new(Web::bucket(bucket))),
+            (Kind::Web(web), OriginKind::Bucket(bucket)) => {
+                Kind::Web(Arc::new(Web::bucket(bucket).after(web)))
+            }
             (kind, _) => kind.clone(),
         };
         Some((known.number, kind))
@@ -118,9 +132,22 @@ impl Origins {
 
     /// How to fetch what was asked; owned, so that a fetch outlives the viewer who caused it.
     pub fn fetch_plan(&self, asked: &Admitted) -> FetchPlan {
+        let target = &asked.routed().behavior().target_origin;
+        match self.groups.get(target) {
+            Some(group) => {
+                let [primary, secondary] = &group.members;
+                let method = asked.routed().request().method();
+                group.plan(method, self.plan(primary, asked), self.plan(secondary, asked))
+            }
+            None => self.plan(target, asked),
+        }
+    }
+
+    /// How to fetch it from one origin.
+    fn plan(&self, id: &str, asked: &Admitted) -> FetchPlan {
         let behavior = asked.routed().behavior();
-        let Some(origin) = self.by_id.get(&behavior.target_origin).cloned() else {
-            let missing = format!("there is no origin {:?}", behavior.target_origin);
+        let Some(origin) = self.by_id.get(id).cloned() else {
+            let missing = format!("there is no origin {id:?}");
             return FetchPlan::new(Source { origin: NOWHERE, dropped: 0 }, move |_| {
                 let missing = missing.clone();
                 Box::pin(async { Err(Failure::Unreadable(missing)) })
@@ -163,11 +190,58 @@ impl Origins {
         }
     }
 
+    /// What was asked of web servers and buckets, by id, for the books.
+    pub fn asked(&self) -> Vec<AskedOf<'_>> {
+        let mut all: Vec<_> = self.by_id.iter().filter_map(|(id, it)| AskedOf::new(id, &it.kind)).collect();
+        all.sort_unstable_by_key(|it| it.id);
+        all
+    }
+
+    /// How often the secondary of each origin group was asked.
+    pub fn failovers(&self) -> Vec<(&str, u64)> {
+        let mut all: Vec<_> =
+            self.groups.iter().map(|(id, it)| (id.as_str(), it.failovers.count())).collect();
+        all.sort_unstable();
+        all
+    }
+
     /// The stored libraries, for their books.
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Vod>> {
         self.by_id.values().filter_map(|it| match &it.kind {
             Kind::Vod(vod) => Some(vod),
             Kind::Live(_) | Kind::Directory(_) | Kind::Web(_) => None,
+        })
+    }
+}
+
+/// What was asked of a web server, for the books.
+#[derive(Clone, Copy, Debug)]
+pub struct AskedOf<'a> {
+    /// The origin's id.
+    pub id: &'a str,
+    /// Requests, further attempts not counted.
+    pub requests: u64,
+    /// Requests that got no answer.
+    pub failures: u64,
+    /// Further attempts.
+    pub retries: u64,
+    /// Requests it was spared, because it had failed.
+    pub spared: u64,
+    /// Whether it is spared now.
+    pub is_out: bool,
+}
+
+impl<'a> AskedOf<'a> {
+    fn new(id: &'a str, kind: &Kind) -> Option<Self> {
+        let Kind::Web(web) = kind else { return None };
+        let it = web.stats();
+        Some(Self {
+            id,
+            requests: it.requests.count(),
+            failures: it.failures.count(),
+            retries: it.retries.count(),
+            spared: it.spared.count(),
+            is_out: web.is_out(),
         })
     }
 }
@@ -247,14 +321,14 @@ mod tests {
             origins.fetch_plan(&example.admitted()).source()
         };
         let first = [vod("films", "/srv/a"), vod("more", "/srv/b"), live("live", "")];
-        let first = Origins::new(&first, &registry, None);
+        let first = Origins::new(&first, &[], &registry, None);
         let films = source(&first, "films");
         assert_ne!(source(&first, "more"), films);
         assert_ne!(source(&first, "live"), films);
 
         let second =
             [vod("films", "/srv/c"), vod("copy", "/srv/a"), vod("same", "/srv/c"), live("live", "/live")];
-        let second = Origins::new(&second, &registry, Some(&first));
+        let second = Origins::new(&second, &[], &registry, Some(&first));
         assert_eq!(source(&second, "copy"), films);
         assert_eq!(source(&second, "same"), source(&second, "films"));
         for (before, id) in [("films", "films"), ("more", "films"), ("live", "films"), ("live", "live")] {

@@ -154,6 +154,34 @@ impl FetchPlan {
         Self { sliceable, ..self }
     }
 
+    /// The same, with another plan that is run where what this one brings `fails`. What they bring together has a source of
+    /// its own.
+    #[must_use]
+    pub fn or(
+        self,
+        other: Self,
+        source: Source,
+        fails: impl Fn(&Result<Fetched, Failure>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let (first, second, fails) = (self.fetch, other.fetch, Arc::new(fails));
+        let fetch = move |ask: Ask| {
+            let (first, second, fails) = (Arc::clone(&first), Arc::clone(&second), Arc::clone(&fails));
+            let fetching: Fetching = Box::pin(async move {
+                let answer = first(ask.clone()).await;
+                if fails(&answer) { second(ask).await } else { answer }
+            });
+            fetching
+        };
+        Self {
+            fetch: Arc::new(fetch),
+            source,
+            deadline: self.deadline.zip(other.deadline).map(|(one, other)| one + other),
+            sliceable: self.sliceable && other.sliceable,
+            lasting: self.lasting && other.lasting,
+            unkeyed: [self.unkeyed, other.unkeyed].concat(),
+        }
+    }
+
     /// Whether it is worth fetching in slices.
     pub const fn is_sliceable(&self) -> bool {
         self.sliceable

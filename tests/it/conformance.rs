@@ -1,54 +1,26 @@
 //! What an HTTP cache owes its viewers and its origins: a web server that says what a story tells it to, behind the edge.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-
 use crate::support::house::House;
 use crate::support::http::Answer;
 use crate::support::until;
-
-/// What the web server says next, head and body; the last again and again.
-type Script = Arc<Mutex<VecDeque<String>>>;
+use crate::support::web::WebServer;
 
 /// A web server and the edge in front of it.
 struct Pair {
     house: House,
-    /// The heads of what was asked of the web server.
-    asked: Arc<Mutex<Vec<String>>>,
+    web: WebServer,
 }
 
 impl Pair {
     async fn of(answers: &[(&str, &str)]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
-        let port = listener.local_addr().expect("it has a port").port();
-        let full = |&(head, body): &(&str, &str)| {
-            let length = if head.starts_with("304") {
-                String::new()
-            } else {
-                format!("content-length: {}\r\n", body.len())
-            };
-            let head = head.replace('\n', "\r\n");
-            format!("HTTP/1.1 {head}\r\n{length}connection: close\r\n\r\n{body}")
-        };
-        let script: Script = Arc::new(Mutex::new(answers.iter().map(full).collect()));
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let heads = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&script), Arc::clone(&heads)));
-            }
-        });
+        let web = WebServer::saying(answers).await;
         let house = House::beside(&format!(
-            "[[origin]]\nid = \"web\"\nkind = \"http\"\ndomain_name = \"127.0.0.1\"\n\
-             http_port = {port}\norigin_protocol_policy = \"http-only\"\n\
-             [[distribution]]\nid = \"web\"\naliases = [\"web.example\"]\n\
-             default_behavior = {{ target_origin = \"web\", cache_policy = \"Levada-Media\" }}\n"
+            "{}[[distribution]]\nid = \"web\"\naliases = [\"web.example\"]\n\
+             default_behavior = {{ target_origin = \"web\", cache_policy = \"Levada-Media\" }}\n",
+            web.origin("web")
         ))
         .await;
-        Self { house, asked }
+        Self { house, web }
     }
 
     async fn get(&self) -> Answer {
@@ -56,7 +28,7 @@ impl Pair {
     }
 
     fn fetches(&self) -> usize {
-        self.asked.lock().expect("nobody panics with it").len()
+        self.web.asked().len()
     }
 
     /// The answer as soon as the cache says so of it.
@@ -64,21 +36,6 @@ impl Pair {
         let said = |it: &Answer| it.header("cache-status").is_some_and(|it| it.contains(words));
         until(words, async || Some(self.get().await).filter(said)).await
     }
-}
-
-async fn converse(mut stream: TcpStream, script: Script, heads: Arc<Mutex<Vec<String>>>) {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let Ok(octet) = stream.read_u8().await else { return };
-        head.push(octet);
-    }
-    heads.lock().expect("nobody panics with it").push(String::from_utf8_lossy(&head).to_ascii_lowercase());
-    let answer = {
-        let mut script = script.lock().expect("nobody panics with it");
-        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
-    };
-    let _ = stream.write_all(answer.expect("a script has an end that lasts").as_bytes()).await;
-    let _ = stream.shutdown().await;
 }
 
 #[tokio::test]
@@ -103,7 +60,7 @@ async fn section_4_what_is_stale_is_validated_and_renewed() {
     let renewed = pair.get_as("fwd=stale; fwd-status=304; stored").await.expect(200);
     assert_eq!(renewed.header("x-cache").as_deref(), Some("RefreshHit from levada"));
     assert_eq!((renewed.text(), renewed.header("content-type").as_deref()), ("stone", Some("text/plain")));
-    assert!(pair.asked.lock().unwrap()[1].contains("if-none-match: \"a\""));
+    assert!(pair.web.asked()[1].contains("if-none-match: \"a\""));
     pair.get_as("hit").await.expect(200);
     assert_eq!(pair.fetches(), 2);
 }

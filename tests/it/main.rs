@@ -8,6 +8,7 @@ mod control;
 mod edge;
 mod hostile;
 mod live;
+mod origins;
 mod signed;
 mod stop;
 mod tls;

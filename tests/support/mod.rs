@@ -7,6 +7,7 @@ pub(crate) mod house;
 pub(crate) mod http;
 pub(crate) mod playlist;
 pub(crate) mod secure;
+pub(crate) mod web;
 
 use std::future::Future;
 use std::time::Duration;

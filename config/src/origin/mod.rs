@@ -1,6 +1,7 @@
 //! Where answers come from.
 
 mod bucket;
+mod group;
 mod web;
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
 
 pub use self::bucket::{BucketOrigin, Credentials, Signing};
+pub(crate) use self::group::GROUP;
+pub use self::group::OriginGroup;
 pub use self::web::{HttpOrigin, OriginProtocolPolicy};
 
 /// An origin by id.

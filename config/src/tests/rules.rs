@@ -428,3 +428,29 @@ fn a_bucket_is_a_web_server_that_wants_signatures() {
         );
     }
 }
+
+#[test]
+fn an_origin_group_has_two_members_and_an_id_of_its_own() {
+    let keys = |id: &str, options: &str, target: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"a\"\nkind = \"live\"\n[[origin]]\nid = \"b\"\nkind = \"http\"\ndomain_name = \"b\"\n\
+             [[origin_group]]\nid = \"{id}\"\n{options}\n\
+             [[distribution]]\ndefault_behavior = {{ target_origin = \"{target}\" }}\n"
+        ))
+    };
+    assert_eq!(keys("g", "members = [\"a\", \"b\"]\nfailover_status_codes = [404, 500]", "g"), [""; 0]);
+    for (members, expected) in [
+        ("members = [\"a\"]", "members"),
+        ("members = [\"a\", \"a\"]", "members"),
+        ("members = [\"a\", \"b\", \"b\"]", "members"),
+        ("members = [\"a\", \"c\"]", "members"),
+        ("members = [\"a\", \"b\"]\nfailover_status_codes = [200]", "failover_status_codes"),
+        ("members = [\"a\", \"b\"]\nfailover_status_codes = [\"500\"]", "failover_status_codes"),
+    ] {
+        assert_eq!(keys("g", members, "g"), [format!("origin_group.g.{expected}")], "{members}");
+    }
+    assert_eq!(keys("b", "members = [\"a\", \"b\"]", "b"), ["origin_group.b.id"]);
+    let unlike = "members = [\"a\", \"b\"]\n[[cache_policy]]\nname = \"p\"";
+    let target = "g\", cache_policy = \"p";
+    assert_eq!(keys("g", unlike, target), ["distribution.0.default_behavior.cache_policy"]);
+}

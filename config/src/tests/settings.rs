@@ -77,6 +77,9 @@ id = "keyed"
 kind = "bucket"
 url = "s3://films"
 credentials = { file = "keys.ini" }
+[[origin_group]]
+id = "pair"
+members = ["o", "web"]
 [[distribution]]
 id = "d"
 default_behavior = { target_origin = "web" }
@@ -117,7 +120,9 @@ fn every_option_changes_what_is_meant() {
         }
         let (path, example) = match path.as_str() {
             // The example is the name of another one there.
-            "public_key.0.id" | "key_group.0.name" | "origin.0.id" => (path.as_str(), "renamed"),
+            "public_key.0.id" | "key_group.0.name" | "origin.0.id" | "origin_group.0.id" => {
+                (path.as_str(), "renamed")
+            }
             "app.0.publish.webhook" => ("app.1.publish.webhook", setting.example),
             "app.0.publish.timeout" => ("app.1.publish.timeout", setting.example),
             "app.0.publish.key_is_name" => ("app.1.publish.key_is_name", setting.example),

@@ -74,6 +74,7 @@ impl Question {
         for name in steering {
             self.headers.remove(name);
         }
+        self.unkeyed.retain(|it| self.headers.contains_key(it));
         self
     }
 
