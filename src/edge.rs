@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use hyper::body::Incoming;
 
 use crate::access::Access;
 use crate::behavior::Table;
@@ -13,7 +12,7 @@ use crate::origin::Origins;
 use crate::page;
 use crate::passage::{Behavior, Request};
 use crate::respond;
-use crate::viewer::Serve;
+use crate::viewer::{RequestBody, Serve};
 
 /// Where MPDs send players for the time.
 const TIME: &str = "/.levada/time";
@@ -43,7 +42,7 @@ impl Edge {
 impl Serve for Edge {
     type Body = respond::Body;
 
-    async fn serve(&self, request: Request, _: Incoming) -> http::Response<respond::Body> {
+    async fn serve(&self, request: Request, _: RequestBody) -> http::Response<respond::Body> {
         if let Some(own) = own(&request) {
             return own;
         }

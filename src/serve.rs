@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use config::Config;
 use config::ingest::Publish;
+use config::listen::Https;
 use config::problem::Problems;
 use ingest::server::Server as Rtmp;
 use packager::live::{Broadcast, Registry, Settings};
@@ -47,6 +48,10 @@ const OPERATORS: u32 = 128;
 
 /// Descriptors for files, the control address and the runtime itself.
 const SPARE_DESCRIPTORS: u64 = 128 + OPERATORS as u64;
+
+/// Free ports that are tried until one is free for TCP and UDP.
+#[cfg(feature = "http3")]
+const PORTS_TRIED: u32 = 8;
 
 /// How the server gets its configuration again.
 pub type Load = Box<dyn Fn() -> Result<Config, String> + Send + Sync>;
@@ -139,12 +144,8 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         None => None,
     };
     let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
-    let https = match (&listen.https, &certificates) {
-        (Some(it), Some(certificates)) => {
-            let config = tls::server_config(certificates, it.security_policy)?;
-            let tls = Tls { config, certificates: Arc::clone(certificates) };
-            Some(Listener::bind("HTTPS", it.address, Some(tls))?)
-        }
+    let secure = match (&listen.https, &certificates) {
+        (Some(it), Some(certificates)) => Some(Secure::bind(it, certificates)?),
         _ => None,
     };
     let rtmp = listen.rtmp.map(|it| viewer::bind("RTMP", it)).transpose()?;
@@ -154,7 +155,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
     let registry = Registry::new(live_settings(&config), ledger);
     let cache = Cache::open(&config.cache);
-    let https_port = https.as_ref().map(Listener::local_address).transpose()?.map(|it| it.port());
+    let https_port = secure.as_ref().map(|it| it.tcp.local_address()).transpose()?.map(|it| it.port());
     let access = Arc::new(Access::new(rules(&config, https_port)?));
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
     let tables = Arc::new(ArcSwap::from_pointee(Tables {
@@ -223,7 +224,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     };
     let mut running = Running {
         http: http.as_ref().map(Listener::local_address).transpose()?,
-        https: https.as_ref().map(Listener::local_address).transpose()?,
+        https: secure.as_ref().map(|it| it.tcp.local_address()).transpose()?,
         rtmp: rtmp.as_ref().map(TcpListener::local_addr).transpose()?,
         control: control.as_ref().map(Listener::local_address).transpose()?,
         token: token.clone(),
@@ -235,6 +236,14 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     if let Some(writer) = writer {
         running.tasks.background.spawn(writer.run());
     }
+    let https = secure.map(|it| {
+        #[cfg(feature = "http3")]
+        if let Some(quic) = it.quic {
+            let (viewers, stop) = (Arc::clone(&viewers), running.tasks.stop.clone());
+            running.tasks.listening.spawn(async move { viewers.listen_quic(quic, stop).await });
+        }
+        it.tcp
+    });
     for listener in [http, https].into_iter().flatten() {
         let (viewers, stop) = (Arc::clone(&viewers), running.tasks.stop.clone());
         running.tasks.listening.spawn(async move { viewers.listen(listener, stop).await });
@@ -260,6 +269,44 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         running.tasks.control.spawn(async move { operators.listen(listener, stop).await });
     }
     Ok(running)
+}
+
+/// The sockets of `listen.https`.
+struct Secure {
+    tcp: Listener,
+    #[cfg(feature = "http3")]
+    quic: Option<viewer::QuicListener>,
+}
+
+impl Secure {
+    fn bind(https: &Https, certificates: &Arc<Certificates>) -> io::Result<Self> {
+        let config = tls::server_config(certificates, https.security_policy)?;
+        let tls = Tls { config, certificates: Arc::clone(certificates), alt_svc: None };
+        let mut tcp = Listener::bind("HTTPS", https.address, Some(tls.clone()))?;
+        #[cfg(not(feature = "http3"))]
+        return Ok(Self { tcp });
+        #[cfg(feature = "http3")]
+        {
+            let mut tries = if https.address.port() == 0 { PORTS_TRIED } else { 1 };
+            let quic = loop {
+                if !https.http3 {
+                    break None;
+                }
+                let address = tcp.local_address()?;
+                match viewer::QuicListener::bind(address, certificates, https.security_policy) {
+                    Ok(quic) => break Some(quic),
+                    Err(error) if tries == 1 => return Err(error),
+                    // A port that the system chose for TCP may be in use for UDP.
+                    Err(_) => tcp = Listener::bind("HTTPS", https.address, Some(tls.clone()))?,
+                }
+                tries -= 1;
+            };
+            if quic.is_some() {
+                tcp.offer_http3()?;
+            }
+            Ok(Self { tcp, quic })
+        }
+    }
 }
 
 impl Running {

@@ -37,8 +37,10 @@ const SHELLS_OVER_HEARTS: &[&str] = &["cache", "cache::disk"];
 /// What a heart never names: runtimes, sockets, files, processes, and clocks it was not given.
 const NOT_IN_HEARTS: &[&str] = &[
     "axum",
+    "h3",
     "hyper",
     "hyper_util",
+    "quinn",
     "rustix",
     "rustls",
     "std::env",

@@ -43,6 +43,8 @@ pub struct Listen {
 pub struct Https {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Whether it listens for HTTP/3 at the same port of UDP, and says so to viewers.
+    pub http3: bool,
     /// Which versions and suites of TLS are spoken.
     pub security_policy: SecurityPolicy,
     /// What it shows to viewers. Never empty; the first is the default.
@@ -197,6 +199,14 @@ const HTTPS: &[Setting] = &[
     .example("0.0.0.0:443")
     .needs_restart(),
     Setting::new(
+        "http3",
+        Kind::Flag,
+        Value("true", "viewers on bad networks see fewer stalls, and others lose nothing"),
+        "Set it to false when the port's UDP does not come through to this machine.",
+    )
+    .example("false")
+    .needs_restart(),
+    Setting::new(
         "security_policy",
         Kind::Word(&[
             "TLSv1.2_2018",
@@ -271,7 +281,8 @@ impl Https {
         };
         let mut certificates = vec![Certificate::read(section)];
         certificates.extend(section.tables("additional_certificate").iter().map(Certificate::read));
-        Some(Self { address: address?, security_policy, certificates })
+        let http3 = section.flag("http3");
+        Some(Self { address: address?, http3, security_policy, certificates })
     }
 }
 

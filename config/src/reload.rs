@@ -19,6 +19,7 @@ impl Config {
             "listen.control": it => it.control.address,
             "listen.https": it => it.listen.https.is_some(),
             "listen.https.address": it => it.listen.https.as_ref().map(|it| it.address),
+            "listen.https.http3": it => it.listen.https.as_ref().map(|it| it.http3),
             "listen.https.security_policy": it => it.listen.https.as_ref().map(|it| it.security_policy),
             "listen.max_connections": it => it.listen.max_connections,
             "listen.max_connections_per_client": it => it.listen.max_connections_per_client,

@@ -18,7 +18,6 @@ use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
 use http::{HeaderValue, StatusCode};
-use hyper::body::Incoming;
 use packager::live::Broadcast;
 use tower_service::Service;
 
@@ -27,7 +26,7 @@ pub use invalidations::Invalidations;
 pub use token::Token;
 
 use crate::passage::Request;
-use crate::viewer::Serve;
+use crate::viewer::{RequestBody, Serve};
 
 /// How long an answer may take: what operators ask takes milliseconds, but a body may drip.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -105,7 +104,7 @@ impl Desk {
 impl Serve for Desk {
     type Body = Body;
 
-    async fn serve(&self, request: Request, body: Incoming) -> http::Response<Body> {
+    async fn serve(&self, request: Request, body: RequestBody) -> http::Response<Body> {
         let answer = self.0.clone().call(asked(&request, body));
         match tokio::time::timeout(LONGEST, answer).await {
             Ok(Ok(response)) => response,
@@ -118,7 +117,7 @@ impl Serve for Desk {
 }
 
 /// The request as the router takes it. Over HTTP/2 the host stands in the target; guards look for it in its field.
-fn asked(request: &Request, body: Incoming) -> http::Request<Body> {
+fn asked(request: &Request, body: RequestBody) -> http::Request<Body> {
     let mut asked = http::Request::new(Body::new(body));
     *asked.method_mut() = request.method().clone();
     *asked.uri_mut() = request.target().clone();

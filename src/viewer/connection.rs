@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use http::header::ALT_SVC;
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Full};
@@ -21,6 +23,7 @@ use tracing::Instrument;
 
 use super::Witness;
 use super::activity::Order;
+use super::body::RequestBody;
 use super::lent::{Lent, lend};
 use super::listener::{Bodies, Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
@@ -31,10 +34,10 @@ use crate::passage::{Outcome, Served};
 /// Fields of one request; players send about fifteen (http-edge.md 17). It is hyper's own bound over HTTP/1.1, which
 /// takes no allocation as long as it is not set.
 const MAX_FIELDS: usize = 100;
-/// Streams of one HTTP/2 connection at once (http-edge.md 18).
-const MAX_STREAMS: u32 = 128;
+/// Streams of one HTTP/2 or HTTP/3 connection at once (http-edge.md 18, 19).
+pub(super) const MAX_STREAMS: u32 = 128;
 /// Streams that the viewer, or we for the viewer's faults, reset before they were answered (http-edge.md 18).
-const MAX_RESETS: usize = 100;
+pub(super) const MAX_RESETS: usize = 100;
 /// Octets of responses waiting in one connection for its socket (http-edge.md 17).
 const MAX_SEND_BUFFER: usize = 256 * 1024;
 /// How long a viewer may take to hear that its request did not come in time, and octets of it that may come meanwhile:
@@ -60,14 +63,14 @@ enum Ended {
 }
 
 /// Speaks HTTP until the viewer leaves, or was told to.
-pub(super) async fn run<S, IO>(io: IO, visit: Visit, shared: Arc<Shared<S>>)
+pub(super) async fn run<S, IO>(io: IO, visit: Visit, protocol: Protocol, shared: Arc<Shared<S>>)
 where
     S: Serve,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let visit = Arc::new(visit);
     let (io, home) = lend(io, Arc::clone(&visit.activity));
-    let Ended::Owing(owed) = converse(io, &visit, shared).await else { return };
+    let Ended::Owing(owed) = converse(io, &visit, protocol, shared).await else { return };
     visit.books.stats.slow_heads.add_one();
     let Some(io) = home.understood() else { return };
     visit.refused_unread(StatusCode::REQUEST_TIMEOUT, LATE, owed);
@@ -75,7 +78,12 @@ where
     let _ = tokio::time::timeout(FAREWELL, tell_late(io)).await;
 }
 
-async fn converse<S, IO>(io: Lent<IO>, visit: &Arc<Visit>, shared: Arc<Shared<S>>) -> Ended
+async fn converse<S, IO>(
+    io: Lent<IO>,
+    visit: &Arc<Visit>,
+    protocol: Protocol,
+    shared: Arc<Shared<S>>,
+) -> Ended
 where
     S: Serve,
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -94,11 +102,13 @@ where
         .keep_alive_interval(limits.keep_alive)
         .keep_alive_timeout(limits.header_timeout);
 
-    let service = service_fn(|request| {
+    let service = service_fn(|request: hyper::Request<Incoming>| {
         let (shared, visit) = (Arc::clone(&shared), Arc::clone(visit));
-        async move { Ok::<_, Infallible>(answer(request, visit, shared).await) }
+        let (head, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        async move { Ok::<_, Infallible>(answer(head, body.into(), has_body, visit, shared).await) }
     });
-    let http = match visit.tls.as_ref().map_or(Protocol::Either, |it| it.protocol) {
+    let http = match protocol {
         Protocol::Either => http,
         Protocol::Http1 => http.http1_only(),
         Protocol::Http2 => http.http2_only(),
@@ -149,13 +159,15 @@ where
     }
 }
 
-async fn answer<S: Serve>(
-    request: hyper::Request<Incoming>,
+/// Answers one request, however it was framed.
+pub(super) async fn answer<S: Serve>(
+    head: Parts,
+    body: RequestBody,
+    has_body: bool,
     visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
 ) -> http::Response<Either<Watched<S::Body>, Watched<Full<Bytes>>>> {
-    let (head, body) = request.into_parts();
-    let is_unwanted = shared.limits.bodies == Bodies::Refused && !body.is_end_stream();
+    let is_unwanted = has_body && shared.limits.bodies == Bodies::Refused;
     let head = Arc::new(head);
     let mut opened = Opened::new(Arc::clone(&visit), Arc::clone(&head));
     let id = opened.id();
@@ -174,7 +186,10 @@ async fn answer<S: Serve>(
                 None => request,
             };
             let span = tracing::debug_span!("request", %id);
-            let response = shared.serve.serve(request, body).instrument(span).await;
+            let mut response = shared.serve.serve(request, body).instrument(span).await;
+            if let Some(elsewhere) = &visit.alt_svc {
+                response.headers_mut().insert(ALT_SVC, elsewhere.clone());
+            }
             opened.answered(response).map(Either::Left)
         }
         Err(rude) => {

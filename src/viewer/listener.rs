@@ -3,30 +3,32 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use config::units::IpNetwork;
+use http::HeaderValue;
 use http_body::Body;
-use hyper::body::Incoming;
 use rustix::net::{AddressFamily, SocketType, sockopt};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::activity::{Activity, Order, Patience};
+use super::body::RequestBody;
 use super::connection::{self, Shared};
-use super::peers::Peers;
+use super::peers::{Peers, Place};
 use super::plain::Plain;
 use super::record::{Books, Names, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
-use super::tls::{Certificates, Negotiated};
-use super::visitors::{self, Visitors};
+use super::tls::{Certificates, Negotiated, Protocol};
+use super::visitors::{self, Visitor, Visitors};
 use crate::counter::Counter;
 use crate::passage::{Request, Scheme};
 
@@ -50,7 +52,7 @@ pub trait Serve: Send + Sync + 'static {
     fn serve(
         &self,
         request: Request,
-        body: Incoming,
+        body: RequestBody,
     ) -> impl Future<Output = http::Response<Self::Body>> + Send;
 }
 
@@ -136,6 +138,8 @@ pub struct Tls {
     pub config: Arc<ServerConfig>,
     /// What is shown.
     pub certificates: Arc<Certificates>,
+    /// Where the same is served over HTTP/3, if it is (RFC 7838).
+    pub alt_svc: Option<HeaderValue>,
 }
 
 impl Listener {
@@ -145,6 +149,19 @@ impl Listener {
     /// What the system says, with the address and `what` it was for.
     pub fn bind(what: &str, address: SocketAddr, tls: Option<Tls>) -> io::Result<Self> {
         Ok(Self { socket: bind(what, address)?, tls })
+    }
+
+    /// Tells viewers that the same is served over HTTP/3 at the same port of UDP, which must be listened to by now.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(feature = "http3")]
+    pub fn offer_http3(&mut self) -> io::Result<()> {
+        let value = format!("h3=\":{}\"; ma=86400", self.local_address()?.port());
+        if let Some(tls) = &mut self.tls {
+            tls.alt_svc = Some(HeaderValue::try_from(value).expect("it is text"));
+        }
+        Ok(())
     }
 
     /// Where it listens; tells the port when 0 was asked for.
@@ -157,7 +174,7 @@ impl Listener {
 }
 
 /// What a handshake comes to, unless it fails, takes too long or its viewer is told to leave.
-async fn within_handshake<T>(
+pub(super) async fn within_handshake<T>(
     handshake: impl Future<Output = io::Result<T>>,
     activity: &Activity,
 ) -> Option<T> {
@@ -172,40 +189,65 @@ async fn within_handshake<T>(
 /// # Errors
 /// What the system says, with the address and `what` it was for.
 pub fn bind(what: &str, address: SocketAddr) -> io::Result<TcpListener> {
-    dual_stack(address).map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {address} for {what}: {error}"))
-    })
+    dual_stack(address, SocketType::STREAM, |it| Ok(rustix::net::listen(it, BACKLOG)?))
+        .and_then(|it| TcpListener::from_std(it.into()))
+        .map_err(|error| cannot_listen(what, address, &error))
 }
 
-fn dual_stack(address: SocketAddr) -> io::Result<TcpListener> {
-    let listen = |address: SocketAddr| -> io::Result<TcpListener> {
+/// A dual-stack datagram socket for `address`.
+#[cfg(feature = "http3")]
+pub(super) fn udp(what: &str, address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = dual_stack(address, SocketType::DGRAM, |_| Ok(()));
+    socket.map(Into::into).map_err(|error| cannot_listen(what, address, &error))
+}
+
+fn cannot_listen(what: &str, address: SocketAddr, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("cannot listen on {address} for {what}: {error}"))
+}
+
+fn dual_stack(
+    address: SocketAddr,
+    kind: SocketType,
+    ready: impl Fn(&OwnedFd) -> io::Result<()>,
+) -> io::Result<OwnedFd> {
+    let open = |address: SocketAddr| -> io::Result<OwnedFd> {
         let family = if address.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
         let flags = rustix::net::SocketFlags::CLOEXEC | rustix::net::SocketFlags::NONBLOCK;
-        let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
-        sockopt::set_socket_reuseaddr(&socket, true)?;
+        let socket = rustix::net::socket_with(family, kind, flags, None)?;
+        if kind == SocketType::STREAM {
+            sockopt::set_socket_reuseaddr(&socket, true)?;
+        }
         if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
             sockopt::set_ipv6_v6only(&socket, false)?;
         }
         rustix::net::bind(&socket, &address)?;
-        rustix::net::listen(&socket, BACKLOG)?;
-        TcpListener::from_std(socket.into())
+        ready(&socket)?;
+        Ok(socket)
     };
     if address.ip().is_unspecified() {
         let both = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port());
-        match listen(both) {
+        match open(both) {
             Err(error) if error.kind() != io::ErrorKind::AddrInUse => {} // a system without IPv6
             bound => return bound,
         }
     }
-    listen(address)
+    open(address)
 }
 
 /// Everything that takes connections for one server.
 pub struct Viewers<S> {
-    shared: Arc<Shared<S>>,
+    pub(super) shared: Arc<Shared<S>>,
     permits: Arc<Semaphore>,
     peers: Arc<Peers>,
-    visitors: Arc<Visitors>,
+    pub(super) visitors: Arc<Visitors>,
+}
+
+/// A connection's being here, within all bounds.
+pub(super) struct Presence {
+    pub(super) activity: Arc<Activity>,
+    _permit: OwnedSemaphorePermit,
+    _place: Place,
+    _visitor: Visitor,
 }
 
 impl<S: Serve> Viewers<S> {
@@ -256,49 +298,59 @@ impl<S: Serve> Viewers<S> {
         }
     }
 
+    /// One more connection of `address`, unless the server or the client has its most.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<Presence> {
+        let stats = &self.shared.books.stats;
+        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
+        let (Some(_permit), Some(_place)) = (permit, self.peers.enter(address)) else {
+            stats.turned_away.add_one();
+            return None;
+        };
+        stats.accepted.add_one();
+        let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = self.shared.limits;
+        let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
+        let _visitor = self.visitors.enter(Arc::clone(&activity));
+        Some(Presence { activity, _permit, _place, _visitor })
+    }
+
     fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<Tls>) {
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let stats = Arc::clone(&self.shared.books.stats);
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
-        let (Some(permit), Some(place)) = (permit, self.peers.enter(address.ip())) else {
-            stats.turned_away.add_one();
-            return;
-        };
         // Without it the last packet of a response waits for an acknowledgement, 40 ms on common systems.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        stats.accepted.add_one();
+        let Some(presence) = self.enter(address.ip()) else { return };
         let shared = Arc::clone(&self.shared);
-        let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = shared.limits;
-        let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
-        let visitor = self.visitors.enter(Arc::clone(&activity));
         self.shared.tasks.spawn(async move {
-            let socket = Steady::new(Plain::new(stream), send);
-            let visit = |scheme, tls| Visit {
+            let socket = Steady::new(Plain::new(stream), shared.limits.send_timeout);
+            let visit = |scheme, tls, alt_svc| Visit {
                 peer: Peer { address, scheme },
                 tls,
-                activity: Arc::clone(&activity),
+                alt_svc,
+                activity: Arc::clone(&presence.activity),
                 books: Arc::clone(&shared.books),
             };
             match tls {
                 None => {
-                    connection::run(socket, visit(Scheme::Http, None), Arc::clone(&shared)).await;
+                    let visit = visit(Scheme::Http, None, None);
+                    connection::run(socket, visit, Protocol::Either, Arc::clone(&shared)).await;
                 }
-                Some(Tls { config, certificates }) => {
+                Some(Tls { config, certificates, alt_svc }) => {
                     let handshake = TlsAcceptor::from(config).accept(socket);
-                    match within_handshake(handshake, &activity).await {
+                    match within_handshake(handshake, &presence.activity).await {
                         Some(socket) => {
-                            let agreed = Negotiated::over_tcp(socket.get_ref().1, certificates);
-                            let visit = visit(Scheme::Https, Some(agreed));
-                            connection::run(socket, visit, Arc::clone(&shared)).await;
+                            let session = socket.get_ref().1;
+                            let protocol = Protocol::agreed(session);
+                            let agreed = Negotiated::over_tcp(session, certificates);
+                            let visit = visit(Scheme::Https, Some(agreed), alt_svc);
+                            connection::run(socket, visit, protocol, Arc::clone(&shared)).await;
                         }
-                        None => stats.failed_handshakes.add_one(),
+                        None => shared.books.stats.failed_handshakes.add_one(),
                     }
                 }
             }
-            stats.closed.add_one();
-            drop((permit, place, visitor));
+            shared.books.stats.closed.add_one();
+            drop(presence);
         });
     }
 

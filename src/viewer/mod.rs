@@ -4,18 +4,24 @@
 //! It knows nothing of distributions, signatures or caches.
 
 mod activity;
+mod body;
 mod connection;
 mod lent;
 mod listener;
 mod peers;
 mod plain;
+#[cfg(feature = "http3")]
+mod quic;
 mod record;
 mod request;
 mod steady;
 pub mod tls;
 mod visitors;
 
+pub use body::RequestBody;
 pub use listener::{Bodies, Limits, Listener, Serve, Stats, Tls, Viewers, bind};
+#[cfg(feature = "http3")]
+pub use quic::QuicListener;
 pub use record::Record;
 pub use request::{Peer, Rude, read as read_request};
 

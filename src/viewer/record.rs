@@ -93,6 +93,8 @@ impl Record {
 pub(super) struct Visit {
     pub(super) peer: Peer,
     pub(super) tls: Option<Negotiated>,
+    /// Where the same is served over HTTP/3, if the viewer could go there.
+    pub(super) alt_svc: Option<HeaderValue>,
     pub(super) activity: Arc<Activity>,
     pub(super) books: Arc<Books>,
 }

@@ -7,6 +7,8 @@ mod conformance;
 mod control;
 mod edge;
 mod hostile;
+#[cfg(feature = "http3")]
+mod http3;
 mod live;
 mod origins;
 mod signed;

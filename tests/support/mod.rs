@@ -6,6 +6,8 @@ pub(crate) mod frames;
 pub(crate) mod house;
 pub(crate) mod http;
 pub(crate) mod playlist;
+#[cfg(feature = "http3")]
+pub(crate) mod quic;
 pub(crate) mod secure;
 pub(crate) mod web;
 

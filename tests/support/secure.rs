@@ -66,7 +66,7 @@ impl Visitor<'_> {
         soon("the TLS handshake", connector.connect(name, socket)).await.ok()
     }
 
-    fn config(&self) -> ClientConfig {
+    pub(crate) fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let certificate = CertificateDer::from_pem_file(self.trusted).expect("it is PEM");
         roots.add(certificate).expect("it is a certificate");

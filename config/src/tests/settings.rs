@@ -157,7 +157,13 @@ fn a_server_says_what_only_a_restart_changes() {
     let new = resolve_with(None, &[], &sets).unwrap();
     assert_eq!(
         old.needs_restart(&new),
-        ["listen.https", "listen.https.address", "listen.https.security_policy", "cache.memory"]
+        [
+            "listen.https",
+            "listen.https.address",
+            "listen.https.http3",
+            "listen.https.security_policy",
+            "cache.memory"
+        ]
     );
     assert_eq!(old.needs_restart(&old), [""; 0]);
 }

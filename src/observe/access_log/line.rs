@@ -196,6 +196,7 @@ fn protocol(record: &Record) -> &'static str {
         None => "",
         Some(Version::HTTP_10) => "HTTP/1.0",
         Some(Version::HTTP_2) => "HTTP/2.0",
+        Some(Version::HTTP_3) => "HTTP/3.0",
         Some(_) => "HTTP/1.1",
     }
 }

@@ -6,4 +6,6 @@ mod policy;
 
 pub use certificates::{Certificates, Unusable};
 pub(super) use negotiated::{Negotiated, Protocol};
+#[cfg(feature = "http3")]
+pub(super) use policy::quic_config;
 pub use policy::server_config;

@@ -6,7 +6,7 @@ use rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 
 use super::Certificates;
 
-/// What the octets of a connection are.
+/// What the octets of a TCP connection are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::viewer) enum Protocol {
     /// HTTP/1.1, or HTTP/2 with prior knowledge: the first octets tell.
@@ -22,24 +22,34 @@ pub(in crate::viewer) enum Protocol {
 pub(in crate::viewer) struct Negotiated {
     /// Version and suite, as CloudFront's log has them.
     pub(in crate::viewer) names: Option<(&'static str, &'static str)>,
-    /// What the viewer said it would speak; HTTP/1.1 if it said nothing (RFC 9113 3.2).
-    pub(in crate::viewer) protocol: Protocol,
     server_name: Option<Arc<str>>,
     certificates: Arc<Certificates>,
+}
+
+impl Protocol {
+    /// What the viewer said it would speak; HTTP/1.1 if it said nothing (RFC 9113 3.2).
+    pub(in crate::viewer) fn agreed(session: &ServerConnection) -> Self {
+        match session.alpn_protocol() {
+            Some(b"h2") => Self::Http2,
+            _ => Self::Http1,
+        }
+    }
 }
 
 impl Negotiated {
     /// What was agreed on over TCP.
     pub(in crate::viewer) fn over_tcp(session: &ServerConnection, certificates: Arc<Certificates>) -> Self {
-        let protocol = match session.alpn_protocol() {
-            Some(b"h2") => Protocol::Http2,
-            _ => Protocol::Http1,
-        };
         let names = session
             .protocol_version()
             .zip(session.negotiated_cipher_suite())
             .map(|(version, suite)| (name_of_version(version), name_of_suite(suite.suite())));
-        Self { names, protocol, server_name: session.server_name().map(Arc::from), certificates }
+        Self { names, server_name: session.server_name().map(Arc::from), certificates }
+    }
+
+    /// What was agreed on over QUIC, which does not tell the suite.
+    #[cfg(feature = "http3")]
+    pub(in crate::viewer) fn over_quic(server_name: Option<String>, certificates: Arc<Certificates>) -> Self {
+        Self { names: Some(("TLSv1.3", "-")), server_name: server_name.map(Into::into), certificates }
     }
 
     /// The name that the viewer made the connection for, if it showed a certificate that does not speak for `host`.

@@ -45,6 +45,20 @@ pub fn server_config(
     Ok(Arc::new(config))
 }
 
+/// TLS within QUIC: these certificates under this policy, HTTP/3 alone.
+///
+/// # Errors
+/// When the system has no random numbers for the keys of tickets.
+#[cfg(feature = "http3")]
+pub(in crate::viewer) fn quic_config(
+    certificates: &Arc<Certificates>,
+    policy: SecurityPolicy,
+) -> io::Result<ServerConfig> {
+    let mut config = under(certificates, policy)?;
+    config.alpn_protocols = vec![b"h3".to_vec()];
+    Ok(config)
+}
+
 /// A configuration that offers no protocol yet.
 fn under(certificates: &Arc<Certificates>, policy: SecurityPolicy) -> io::Result<ServerConfig> {
     let provider = CryptoProvider {

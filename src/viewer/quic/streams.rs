@@ -1,0 +1,307 @@
+//! QUIC as HTTP/3's engine wants it, and no more of it than a viewer of media needs.
+//!
+//! The engine holds a frame until it is whole, and believes the length that it begins with. So whoever sends a frame of
+//! a terabyte is stopped here, where octets are counted as they are handed over.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use h3::error::Code;
+use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf};
+use quinn::{ConnectionError, ReadError, StoppedError, VarInt, WriteError};
+
+/// Octets of settings and of the streams they come on; browsers send about 50.
+const CONTROL: u64 = 16 * 1024;
+/// Octets on those for each request: browsers send its priority, and change it, in about 20.
+const CONTROL_PER_REQUEST: u64 = 256;
+/// Octets taken at once: heads of requests fit.
+const PIECE: usize = 2048;
+
+/// A viewer sends more than there can be use for.
+#[derive(Debug, thiserror::Error)]
+#[error("the viewer sends more octets than any request has")]
+struct Overrun;
+
+/// Resolves when the viewer does not want the rest of a response any more, or has all of it.
+pub(super) type Unwanted = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
+
+/// The streams of a connection.
+pub(super) struct Streams {
+    connection: quinn::Connection,
+    accepting: Option<BoxFuture<'static, Result<(quinn::SendStream, quinn::RecvStream), ConnectionError>>>,
+    accepting_one_way: Option<BoxFuture<'static, Result<quinn::RecvStream, ConnectionError>>>,
+    opening: Option<BoxFuture<'static, Result<quinn::SendStream, ConnectionError>>>,
+    max_request: u64,
+    control: Arc<AtomicU64>,
+    latest: Latest,
+}
+
+/// About the request stream that was accepted last.
+#[derive(Clone, Default)]
+pub(super) struct Latest(Arc<Mutex<Option<Unwanted>>>);
+
+impl Latest {
+    /// To be taken as soon as the engine shows the stream.
+    pub(super) fn unwanted(&self) -> Option<Unwanted> {
+        self.0.lock().expect("no code panics while it holds this lock").take()
+    }
+}
+
+impl Streams {
+    /// A request may have so many octets.
+    pub(super) fn new(connection: quinn::Connection, max_request: u64) -> Self {
+        Self {
+            connection,
+            accepting: None,
+            accepting_one_way: None,
+            opening: None,
+            max_request,
+            control: Arc::new(AtomicU64::new(CONTROL)),
+            latest: Latest::default(),
+        }
+    }
+
+    pub(super) fn latest(&self) -> Latest {
+        self.latest.clone()
+    }
+}
+
+impl quic::Connection<Bytes> for Streams {
+    type RecvStream = Receiving;
+    type OpenStreams = Self;
+
+    fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receiving, ConnectionErrorIncoming>> {
+        let accept = self.accepting_one_way.get_or_insert_with(|| {
+            let connection = self.connection.clone();
+            async move { connection.accept_uni().await }.boxed()
+        });
+        let accepted = ready!(accept.as_mut().poll(cx));
+        self.accepting_one_way = None;
+        let stream = accepted.map_err(of_connection)?;
+        Poll::Ready(Ok(Receiving { stream, left: Arc::clone(&self.control) }))
+    }
+
+    fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both, ConnectionErrorIncoming>> {
+        let accept = self.accepting.get_or_insert_with(|| {
+            let connection = self.connection.clone();
+            async move { connection.accept_bi().await }.boxed()
+        });
+        let accepted = ready!(accept.as_mut().poll(cx));
+        self.accepting = None;
+        let (sending, receiving) = accepted.map_err(of_connection)?;
+        self.control.fetch_add(CONTROL_PER_REQUEST, Ordering::Relaxed);
+        let unwanted = sending.stopped().boxed();
+        *self.latest.0.lock().expect("no code panics while it holds this lock") = Some(unwanted);
+        let left = Arc::new(AtomicU64::new(self.max_request));
+        Poll::Ready(Ok(Both {
+            sending: Sending::new(sending),
+            receiving: Receiving { stream: receiving, left },
+        }))
+    }
+
+    fn opener(&self) -> Self {
+        Self::new(self.connection.clone(), self.max_request)
+    }
+}
+
+impl quic::OpenStreams<Bytes> for Streams {
+    type BidiStream = Both;
+    type SendStream = Sending;
+
+    fn poll_open_bidi(&mut self, _: &mut Context<'_>) -> Poll<Result<Both, StreamErrorIncoming>> {
+        Poll::Ready(Err(StreamErrorIncoming::Unknown("a server sends no request".into())))
+    }
+
+    fn poll_open_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<Sending, StreamErrorIncoming>> {
+        let open = self.opening.get_or_insert_with(|| {
+            let connection = self.connection.clone();
+            async move { connection.open_uni().await }.boxed()
+        });
+        let opened = ready!(open.as_mut().poll(cx));
+        self.opening = None;
+        Poll::Ready(opened.map(Sending::new).map_err(of_stream))
+    }
+
+    fn close(&mut self, code: Code, reason: &[u8]) {
+        self.connection.close(var_int(code.value()), reason);
+    }
+}
+
+/// What we say on a stream.
+pub(super) struct Sending {
+    stream: quinn::SendStream,
+    unsent: Option<WriteBuf<Bytes>>,
+    arriving: Option<Unwanted>,
+}
+
+impl Sending {
+    const fn new(stream: quinn::SendStream) -> Self {
+        Self { stream, unsent: None, arriving: None }
+    }
+}
+
+impl quic::SendStream<Bytes> for Sending {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        while let Some(unsent) = self.unsent.as_mut().filter(|it| it.has_remaining()) {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, unsent.chunk()));
+            let written = written.map_err(|error| match error {
+                WriteError::Stopped(code) => {
+                    StreamErrorIncoming::StreamTerminated { error_code: code.into_inner() }
+                }
+                WriteError::ConnectionLost(error) => of_stream(error),
+                other => StreamErrorIncoming::Unknown(other.into()),
+            })?;
+            unsent.advance(written);
+        }
+        self.unsent = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
+        if self.unsent.is_some() {
+            return Err(StreamErrorIncoming::Unknown(
+                "the engine did not wait for what it wrote before".into(),
+            ));
+        }
+        self.unsent = Some(data.into());
+        Ok(())
+    }
+
+    /// Ready when the viewer has everything, so that a connection can be closed then.
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        let stream = &mut self.stream;
+        let arriving = self.arriving.get_or_insert_with(|| {
+            // It fails when the viewer has stopped the stream, which is told below.
+            let _ = stream.finish();
+            stream.stopped().boxed()
+        });
+        Poll::Ready(match ready!(arriving.as_mut().poll(cx)) {
+            Ok(None) => Ok(()),
+            Ok(Some(code)) => Err(StreamErrorIncoming::StreamTerminated { error_code: code.into_inner() }),
+            Err(StoppedError::ConnectionLost(error)) => Err(of_stream(error)),
+            Err(other) => Err(StreamErrorIncoming::Unknown(other.into())),
+        })
+    }
+
+    fn reset(&mut self, reset_code: u64) {
+        // A stream that is over already needs no reset.
+        let _ = self.stream.reset(var_int(reset_code));
+    }
+
+    fn send_id(&self) -> StreamId {
+        id(self.stream.id())
+    }
+}
+
+/// What a viewer says on a stream.
+pub(super) struct Receiving {
+    stream: quinn::RecvStream,
+    left: Arc<AtomicU64>,
+}
+
+impl quic::RecvStream for Receiving {
+    type Buf = Bytes;
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
+        let mut piece = [0; PIECE];
+        let read = ready!(self.stream.poll_read(cx, &mut piece)).map_err(|error| match error {
+            ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into_inner() },
+            ReadError::ConnectionLost(error) => of_stream(error),
+            other => StreamErrorIncoming::Unknown(other.into()),
+        })?;
+        let take = |left: u64| left.checked_sub(read as u64);
+        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
+            return Poll::Ready(Err(StreamErrorIncoming::Unknown(Overrun.into())));
+        }
+        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
+    }
+
+    fn stop_sending(&mut self, error_code: u64) {
+        // A stream that is over already needs no stop.
+        let _ = self.stream.stop(var_int(error_code));
+    }
+
+    fn recv_id(&self) -> StreamId {
+        id(self.stream.id())
+    }
+}
+
+/// A request's stream.
+pub(super) struct Both {
+    sending: Sending,
+    receiving: Receiving,
+}
+
+impl quic::BidiStream<Bytes> for Both {
+    type SendStream = Sending;
+    type RecvStream = Receiving;
+
+    fn split(self) -> (Sending, Receiving) {
+        (self.sending, self.receiving)
+    }
+}
+
+impl quic::SendStream<Bytes> for Both {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.sending.poll_ready(cx)
+    }
+
+    fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
+        self.sending.send_data(data)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.sending.poll_finish(cx)
+    }
+
+    fn reset(&mut self, reset_code: u64) {
+        self.sending.reset(reset_code);
+    }
+
+    fn send_id(&self) -> StreamId {
+        self.sending.send_id()
+    }
+}
+
+impl quic::RecvStream for Both {
+    type Buf = Bytes;
+
+    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
+        self.receiving.poll_data(cx)
+    }
+
+    fn stop_sending(&mut self, error_code: u64) {
+        self.receiving.stop_sending(error_code);
+    }
+
+    fn recv_id(&self) -> StreamId {
+        self.receiving.recv_id()
+    }
+}
+
+fn of_stream(error: ConnectionError) -> StreamErrorIncoming {
+    StreamErrorIncoming::ConnectionErrorIncoming { connection_error: of_connection(error) }
+}
+
+fn of_connection(error: ConnectionError) -> ConnectionErrorIncoming {
+    match error {
+        ConnectionError::ApplicationClosed(close) => {
+            ConnectionErrorIncoming::ApplicationClose { error_code: close.error_code.into_inner() }
+        }
+        ConnectionError::TimedOut => ConnectionErrorIncoming::Timeout,
+        other => ConnectionErrorIncoming::Undefined(Arc::new(other)),
+    }
+}
+
+fn id(stream: quinn::StreamId) -> StreamId {
+    VarInt::from(stream).into_inner().try_into().expect("both count as QUIC does")
+}
+
+fn var_int(code: u64) -> VarInt {
+    VarInt::from_u64(code).unwrap_or(VarInt::MAX)
+}
