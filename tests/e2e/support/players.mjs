@@ -12,8 +12,8 @@ const run = promisify(execFile);
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
   '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required', '--mute-audio', '--ignore-certificate-errors'];
 
-export async function withPage(use, options = {}) {
-  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args: ARGUMENTS });
+export async function withPage(use, options = {}, args = ARGUMENTS) {
+  const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args });
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ignoreHTTPSErrors: true, ...options });
     page.problems = [];
@@ -23,6 +23,12 @@ export async function withPage(use, options = {}) {
     await browser.close();
   }
 }
+
+/** For `withPage`: speaks HTTP/3 to one origin on this machine and nothing else, and trusts one key there. */
+export const overHttp3 = (origin, key) => [...ARGUMENTS.filter((it) => it !== '--disable-quic'), '--enable-quic',
+  `--origin-to-force-quic-on=${origin}`, `--ignore-certificate-errors-spki-list=${key}`,
+  // Where an origin is forced to HTTP/3, Chromium tries one address of its host.
+  '--host-resolver-rules=MAP localhost 127.0.0.1'];
 
 /** What hls.js on the watch page says of itself. */
 export const watched = (page) => page.evaluate(() => {
