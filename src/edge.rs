@@ -10,7 +10,7 @@ use crate::behavior::Table;
 use crate::cache::Cache;
 use crate::origin::Origins;
 use crate::page;
-use crate::passage::{Behavior, Request};
+use crate::passage::{Behavior, Request, Upload};
 use crate::respond;
 use crate::viewer::{RequestBody, Serve};
 
@@ -42,7 +42,7 @@ impl Edge {
 impl Serve for Edge {
     type Body = respond::Body;
 
-    async fn serve(&self, request: Request, _: RequestBody) -> http::Response<respond::Body> {
+    async fn serve(&self, request: Request, body: RequestBody) -> http::Response<respond::Body> {
         if let Some(own) = own(&request) {
             return own;
         }
@@ -61,7 +61,7 @@ impl Serve for Edge {
             Ok(it) => it,
             Err(refusal) => return respond::refusal(&refusal, received),
         };
-        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked)).await;
+        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::new(body))).await;
         let trusts = |behavior: &Behavior, key: &str| self.access.trusts(behavior, key);
         respond::to(&asked, answer, SystemTime::now(), trusts).await
     }

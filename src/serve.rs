@@ -35,7 +35,7 @@ use crate::observe::audience::Audience;
 use crate::observe::metrics::Books;
 use crate::origin::Origins;
 use crate::viewer::tls::{self, Certificates, Unusable};
-use crate::viewer::{self, Bodies, Limits, Listener, Tls, Viewers};
+use crate::viewer::{self, Limits, Listener, Tls, Viewers};
 
 /// How long links that the control page makes stay valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -557,7 +557,6 @@ fn limits(config: &Config) -> Limits {
         keep_alive: listen.keep_alive,
         send_timeout: listen.send_timeout,
         max_header: usize::try_from(listen.max_header.0).unwrap_or(usize::MAX),
-        bodies: Bodies::Refused,
         trusted_proxies: listen.trusted_proxies.clone(),
         trusted_clients: listen.trusted_clients.clone(),
     }
@@ -568,7 +567,6 @@ fn operators_limits(config: &Config) -> Limits {
     Limits {
         max_connections: OPERATORS,
         max_connections_per_client: OPERATORS,
-        bodies: Bodies::Taken,
         trusted_proxies: Vec::new(),
         ..limits(config)
     }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 
+pub use crate::methods::AllowedMethods;
 pub use crate::origin_request::OriginRequestPolicy;
 pub use crate::response::{AddedHeader, Cors, ResponseHeadersPolicy};
 
 use crate::cache::{self, CachePolicy};
+use crate::methods::{self, ALLOWED_METHODS, CACHED_METHODS, MAX_REQUEST_BODY};
 use crate::names::{Names, by_id};
 use crate::origin::{Origin, OriginGroup, OriginKind};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
 use crate::setting::{Kind, Setting};
-use crate::units::PathPattern;
+use crate::units::{ByteSize, PathPattern};
 use crate::{origin_request, response};
 
 /// A set of behaviors under host names.
@@ -23,6 +25,8 @@ pub struct Distribution {
     pub aliases: Vec<String>,
     /// Whether it answers unknown hosts and bare addresses.
     pub default: bool,
+    /// Whether it answers anybody: its hosts are its own all the same.
+    pub enabled: bool,
     /// What is asked for by whoever asks for `/`: an object's name without a slash in front; empty: `/` itself.
     pub default_root_object: String,
     /// In the order they are tried; the last is the default behavior, with the pattern `*`.
@@ -50,6 +54,12 @@ pub struct Behavior {
     pub viewer_protocol_policy: ViewerProtocolPolicy,
     /// Whether text is compressed for viewers who accept it.
     pub compress: bool,
+    /// Which methods are answered.
+    pub allowed_methods: AllowedMethods,
+    /// Whether answers to OPTIONS are kept.
+    pub caches_options: bool,
+    /// Octets that a viewer may send with one request.
+    pub max_request_body: ByteSize,
 }
 
 /// How manifests carry a viewer's signature on.
@@ -96,6 +106,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it on the one that answers unknown hosts and bare addresses.",
     )
     .example("true"),
+    Setting::new(
+        "enabled",
+        Kind::Flag,
+        Value("true", "who writes a distribution wants it"),
+        "Set it to false to refuse every request for its hosts, and keep what was written.",
+    )
+    .example("false"),
     Setting::new(
         "default_root_object",
         Kind::Text,
@@ -202,6 +219,9 @@ const BEHAVIOR: &[Setting] = &[
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
     COMPRESS,
+    ALLOWED_METHODS,
+    CACHED_METHODS,
+    MAX_REQUEST_BODY,
 ];
 
 const PATTERN_AND_BEHAVIOR: &[Setting] = &[
@@ -214,6 +234,9 @@ const PATTERN_AND_BEHAVIOR: &[Setting] = &[
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
     COMPRESS,
+    ALLOWED_METHODS,
+    CACHED_METHODS,
+    MAX_REQUEST_BODY,
 ];
 
 /// What behaviors may name.
@@ -242,6 +265,10 @@ impl Distribution {
         let sections = root.tables("distribution");
         let mut all: Vec<_> = sections.iter().map(|it| Self::read(it, known)).collect();
         report_shared_names(&sections, &all);
+        if all.len() > MOST_DISTRIBUTIONS {
+            let remedy = format!("write at most {MOST_DISTRIBUTIONS}, CloudFront's limit");
+            root.report("distribution", format!("{} are there", all.len()), remedy);
+        }
 
         let several = "exactly one distribution answers unknown hosts";
         match (all.as_mut_slice(), sections.as_slice()) {
@@ -277,6 +304,17 @@ impl Distribution {
         if section.require("default_behavior") {
             behaviors.push(Behavior::read(&section.table("default_behavior"), None, known));
         }
+        for (key, found, most) in
+            [("behavior", behaviors.len(), MOST_BEHAVIORS), ("aliases", aliases.len(), MOST_ALIASES)]
+        {
+            if found > most {
+                section.report(
+                    key,
+                    format!("{found} are there"),
+                    format!("write at most {most}, CloudFront's limit, and others in another distribution"),
+                );
+            }
+        }
         let default_root_object = section.text("default_root_object");
         let is_legal = |it: u8| it.is_ascii_alphanumeric() || b"_-.*$/~\"'&".contains(&it);
         if default_root_object.starts_with('/')
@@ -289,9 +327,21 @@ impl Distribution {
                 "write a name such as \"index.html\", without a slash in front",
             );
         }
-        Self { id, aliases, default: section.flag("default"), default_root_object, behaviors }
+        Self {
+            id,
+            aliases,
+            default: section.flag("default"),
+            enabled: section.flag("enabled"),
+            default_root_object,
+            behaviors,
+        }
     }
 }
+
+/// CloudFront's limits (cloudfront.md 2.8); the behaviors are tried one after the other.
+const MOST_BEHAVIORS: usize = 75;
+const MOST_ALIASES: usize = 100;
+const MOST_DISTRIBUTIONS: usize = 500;
 
 fn report_shared_names(sections: &[Section<'_>], all: &[Distribution]) {
     let (mut ids, mut aliases) = (BTreeSet::new(), BTreeSet::new());
@@ -382,6 +432,16 @@ impl Behavior {
                 "add [listen.https], or the TLS proxy in front to listen.trusted_proxies",
             );
         }
+        let (allowed_methods, caches_options) = methods::read(section);
+        if allowed_methods != AllowedMethods::Read
+            && known.targets(&target_origin).next().is_some_and(|it| !matches!(it.kind, OriginKind::Http(_)))
+        {
+            section.report(
+                "allowed_methods",
+                "the origin is only read",
+                "write GET and HEAD, or leave it out",
+            );
+        }
         Self {
             path_pattern: path_pattern.unwrap_or_else(PathPattern::everything),
             target_origin,
@@ -392,6 +452,9 @@ impl Behavior {
             rewrite_manifests,
             viewer_protocol_policy,
             compress: section.flag("compress"),
+            allowed_methods,
+            caches_options,
+            max_request_body: section.size("max_request_body"),
         }
     }
 }

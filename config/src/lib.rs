@@ -19,6 +19,7 @@ pub mod units;
 
 mod document;
 mod load;
+mod methods;
 mod names;
 mod nearest;
 mod origin_request;

@@ -60,6 +60,7 @@ fn table() -> Table {
         id: "fuzz".to_owned(),
         aliases: Vec::new(),
         default: true,
+        enabled: true,
         default_root_object: String::new(),
         behaviors: vec![behavior("/public/*", &[]), behavior("*", &["viewers"])],
     };

@@ -120,7 +120,7 @@ impl Access {
     ) -> Result<(Option<String>, Option<Credentials>), Reason> {
         let (request, behavior) = (routed.request(), routed.behavior());
         let rules = self.rules.load();
-        transport::judge(request, behavior.viewer_protocol_policy, rules.https_port)?;
+        transport::judge(request, behavior, rules.https_port)?;
         if behavior.trusted_key_groups.is_empty() {
             return Ok((request.query().map(str::to_owned), None));
         }

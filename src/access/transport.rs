@@ -1,16 +1,14 @@
 //! Protocol and method: what is settled before anyone looks for a signature (cloudfront.md 2.3).
 
 use config::distribution::ViewerProtocolPolicy;
+use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode, Version};
 
-use crate::passage::{Reason, Request, Scheme};
+use crate::passage::{Behavior, Reason, Request, Scheme};
 
 /// Judges scheme and method. `https_port` is where this server's https is, when it has any.
-pub(super) fn judge(
-    request: &Request,
-    policy: ViewerProtocolPolicy,
-    https_port: Option<u16>,
-) -> Result<(), Reason> {
+pub(super) fn judge(request: &Request, behavior: &Behavior, https_port: Option<u16>) -> Result<(), Reason> {
+    let policy = behavior.viewer_protocol_policy;
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match (request.scheme(), policy) {
         (Scheme::Https, _) | (Scheme::Http, ViewerProtocolPolicy::AllowAll) => {}
@@ -26,8 +24,12 @@ pub(super) fn judge(
             return Err(Reason::Redirect { status, location: location(request, https_port) });
         }
     }
-    // Preflights were answered before; nothing here takes other methods.
-    if is_read { Ok(()) } else { Err(Reason::Method) }
+    if !behavior.allowed_methods.has(request.method().as_str()) {
+        return Err(Reason::Method);
+    }
+    // What says no length is counted as it comes.
+    let length = request.header(CONTENT_LENGTH).and_then(|it| it.parse::<u64>().ok());
+    if length.is_some_and(|it| it > behavior.max_request_body) { Err(Reason::TooLarge) } else { Ok(()) }
 }
 
 /// The URL as asked with https. A port in it was http's, so it is replaced by ours; without any, a proxy before us
@@ -43,6 +45,8 @@ fn location(request: &Request, https_port: Option<u16>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use config::distribution::AllowedMethods;
+
     use super::*;
     use crate::passage::example::Example;
 
@@ -53,8 +57,10 @@ mod tests {
         port: Option<u16>,
         expected: Result<(), Reason>,
     ) {
-        let request = Example::get_url(url).method(method).request();
-        assert_eq!(judge(&request, policy, port), expected, "{url}");
+        let mut example = Example::get_url(url).method(method);
+        example.behavior.viewer_protocol_policy = policy;
+        let routed = example.routed();
+        assert_eq!(judge(routed.request(), routed.behavior(), port), expected, "{url}");
     }
 
     fn redirect(status: StatusCode, location: &str) -> Result<(), Reason> {
@@ -84,8 +90,35 @@ mod tests {
     fn an_http_1_0_post_cannot_be_redirected() {
         let mut example = Example::get_url("http://h/a").method(Method::POST);
         example.head().version = Version::HTTP_10;
-        let policy = ViewerProtocolPolicy::RedirectToHttps;
-        assert_eq!(judge(&example.request(), policy, None), Err(Reason::HttpsOnly));
+        example.behavior.viewer_protocol_policy = ViewerProtocolPolicy::RedirectToHttps;
+        let routed = example.routed();
+        assert_eq!(judge(routed.request(), routed.behavior(), None), Err(Reason::HttpsOnly));
+    }
+
+    #[test]
+    fn a_behavior_answers_its_methods_and_takes_bodies_up_to_its_most() {
+        let check = |allowed, method: Method, length: &str, expected| {
+            let mut example = Example::get("/a").method(method).header("content-length", length);
+            (example.behavior.allowed_methods, example.behavior.max_request_body) = (allowed, 10);
+            let routed = example.routed();
+            assert_eq!(judge(routed.request(), routed.behavior(), None), expected);
+        };
+        check(AllowedMethods::Read, Method::OPTIONS, "0", Err(Reason::Method));
+        check(AllowedMethods::ReadAndOptions, Method::OPTIONS, "0", Ok(()));
+        check(AllowedMethods::ReadAndOptions, Method::POST, "0", Err(Reason::Method));
+        for method in [
+            Method::GET,
+            Method::HEAD,
+            Method::OPTIONS,
+            Method::PUT,
+            Method::POST,
+            Method::PATCH,
+            Method::DELETE,
+        ] {
+            check(AllowedMethods::All, method, "10", Ok(()));
+        }
+        check(AllowedMethods::All, Method::POST, "11", Err(Reason::TooLarge));
+        check(AllowedMethods::All, Method::from_bytes(b"PURGE").unwrap(), "0", Err(Reason::Method));
     }
 
     #[test]

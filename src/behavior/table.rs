@@ -46,6 +46,7 @@ impl Table {
         for meant in distributions {
             let distribution = Arc::new(Distribution {
                 id: meant.id.clone(),
+                enabled: meant.enabled,
                 root: Some(&meant.default_root_object).filter(|it| !it.is_empty()).map(|it| format!("/{it}")),
                 behaviors: meant.behaviors.iter().map(|it| policies.behavior(it)).collect(),
             });
@@ -75,6 +76,9 @@ impl Table {
         let connected_to = request.other_name().map(|it| self.distribution(it));
         if connected_to.is_some_and(|it| !Arc::ptr_eq(it, &distribution)) {
             return Err(Unrouted::new(Witness(()), request, RouteFault::Misdirected));
+        }
+        if !distribution.enabled {
+            return Err(Unrouted::new(Witness(()), request, RouteFault::Disabled));
         }
         if let Some(root) = distribution.root.as_ref().filter(|_| path == "/") {
             // Whatever the method, and nowhere but at the root (cloudfront.md 2.2).
@@ -120,6 +124,9 @@ impl Policies {
             rewrite_manifests: meant.rewrite_manifests,
             viewer_protocol_policy: meant.viewer_protocol_policy,
             compress: meant.compress,
+            allowed_methods: meant.allowed_methods,
+            caches_options: meant.caches_options,
+            max_request_body: meant.max_request_body.0,
         })
     }
 }
@@ -144,11 +151,15 @@ mod tests {
             rewrite_manifests: like.rewrite_manifests,
             viewer_protocol_policy: like.viewer_protocol_policy,
             compress: like.compress,
+            allowed_methods: like.allowed_methods,
+            caches_options: like.caches_options,
+            max_request_body: config::units::ByteSize(like.max_request_body),
         };
         let distribution = |(at, aliases): (usize, &&[&str])| config::distribution::Distribution {
             id: aliases[0].to_owned(),
             aliases: aliases.iter().map(|&it| it.to_owned()).collect(),
             default: at == 0,
+            enabled: aliases[0] != "off.example",
             default_root_object: "live/index.html".into(),
             behaviors: vec![
                 behavior("/live/*", format!("{} live", aliases[0])),
@@ -216,6 +227,14 @@ mod tests {
         check("http://first.example/x/%2e%2e/live/a", "first.example live");
         check("http://first.example/live/../a", "first.example rest");
         check("http://first.example//live/a", "first.example rest");
+    }
+
+    #[test]
+    fn a_distribution_that_is_not_enabled_keeps_its_hosts_and_answers_nobody() {
+        let table = table(&[&["first.example"], &["off.example"]]);
+        let unrouted = table.route(Example::get_url("http://off.example/a").request()).unwrap_err();
+        assert_eq!(unrouted.fault(), RouteFault::Disabled);
+        assert!(table.route(Example::get_url("http://first.example/a").request()).is_ok());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use http::{HeaderValue, Method};
 
 use crate::passage::{Admitted, Source};
 
@@ -11,7 +11,7 @@ use crate::passage::{Admitted, Source};
 ///
 /// Distribution, canonical path, where it is fetched from, and what the cache policy selects of query, headers and
 /// cookies, as the origin is told it. Not
-/// the method: HEAD shares what GET brought. Not the content coding: our origins give one representation, and its
+/// the method, but for OPTIONS: HEAD shares what GET brought. Not the content coding: our origins give one representation, and its
 /// compressed forms are kept beside it. The whole text is compared, so two keys that hash alike are still two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key(Arc<str>);
@@ -40,6 +40,9 @@ impl Key {
         }
         if let Some(cookies) = asked.keyed_cookies() {
             add("cookie", &cookies);
+        }
+        if *routed.request().method() == Method::OPTIONS {
+            text.push_str("\nOPTIONS");
         }
         Self(text.into())
     }
@@ -79,6 +82,7 @@ mod tests {
     #[test]
     fn head_shares_with_get() {
         assert_eq!(key(Example::get("/a")), key(Example::get("/a").method(Method::HEAD)));
+        assert_ne!(key(Example::get("/a")), key(Example::get("/a").method(Method::OPTIONS)));
     }
 
     #[test]

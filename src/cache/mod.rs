@@ -127,9 +127,14 @@ impl Cache {
     ///
     /// Waits for the head only; the body may still grow.
     pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
-        let policy = &asked.routed().behavior().cache_policy;
-        if let Approach::Pass(forward) = verdict::approach(asked.routed().request().method(), policy) {
-            return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+        let (behavior, method) = (asked.routed().behavior(), asked.routed().request().method());
+        let policy = &behavior.cache_policy;
+        if let Approach::Pass(forward) = verdict::approach(method, behavior) {
+            let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+            if changes_what_is_kept(asked, &answer) {
+                self.outdate(asked);
+            }
+            return answer;
         }
         let key = Key::of(asked, plan.source());
         let now = clock::now();
@@ -213,6 +218,17 @@ impl Cache {
     pub fn invalidate(&self, distribution: &str, targets: &[Target]) {
         self.inside.stats.invalidations.add_one();
         let moment = self.inside.invalidations.put(distribution, targets);
+        if let Some(disk) = &self.inside.disk {
+            disk.invalidated(moment);
+        }
+    }
+
+    /// What was kept of the URL that `asked` has changed is given no more (RFC 9111 4.4).
+    fn outdate(&self, asked: &Admitted) {
+        let query = asked.keyed_query();
+        let url = if query.is_empty() { asked.path().into() } else { format!("{}?{query}", asked.path()) };
+        let id = &asked.routed().distribution().id;
+        let moment = self.inside.invalidations.put(id, &[Target::Path(url)]);
         if let Some(disk) = &self.inside.disk {
             disk.invalidated(moment);
         }
@@ -381,6 +397,15 @@ impl Cache {
             }
         }
     }
+}
+
+/// Whether the origin took a request that changes something there of which answers are kept here. Where it refused,
+/// nothing changed.
+fn changes_what_is_kept(asked: &Admitted, answer: &Answer) -> bool {
+    let is_safe = asked.routed().request().method().is_safe();
+    let keeps = !asked.routed().behavior().cache_policy.max_ttl.is_zero();
+    let taken = |it: &Arc<Object>| it.head().status.is_success() || it.head().status.is_redirection();
+    !is_safe && keeps && answer.object.as_ref().is_ok_and(taken)
 }
 
 /// Whether a request began the fetch that answers it.

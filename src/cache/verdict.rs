@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use config::cache::CachePolicy;
 use http::Method;
 
 use super::freshness::Freshness;
-use crate::passage::Forward;
+use crate::passage::{Behavior, Forward};
 
 /// Whether a request has to do with the cache at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +17,14 @@ pub(super) enum Approach {
 }
 
 /// Judges method and policy. A policy without any lifetime neither keeps nor collapses (cloudfront.md 3.5).
-pub(super) fn approach(method: &Method, policy: &CachePolicy) -> Approach {
-    if !matches!(*method, Method::GET | Method::HEAD) {
+pub(super) fn approach(method: &Method, behavior: &Behavior) -> Approach {
+    let is_kept = match *method {
+        Method::GET | Method::HEAD => true,
+        Method::OPTIONS => behavior.caches_options,
+        _ => false,
+    };
+    let policy = &behavior.cache_policy;
+    if !is_kept {
         Approach::Pass(Forward::Method)
     } else if policy.max_ttl.is_zero() {
         Approach::Pass(Forward::Bypass)
@@ -56,12 +61,16 @@ mod tests {
     fn only_get_and_head_under_a_policy_that_keeps_have_to_do_with_the_cache() {
         let check = |method: Method, max_ttl: u64, expected| {
             let asked = Example::get("/a").policy(|it| it.max_ttl = Duration::from_secs(max_ttl)).admitted();
-            assert_eq!(approach(&method, &asked.routed().behavior().cache_policy), expected);
+            assert_eq!(approach(&method, asked.routed().behavior()), expected);
         };
         check(Method::GET, 1, Approach::Share);
         check(Method::HEAD, 1, Approach::Share);
         check(Method::GET, 0, Approach::Pass(Forward::Bypass));
         check(Method::POST, 1, Approach::Pass(Forward::Method));
+        check(Method::OPTIONS, 1, Approach::Pass(Forward::Method));
+        let mut kept = Example::get("/a");
+        kept.behavior.caches_options = true;
+        assert_eq!(approach(&Method::OPTIONS, kept.admitted().routed().behavior()), Approach::Share);
     }
 
     #[test]

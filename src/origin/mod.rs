@@ -15,7 +15,7 @@ use std::time::Duration;
 use config::origin::OriginKind;
 use packager::live::Registry;
 
-use crate::passage::{Admitted, Failure, FetchPlan, Source};
+use crate::passage::{Admitted, Failure, FetchPlan, Source, Upload};
 use directory::Directory;
 use group::Group;
 use live::Live;
@@ -24,6 +24,10 @@ use web::Web;
 
 /// The longest a live answer waits: three target durations of at most 10 s, and a little for the way.
 const LIVE_DEADLINE: Duration = Duration::from_secs(32);
+
+/// The longest that a viewer may take to send a body and the web server to answer it: the slowest that is borne with
+/// sends some twenty megabytes until then, and a line of 30 Mbit/s the most there may be.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// The number of no origin.
 const NOWHERE: u64 = u64::MAX;
@@ -131,20 +135,25 @@ impl Origins {
     }
 
     /// How to fetch what was asked; owned, so that a fetch outlives the viewer who caused it.
-    pub fn fetch_plan(&self, asked: &Admitted) -> FetchPlan {
+    ///
+    /// `upload` goes to a web server with the first fetch; the cache fetches once what has one.
+    pub fn fetch_plan(&self, asked: &Admitted, upload: Upload) -> FetchPlan {
         let target = &asked.routed().behavior().target_origin;
         match self.groups.get(target) {
-            Some(group) => {
+            // A body can be sent to one of them.
+            Some(group) if upload.is_none() => {
                 let [primary, secondary] = &group.members;
                 let method = asked.routed().request().method();
-                group.plan(method, self.plan(primary, asked), self.plan(secondary, asked))
+                let plan = |id| self.plan(id, asked, Upload::none());
+                group.plan(method, plan(primary), plan(secondary))
             }
-            None => self.plan(target, asked),
+            Some(group) => self.plan(&group.members[0], asked, upload),
+            None => self.plan(target, asked, upload),
         }
     }
 
     /// How to fetch it from one origin.
-    fn plan(&self, id: &str, asked: &Admitted) -> FetchPlan {
+    fn plan(&self, id: &str, asked: &Admitted, upload: Upload) -> FetchPlan {
         let behavior = asked.routed().behavior();
         let Some(origin) = self.by_id.get(id).cloned() else {
             let missing = format!("there is no origin {id:?}");
@@ -167,8 +176,9 @@ impl Origins {
                 .with_deadline(LIVE_DEADLINE)
             }
             Kind::Web(web) => {
-                let question = Arc::new(web.question(asked, &self.node));
-                let (deadline, unkeyed) = (web.deadline(), question.unkeyed().to_vec());
+                let deadline = if upload.is_none() { web.deadline() } else { UPLOAD_DEADLINE };
+                let question = Arc::new(web.question(asked, &self.node).bringing(upload));
+                let unkeyed = question.unkeyed().to_vec();
                 FetchPlan::new(source, move |ask| {
                     let (web, question) = (Arc::clone(&web), Arc::clone(&question));
                     Box::pin(async move { web.fetch(&question, &ask).await })
@@ -318,7 +328,7 @@ mod tests {
         let source = |origins: &Origins, id: &str| {
             let mut example = Example::get("/live/a/index.m3u8");
             example.behavior.target_origin = id.to_owned();
-            origins.fetch_plan(&example.admitted()).source()
+            origins.fetch_plan(&example.admitted(), Upload::none()).source()
         };
         let first = [vod("films", "/srv/a"), vod("more", "/srv/b"), live("live", "")];
         let first = Origins::new(&first, &[], &registry, None);

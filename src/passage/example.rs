@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use config::cache::{CachePolicy, Selection};
-use config::distribution::{Cors, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{
+    AllowedMethods, Cors, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
+};
 use config::units::PathPattern;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
@@ -73,6 +75,9 @@ impl Example {
             rewrite_manifests: RewriteManifests::No,
             viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
             compress: true,
+            allowed_methods: AllowedMethods::Read,
+            caches_options: false,
+            max_request_body: 1 << 20,
         };
         let response_headers = ResponseHeadersPolicy {
             name: "example".to_owned(),
@@ -130,8 +135,12 @@ impl Example {
         let behavior = Arc::new(Behavior { response_headers, ..self.behavior });
         let behaviors =
             std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
-        let distribution =
-            Distribution { id: self.distribution.to_owned(), root: None, behaviors: behaviors.collect() };
+        let distribution = Distribution {
+            id: self.distribution.to_owned(),
+            enabled: true,
+            root: None,
+            behaviors: behaviors.collect(),
+        };
         let path = self.canonical_path.unwrap_or_else(|| self.facts.head.uri.path().to_owned());
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
         Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)

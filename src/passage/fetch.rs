@@ -41,6 +41,15 @@ pub enum Failure {
     /// The fetch was ended from our side: its task stopped, or the server goes down.
     #[error("the fetch was given up")]
     GivenUp,
+    /// The viewer sends more than it may; nothing goes wrong with the origin.
+    #[error("the viewer sent more than {0} bytes")]
+    TooLarge(u64),
+    /// The viewer sends its body too slowly.
+    #[error("the viewer's body came too slowly")]
+    Dripping,
+    /// The viewer's body broke off.
+    #[error("the viewer's body broke off")]
+    BrokenOff,
     /// More fetches are under way than may be.
     #[error("too many fetches are under way")]
     Busy,

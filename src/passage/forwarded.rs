@@ -7,11 +7,12 @@ use std::borrow::Cow;
 
 use config::cache::Selection;
 use config::distribution::OriginRequestPolicy;
-use http::Version;
 use http::header::{
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, COOKIE, HeaderMap, HeaderName,
-    HeaderValue, ORIGIN,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONNECTION, CONTENT_LENGTH,
+    COOKIE, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_UNMODIFIED_SINCE, ORIGIN,
 };
+use http::{Method, Version};
 
 use super::{Admitted, Request, cookies, device};
 
@@ -37,6 +38,7 @@ impl Admitted {
                 self.tell_beside(&mut it, name);
             }
         }
+        it.describe_body(request);
         let also = behavior.origin_request.as_ref().map_or(&Selection::None, |it| &it.cookies);
         let keyed = &behavior.cache_policy.cookies;
         if *keyed != Selection::None || *also != Selection::None {
@@ -121,6 +123,26 @@ impl Admitted {
 }
 
 impl Forwarded {
+    /// What a body is goes with it, and so do conditions on which something is changed, and who changes it
+    /// (cloudfront.md 3.4).
+    fn describe_body(&mut self, request: &Request) {
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return;
+        }
+        let changes = *request.method() != Method::OPTIONS;
+        for name in request.headers().keys() {
+            let described = name.as_str().starts_with("content-") && *name != CONTENT_LENGTH;
+            let on_condition =
+                [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, AUTHORIZATION]
+                    .contains(name);
+            if (described || changes && on_condition) && !self.headers.contains_key(name) {
+                for value in request.headers().get_all(name) {
+                    self.headers.append(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+
     fn add<'a>(&mut self, name: &str, values: impl Iterator<Item = Cow<'a, HeaderValue>>) {
         let Ok(name) = HeaderName::try_from(name) else { return };
         for value in values {

@@ -23,6 +23,7 @@ mod request;
 mod response_headers;
 mod routed;
 mod unrouted;
+mod upload;
 
 pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Excuse, Forward, Verdict};
@@ -37,3 +38,4 @@ pub use request::{Facts, Request, RequestId, Scheme};
 pub use response_headers::{Added, Cors, ResponseHeaders};
 pub use routed::{Behavior, Distribution, Routed};
 pub use unrouted::{PathFault, RouteFault, Unrouted};
+pub use upload::Upload;

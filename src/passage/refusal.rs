@@ -22,6 +22,8 @@ pub enum Reason {
     HttpsOnly,
     /// A method this behavior does not answer.
     Method,
+    /// A body larger than this behavior takes.
+    TooLarge,
     /// Neither query nor cookies name a key.
     MissingKey,
     /// No key group of the behavior has the key.
@@ -55,7 +57,7 @@ impl Reason {
     /// a page.
     pub const fn error(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Redirect { .. } | Self::HttpsOnly | Self::Method => None,
+            Self::Redirect { .. } | Self::HttpsOnly | Self::Method | Self::TooLarge => None,
             Self::MissingKey => Some(("MissingKey", "Missing Key-Pair-Id query parameter or cookie value")),
             Self::UnknownKey => Some(("InvalidKey", "Unknown Key")),
             Self::MalformedSignature => Some(("MalformedSignature", "Could not unencode Signature")),
@@ -78,6 +80,7 @@ impl Reason {
             Self::Redirect { .. } => "redirect-to-https",
             Self::HttpsOnly => "https-only",
             Self::Method => "method",
+            Self::TooLarge => "too-large",
             Self::MissingKey => "missing-key",
             Self::UnknownKey => "unknown-key",
             Self::MalformedSignature => "malformed-signature",
@@ -98,6 +101,7 @@ impl Reason {
     pub const fn status(&self) -> StatusCode {
         match self {
             Self::Redirect { status, .. } => *status,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::FORBIDDEN,
         }
     }

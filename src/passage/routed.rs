@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::{OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{AllowedMethods, OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
 
 use super::{Request, ResponseHeaders};
@@ -14,6 +14,8 @@ use crate::behavior;
 pub struct Distribution {
     /// For logs, metrics and cache keys.
     pub id: String,
+    /// Whether it answers anybody.
+    pub enabled: bool,
     /// What whoever asks for `/` asks for: a path; none: `/` itself.
     pub root: Option<String>,
     /// In the order they are tried; the last matches everything.
@@ -50,6 +52,12 @@ pub struct Behavior {
     pub viewer_protocol_policy: ViewerProtocolPolicy,
     /// Whether text is compressed.
     pub compress: bool,
+    /// Which methods are answered.
+    pub allowed_methods: AllowedMethods,
+    /// Whether answers to OPTIONS are kept.
+    pub caches_options: bool,
+    /// Octets that a viewer may send with one request.
+    pub max_request_body: u64,
 }
 
 /// A request, the distribution it came for and the behavior its path chose.

@@ -39,6 +39,9 @@ pub enum RouteFault {
     /// Answered 421, so that browsers who share connections among hosts open another.
     #[error("the TLS connection was made for another distribution")]
     Misdirected,
+    /// The distribution of its host is not enabled. Answered 403.
+    #[error("the distribution is not enabled")]
+    Disabled,
 }
 
 /// A request that no behavior can be chosen for.

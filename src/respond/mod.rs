@@ -86,7 +86,9 @@ async fn found(
     let made = stamp::made(&mut headers, answer.age, now);
     stamp::cache_status(&mut headers, &answer.verdict);
 
-    let mut response = if head.status == StatusCode::OK {
+    // Conditions on a change were the origin's to judge.
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let mut response = if head.status == StatusCode::OK && is_read {
         let last_modified = headers.get(LAST_MODIFIED).cloned();
         let current = Validators { etag: representation.etag.clone(), last_modified, date: made };
         match conditional::judge(request.headers(), &current) {

@@ -48,7 +48,7 @@ pub fn refusal(refusal: &Refusal, now: SystemTime) -> Response<Body> {
         _ => Mark::error(reason.name()),
     };
     if *reason == Reason::Method {
-        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        headers.insert(ALLOW, HeaderValue::from_static(routed.behavior().allowed_methods.list()));
     }
     stamp::routed(&mut response, routed, mark, now);
     response
@@ -59,6 +59,7 @@ const fn sentence(reason: &Reason) -> &'static str {
         Reason::Redirect { .. } => "This is served over https only; follow the redirect.",
         Reason::HttpsOnly => "This is served over https only.",
         Reason::Method => "This request method is not allowed here.",
+        Reason::TooLarge => "The request's body is too large.",
         _ => "Access denied.",
     }
 }
@@ -71,6 +72,7 @@ pub fn unrouted(unrouted: &Unrouted, now: SystemTime) -> Response<Body> {
         RouteFault::Misdirected => {
             (StatusCode::MISDIRECTED_REQUEST, "This connection was made for another host.")
         }
+        RouteFault::Disabled => (StatusCode::FORBIDDEN, "Nothing is served here at present."),
     };
     let mut response = page(request, status, sentence);
     let reason = Some(unrouted.fault().to_string().into());
@@ -93,6 +95,9 @@ pub(super) fn failure(
             (StatusCode::BAD_GATEWAY, "The origin could not be read.")
         }
         Failure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "The origin could not be reached."),
+        Failure::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too large."),
+        Failure::Dripping => (StatusCode::REQUEST_TIMEOUT, "The request's body came too slowly."),
+        Failure::BrokenOff => (StatusCode::BAD_REQUEST, "The request's body did not come to its end."),
         Failure::Looped => (StatusCode::LOOP_DETECTED, "The request went in a loop."),
         Failure::GivenUp | Failure::Busy | Failure::OutOfMemory => {
             (StatusCode::SERVICE_UNAVAILABLE, "The server is busy; try again.")

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::ALT_SVC;
+use http::header::{ALT_SVC, CONNECTION, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use http_body::Body;
@@ -25,7 +25,7 @@ use super::Witness;
 use super::activity::Order;
 use super::body::RequestBody;
 use super::lent::{Lent, lend};
-use super::listener::{Bodies, Limits, Serve};
+use super::listener::{Limits, Serve};
 use super::record::{Books, Opened, Visit, Watched};
 use super::request::{self, Rude};
 use super::tls::Protocol;
@@ -167,16 +167,20 @@ pub(super) async fn answer<S: Serve>(
     visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
 ) -> http::Response<Either<Watched<S::Body>, Watched<Full<Bytes>>>> {
-    let is_unwanted = has_body && shared.limits.bodies == Bodies::Refused;
+    // What is not there to be read cannot be sent on.
+    let is_lost = has_body && body.is_end_stream();
+    let is_coded = head.headers.contains_key(TRANSFER_ENCODING);
     let head = Arc::new(head);
     let mut opened = Opened::new(Arc::clone(&visit), Arc::clone(&head));
     let id = opened.id();
     let is_long = head.headers.len() > MAX_FIELDS || opened.head_octets() > shared.limits.max_header as u64;
     let read = if is_long {
         Err(Rude::Fields)
+    } else if is_lost {
+        Err(Rude::Lost)
     } else {
         let (proxies, received) = (&shared.limits.trusted_proxies, opened.received());
-        request::read(head, is_unwanted, visit.peer, proxies, id, received)
+        request::read(head, has_body, visit.peer, proxies, id, received)
     };
     match read {
         Ok(request) => {
@@ -189,6 +193,10 @@ pub(super) async fn answer<S: Serve>(
             let mut response = shared.serve.serve(request, body).instrument(span).await;
             if let Some(elsewhere) = &visit.alt_svc {
                 response.headers_mut().insert(ALT_SVC, elsewhere.clone());
+            }
+            if is_coded {
+                // Where its end lay others may have understood otherwise, so nothing behind it is read (RFC 9112 6.1).
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             opened.answered(response).map(Either::Left)
         }
@@ -205,7 +213,7 @@ fn refuse(rude: Rude) -> http::Response<Full<Bytes>> {
     *response.status_mut() = rude.status();
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     if rude.status() == StatusCode::METHOD_NOT_ALLOWED {
         headers.insert(http::header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
     }

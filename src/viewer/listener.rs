@@ -48,21 +48,13 @@ pub trait Serve: Send + Sync + 'static {
         + Send
         + 'static;
 
-    /// Answers one request; every failure is an answer too. `body` is empty unless [`Limits::bodies`] lets it come.
+    /// Answers one request; every failure is an answer too. Whoever reads `body` does so within bounds of
+    /// its own; a request that only reads has none.
     fn serve(
         &self,
         request: Request,
         body: RequestBody,
     ) -> impl Future<Output = http::Response<Self::Body>> + Send;
-}
-
-/// Whether requests may have bodies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bodies {
-    /// None is taken.
-    Refused,
-    /// Whoever serves reads them, within bounds of its own.
-    Taken,
 }
 
 /// Bounds on viewers; each from `config::listen`.
@@ -80,8 +72,6 @@ pub struct Limits {
     pub send_timeout: Duration,
     /// Octets of a request's head.
     pub max_header: usize,
-    /// Whether requests may have bodies.
-    pub bodies: Bodies,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNetwork>,
     /// Who is exempt from the bound per client.

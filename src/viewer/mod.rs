@@ -19,7 +19,7 @@ pub mod tls;
 mod visitors;
 
 pub use body::RequestBody;
-pub use listener::{Bodies, Limits, Listener, Serve, Stats, Tls, Viewers, bind};
+pub use listener::{Limits, Listener, Serve, Stats, Tls, Viewers, bind};
 #[cfg(feature = "http3")]
 pub use quic::QuicListener;
 pub use record::Record;

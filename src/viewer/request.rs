@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use config::units::IpNetwork;
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, Method, StatusCode, Uri, Version};
@@ -31,12 +31,18 @@ pub enum Rude {
     /// `CONNECT` or `TRACE`.
     #[error("this method is not for caches")]
     Method,
-    /// A body where none is wanted.
-    #[error("a request for media has no body")]
+    /// A body where none is wanted (cloudfront.md 2.8).
+    #[error("a request that reads has no body")]
     Body,
-    /// A transfer coding.
-    #[error("a request for media has no transfer coding")]
+    /// A body over a protocol that takes none here.
+    #[error("bodies are not taken over HTTP/3")]
+    Lost,
+    /// A transfer coding that is not `chunked`, or where no body is wanted.
+    #[error("this transfer coding is not for this request")]
     Coded,
+    /// An `Expect` that nobody here can meet.
+    #[error("only 100-continue can be expected")]
+    Expectation,
     /// More fields, or longer ones, than are taken.
     #[error("the request's fields are too many or too long")]
     Fields,
@@ -49,7 +55,9 @@ impl Rude {
             Self::Target | Self::Host | Self::Coded => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Body => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body => StatusCode::FORBIDDEN,
+            Self::Lost => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }
     }
@@ -70,7 +78,7 @@ pub struct Peer {
 /// [`Rude`] when it must be answered at once.
 pub fn read(
     head: Arc<Parts>,
-    has_unwanted_body: bool,
+    has_body: bool,
     peer: Peer,
     trusted_proxies: &[IpNetwork],
     id: RequestId,
@@ -80,12 +88,19 @@ pub fn read(
         return Err(Rude::Method);
     }
     // hyper drops a Content-Length beside it, so nobody can tell any more whether the framing is ambiguous, which is
-    // how requests are smuggled (RFC 9112 6.3, 11.2).
-    if head.headers.contains_key(TRANSFER_ENCODING) {
-        return Err(Rude::Coded);
+    // how requests are smuggled (RFC 9112 6.3, 11.2). Where it has to be taken, the connection ends with its answer.
+    let is_read = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => {}
+        (Some(only), None) if !is_read && only.as_bytes().eq_ignore_ascii_case(b"chunked") => {}
+        _ => return Err(Rude::Coded),
     }
-    if has_unwanted_body {
+    if has_body && matches!(head.method, Method::GET | Method::HEAD) {
         return Err(Rude::Body);
+    }
+    if head.headers.get_all(EXPECT).iter().any(|it| !it.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
+        return Err(Rude::Expectation);
     }
     judge_target(&head.uri)?;
     let forwarded = Forwarded::read(&head.headers, peer, trusted_proxies);

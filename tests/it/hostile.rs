@@ -87,7 +87,14 @@ async fn requests_that_are_none_are_refused_and_nothing_after_them_is_read() {
         (format!("{get}Host: a\r\nContent-Length: +4\r\n\r\nabcd"), 400),
         (format!("{get}Host: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"), 400),
         ("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
-        (format!("{get}Host: a\r\nContent-Length: 4\r\n\r\nabcd"), 413),
+        (format!("{get}Host: a\r\nContent-Length: 4\r\n\r\nabcd"), 403),
+        (format!("{get}Host: a\r\nExpect: a-miracle\r\n\r\n"), 417),
+        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n".to_owned(), 400),
+        (
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n"
+                .to_owned(),
+            403,
+        ),
         (format!("{get}Host: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"), 400),
         ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(), 405),
         ("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n".to_owned(), 405),

@@ -5,6 +5,7 @@ mod support;
 
 mod conformance;
 mod control;
+mod distribution;
 mod edge;
 mod hostile;
 #[cfg(feature = "http3")]

@@ -219,6 +219,47 @@ fn a_policy_says_what_takes_the_place_of_the_origins() {
 }
 
 #[test]
+fn methods_are_one_of_cloudfronts_sets_and_others_than_reads_are_for_web_servers() {
+    let behavior = |kind: &str, more: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"o\"\nkind = {kind}\n[[distribution]]\n[distribution.default_behavior]\n\
+             target_origin = \"o\"\n{more}"
+        ))
+    };
+    let web = |more: &str| behavior("\"http\"\ndomain_name = \"web.example\"", more);
+    let [allowed, cached] =
+        ["allowed_methods", "cached_methods"].map(|it| format!("distribution.0.default_behavior.{it}"));
+    assert_eq!(web("allowed_methods = [\"HEAD\", \"GET\"]"), [""; 0]);
+    let all = "allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]";
+    assert_eq!(web(all), [""; 0]);
+    assert_eq!(web("allowed_methods = [\"GET\", \"POST\"]"), [&*allowed]);
+    assert_eq!(web("allowed_methods = [\"GET\", \"GET\"]"), [&*allowed]);
+    assert_eq!(behavior("\"live\"", all), [&*allowed]);
+    let options = "cached_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]";
+    assert_eq!(web(options), [&*cached]);
+    assert_eq!(web(&format!("{options}\n{all}")), [""; 0]);
+    assert_eq!(web(&all.replace("allowed", "cached")), [&*cached]);
+}
+
+#[test]
+fn a_distribution_has_no_more_than_cloudfront_lets_it_have() {
+    let with = |behaviors: usize, aliases: usize| {
+        let behavior = |it| format!("{{ path_pattern = \"/{it}\", target_origin = \"live\" }}");
+        let behaviors: Vec<_> = (1..behaviors).map(behavior).collect();
+        let aliases: Vec<_> = (0..aliases).map(|it| format!("\"h{it}.example\"")).collect();
+        keys_of(&format!(
+            "[[origin]]\nid = \"live\"\nkind = \"live\"\n[[distribution]]\nid = \"d\"\naliases = [{}]\n\
+             default_behavior = {{ target_origin = \"live\" }}\nbehavior = [{}]\n",
+            aliases.join(", "),
+            behaviors.join(", ")
+        ))
+    };
+    assert_eq!(with(75, 100), [""; 0]);
+    assert_eq!(with(76, 100), ["distribution.d.behavior"]);
+    assert_eq!(with(75, 101), ["distribution.d.aliases"]);
+}
+
+#[test]
 fn cloudfronts_own_policies_are_called_by_name_or_id() {
     let behavior = |more: &str| {
         let text = format!(

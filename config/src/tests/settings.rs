@@ -77,13 +77,17 @@ id = "keyed"
 kind = "bucket"
 url = "s3://films"
 credentials = { file = "keys.ini" }
+[[origin]]
+id = "mirror"
+kind = "http"
+domain_name = "mirror.example.com"
 [[origin_group]]
 id = "pair"
 members = ["o", "web"]
 [[distribution]]
 id = "d"
-default_behavior = { target_origin = "web" }
-behavior = [{ path_pattern = "/a", target_origin = "web" }]
+default_behavior = { target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }
+behavior = [{ path_pattern = "/a", target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }]
 "#;
 
 /// Every option as `--set` names it in that file, with its setting.
@@ -126,6 +130,8 @@ fn every_option_changes_what_is_meant() {
             "app.0.publish.webhook" => ("app.1.publish.webhook", setting.example),
             "app.0.publish.timeout" => ("app.1.publish.timeout", setting.example),
             "app.0.publish.key_is_name" => ("app.1.publish.key_is_name", setting.example),
+            // What others than GET and HEAD go to is a web server.
+            _ if setting.key == "target_origin" => (path.as_str(), "mirror"),
             // What only a bucket has, and what only a web server has.
             _ if path.starts_with("origin.0.credentials.") => {
                 (&*path.replace("origin.0.", "origin.5."), setting.example)

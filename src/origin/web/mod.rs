@@ -8,6 +8,7 @@
 
 mod answer;
 mod fields;
+mod outgoing;
 mod question;
 mod standing;
 
@@ -17,10 +18,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
 use config::origin::{BucketOrigin, HttpOrigin};
-use http::{Method, Request};
-use http_body_util::Empty;
+use http::Method;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -35,8 +34,9 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(super) use self::question::Question;
 use self::standing::{Standing, Stats};
 
+use self::outgoing::{Ledger, Outgoing};
 use super::sign::Signer;
-use crate::passage::{Admitted, Ask, Failure, Fetched};
+use crate::passage::{Admitted, Ask, Failure, Fetched, Upload};
 
 /// What the head of an answer may take; CloudFront's bound for both directions (cloudfront.md 2.8).
 const MAX_HEAD: usize = 32 * 1024;
@@ -50,7 +50,7 @@ const MAX_IDLE: usize = 256;
 /// One web server and the connections to it.
 pub(super) struct Web {
     settings: HttpOrigin,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Outgoing>,
     /// Who signs its requests, where it is a bucket.
     bucket: Option<Signer>,
     standing: Arc<Standing>,
@@ -160,6 +160,7 @@ impl Web {
     }
 
     /// Asks; tries again when there was no answer, for methods that may be repeated.
+    /// What has a body is asked once, since that can be read once.
     pub(super) async fn fetch(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
         if let Some(broken) = &self.broken {
             return Err(Failure::Unreachable(broken.clone()));
@@ -177,10 +178,12 @@ impl Web {
     }
 
     async fn attempts(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
-        let attempts = if question.is_repeatable() { self.settings.connection_attempts } else { 1 };
+        let mut upload = question.take_upload();
+        let attempts =
+            if question.is_repeatable() && upload.is_none() { self.settings.connection_attempts } else { 1 };
         let mut tried = 1;
         loop {
-            match self.once(question, ask).await {
+            match self.once(question, ask, std::mem::replace(&mut upload, Upload::none())).await {
                 Err(failure @ (Failure::Unreachable(_) | Failure::TimedOut(_)))
                     if tried < attempts && self.standing.may_retry() =>
                 {
@@ -192,15 +195,28 @@ impl Web {
         }
     }
 
-    async fn once(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
-        let mut request: Request<Empty<Bytes>> = question.request(&self.settings, ask)?;
+    async fn once(&self, question: &Question, ask: &Ask, upload: Upload) -> Result<Fetched, Failure> {
+        let ledger = Ledger::default();
+        let most = question.max_body();
+        let body = Outgoing::new(upload, most, ledger.clone());
+        let mut request = question.request(&self.settings, ask)?.map(|()| body);
         if let Some(signer) = &self.bucket {
             signer.sign(&mut request, SystemTime::now())?;
         }
         let method = request.method().clone();
         let patience = self.settings.connection_timeout + self.settings.read_timeout;
-        let response = timeout(patience, self.client.request(request)).await;
-        let response = response.map_err(|_| Failure::TimedOut(patience))?.map_err(|error| reason(&error))?;
+        let mut answer = std::pin::pin!(self.client.request(request));
+        let mut sent = 0;
+        let response = loop {
+            match timeout(patience, answer.as_mut()).await {
+                Ok(Ok(response)) => break response,
+                // What the viewer does not send the origin cannot answer.
+                Ok(Err(error)) => return Err(ledger.fault().unwrap_or_else(|| reason(&error))),
+                // A body may take as long as it moves.
+                Err(_) if ledger.sent() > sent => sent = ledger.sent(),
+                Err(_) => return Err(Failure::TimedOut(patience)),
+            }
+        };
         self.taken(response, &method, ask)
     }
 

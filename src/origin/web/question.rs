@@ -1,17 +1,15 @@
 //! The request that is sent to a web server.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
 use config::origin::{HttpOrigin, OriginProtocolPolicy};
 use http::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA,
 };
 use http::{Method, Request, StatusCode, Uri, Version};
-use http_body_util::Empty;
 
-use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Forwarded, Scheme};
+use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Forwarded, Scheme, Upload};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -29,6 +27,8 @@ pub(in crate::origin) struct Question {
     headers: HeaderMap,
     /// Names of those of them that are not in the cache key.
     unkeyed: Vec<HeaderName>,
+    upload: Arc<Mutex<Upload>>,
+    max_body: u64,
     /// How often a CDN of that name has had the request.
     looped: bool,
 }
@@ -59,7 +59,16 @@ impl Question {
         if let Ok(client) = HeaderValue::try_from(request.client().to_string()) {
             headers.insert(X_FORWARDED_FOR, client);
         }
-        Self { method, scheme: request.scheme(), target, headers, unkeyed, looped }
+        Self {
+            method,
+            scheme: request.scheme(),
+            target,
+            headers,
+            unkeyed,
+            upload: Arc::new(Mutex::new(Upload::none())),
+            max_body: behavior.max_request_body,
+            looped,
+        }
     }
 
     /// The same for a bucket: the name of an object, and nothing that could steer the store. Under our signature a query
@@ -97,6 +106,24 @@ impl Question {
         Some(Fetched { status, headers, length, body, lifetime: None })
     }
 
+    /// The same, with a body.
+    #[must_use]
+    pub(in crate::origin) fn bringing(mut self, upload: Upload) -> Self {
+        self.upload = Arc::new(Mutex::new(upload));
+        self
+    }
+
+    /// Its body; who asks again has none.
+    pub(super) fn take_upload(&self) -> Upload {
+        let upload = &mut *self.upload.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(upload, Upload::none())
+    }
+
+    /// Octets that its body may have.
+    pub(super) const fn max_body(&self) -> u64 {
+        self.max_body
+    }
+
     /// Names of the fields it tells that are not in the cache key.
     pub(in crate::origin) fn unkeyed(&self) -> &[HeaderName] {
         &self.unkeyed
@@ -108,7 +135,7 @@ impl Question {
     }
 
     /// The request, for an origin with these settings.
-    pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<Empty<Bytes>>, Failure> {
+    pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<()>, Failure> {
         if self.looped {
             return Err(Failure::Looped);
         }
@@ -128,7 +155,7 @@ impl Question {
         let uri =
             Uri::try_from(uri).map_err(|error| Failure::Unreadable(format!("{error} in the request")))?;
 
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         let headers = request.headers_mut();

@@ -116,6 +116,22 @@ fn section_21_all_of_the_viewers_is_nothing_that_others_could_be_harmed_by() {
 }
 
 #[test]
+fn what_a_body_is_goes_with_it_and_so_do_conditions_on_a_change() {
+    let sent = |method: http::Method| {
+        let example = Example::get("/a").method(method);
+        let example = example.header("content-type", "text/plain").header("content-length", "4");
+        let example = example.header("if-match", "\"a\"").header("authorization", "Basic eA==");
+        lines(&example.header("if-range", "\"a\"").admitted())
+    };
+    use http::Method;
+    assert_eq!(sent(Method::GET), [""; 0]);
+    assert_eq!(sent(Method::OPTIONS), ["content-type: text/plain"]);
+    let changing = ["authorization: Basic eA==", "content-type: text/plain", "if-match: \"a\""];
+    assert_eq!(sent(Method::POST), changing);
+    assert_eq!(sent(Method::DELETE), changing);
+}
+
+#[test]
 fn an_exception_is_left_out_unless_it_is_in_the_key() {
     let but = |excepted: &[&str]| OriginRequestPolicy {
         headers: Selection::AllExcept(names(excepted)),

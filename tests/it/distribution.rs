@@ -1,0 +1,198 @@
+//! A distribution in front of a web server that says what it was asked: policies, methods, bodies.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::support::house::House;
+use crate::support::http::Answer;
+
+/// A web server that answers each request with the request itself, and the edge in front of it.
+struct Mirror {
+    house: House,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Mirror {
+    /// Under a behavior with these options, and these sections beside it.
+    async fn under(options: &str, sections: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+        let port = listener.local_addr().expect("it has a port").port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(reflect(stream, Arc::clone(&count)));
+            }
+        });
+        let house = House::beside(&format!(
+            "[[origin]]\nid = \"web\"\nkind = \"http\"\ndomain_name = \"127.0.0.1\"\n\
+             http_port = {port}\norigin_protocol_policy = \"http-only\"\n\
+             [[distribution]]\nid = \"web\"\naliases = [\"web.example\"]\n[distribution.default_behavior]\n\
+             target_origin = \"web\"\nresponse_headers_policy = \"None\"\n{options}\n{sections}"
+        ))
+        .await;
+        Self { house, asked }
+    }
+
+    async fn ask(&self, request: &str) -> Answer {
+        self.house.ask(&format!("{request}\nHost: web.example")).await
+    }
+
+    /// What is answered to a request that is said octet for octet.
+    async fn say(&self, request: &str) -> Answer {
+        let mut line = self.house.line().await;
+        line.say(request).await;
+        line.answer(false).await.expect("the server answers")
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads requests, bodies and all, and writes them back; a path may say with which status.
+async fn reflect(stream: TcpStream, count: Arc<AtomicUsize>) {
+    let mut stream = BufReader::new(stream);
+    loop {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if stream.read_line(&mut line).await.unwrap_or(0) == 0 {
+                return;
+            }
+            match line.trim_end() {
+                "" => break,
+                line => lines.push(line.to_ascii_lowercase()),
+            }
+        }
+        let mut body = Vec::new();
+        let length = lines.iter().find_map(|it| it.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if let Some(length) = length {
+            body.resize(length, 0);
+            if stream.read_exact(&mut body).await.is_err() {
+                return;
+            }
+        } else if lines.iter().any(|it| it == "transfer-encoding: chunked") {
+            loop {
+                let mut size = String::new();
+                let _ = stream.read_line(&mut size).await;
+                let Ok(size) = usize::from_str_radix(size.trim_end(), 16) else { return };
+                let start = body.len();
+                body.resize(start + size + 2, 0);
+                if stream.read_exact(&mut body[start..]).await.is_err() {
+                    return;
+                }
+                body.truncate(start + size);
+                if size == 0 {
+                    break;
+                }
+            }
+        }
+        let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+        let status = if lines[0].contains("/refused") { "409 Conflict" } else { "200 OK" };
+        lines.sort_unstable();
+        let said = format!("{number}\n{}\n\n{}", lines.join("\n"), String::from_utf8_lossy(&body));
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n",
+            said.len()
+        );
+        if stream.write_all(format!("{head}{said}").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+const ALL: &str = "allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]\nmax_request_body = \"1 KiB\"";
+
+#[tokio::test]
+async fn a_cookie_in_the_key_tells_answers_apart_and_others_do_not() {
+    let policy =
+        "[[cache_policy]]\nname = \"Languages\"\ncookies = [\"language\"]\nquery_strings = [\"v\"]\n";
+    let mirror = Mirror::under("cache_policy = \"Languages\"", policy).await;
+    let ask = async |cookies: &str| {
+        let answer = mirror.ask(&format!("GET /a?v=1&session=2\nCookie: {cookies}")).await.expect(200);
+        answer.text().to_owned()
+    };
+    let english = ask("session=1; language=en").await;
+    assert!(english.contains("\ncookie: language=en\n") && english.contains("\nget /a?v=1 http/1.1\n"));
+    assert_eq!(ask("language=en; session=2").await, english);
+    assert_ne!(ask("language=de; session=1").await, english);
+    assert_eq!(mirror.asked(), 2);
+}
+
+#[tokio::test]
+async fn an_origin_is_told_what_the_policies_name_and_nothing_else() {
+    let mirror = Mirror::under(
+        "cache_policy = \"Managed-CachingDisabled\"\norigin_request_policy = \"Own\"",
+        "[[origin_request_policy]]\nname = \"Own\"\nheaders = [\"Accept-Language\", \"CloudFront-Viewer-Address\", \
+         \"CloudFront-Forwarded-Proto\"]\nquery_strings = { except = [\"utm\"] }\n",
+    )
+    .await;
+    let answer =
+        mirror.ask("GET /a?b=1&utm=2\nAccept-Language: de\nX-Other: 1\nX-Forwarded-Host: evil").await;
+    let answer = answer.expect(200).text().to_owned();
+    assert!(answer.contains("\nget /a?b=1 http/1.1\n"), "{answer}");
+    assert!(answer.contains("\naccept-language: de\n"), "{answer}");
+    assert!(answer.contains("\ncloudfront-forwarded-proto: http\n"), "{answer}");
+    assert!(answer.contains("\ncloudfront-viewer-address: 127.0.0.1:"), "{answer}");
+    assert!(!answer.contains("x-other") && !answer.contains("evil"), "{answer}");
+}
+
+#[tokio::test]
+async fn bodies_go_to_the_origin_as_they_are_up_to_their_most() {
+    let mirror = Mirror::under(ALL, "").await;
+    let post = |body: &str, more: &str| {
+        format!("POST /a HTTP/1.1\r\nHost: web.example\r\nContent-Type: text/plain\r\n{more}\r\n{body}")
+    };
+    let answer = mirror.say(&post("hello", "Content-Length: 5\r\n")).await.expect(200);
+    assert!(answer.text().ends_with("\n\nhello") && answer.text().contains("\ncontent-type: text/plain\n"));
+    let chunked =
+        mirror.say(&post("3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "Transfer-Encoding: chunked\r\n")).await;
+    assert!(chunked.clone().expect(200).text().ends_with("\n\nhello"));
+    assert_eq!(chunked.header("connection").as_deref(), Some("close"), "where it ended another may dispute");
+    let asked = mirror.asked();
+    mirror.say(&post("", "Content-Length: 1025\r\n")).await.expect(413);
+    assert_eq!(mirror.asked(), asked, "what says that it is too large is not sent on");
+    let long = format!("401\r\n{}\r\n0\r\n\r\n", "a".repeat(1025));
+    mirror.say(&post(&long, "Transfer-Encoding: chunked\r\n")).await.expect(413);
+    let mut patient = mirror.house.line().await;
+    patient.say(post("", "Content-Length: 2\r\nExpect: 100-continue\r\n")).await;
+    patient.head().await.expect("the body is wanted").expect(100);
+    patient.say("ok").await;
+    assert!(patient.answer(false).await.expect("the server answers").expect(200).text().ends_with("\n\nok"));
+}
+
+#[tokio::test]
+async fn section_6_what_an_origin_lets_a_viewer_change_is_fetched_again() {
+    let mirror = Mirror::under(ALL, "").await;
+    let get = async |path: &str| mirror.ask(&format!("GET {path}")).await.expect(200).text().to_owned();
+    let (kept, other) = (get("/a").await, get("/b").await);
+    for method in ["PUT", "POST", "PATCH", "DELETE"] {
+        let before = get("/a").await;
+        assert_eq!(before, get("/a").await);
+        mirror.ask(&format!("{method} /a\nContent-Length: 0")).await.expect(200);
+        assert_ne!(get("/a").await, before, "{method}");
+    }
+    assert_ne!(get("/a").await, kept);
+    assert_eq!(get("/b").await, other, "nobody changed that");
+    mirror.ask("OPTIONS /b\nContent-Length: 0").await.expect(200);
+    mirror.ask("POST /refused\nContent-Length: 0").await.expect(409);
+    assert_eq!(get("/b").await, other, "to ask is not to change");
+}
+
+#[tokio::test]
+async fn a_behavior_answers_its_own_methods_alone() {
+    let mirror = Mirror::under("allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]\ncached_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]", "").await;
+    let refused = mirror.ask("POST /a\nContent-Length: 0").await.expect(403);
+    assert_eq!(refused.header("allow").as_deref(), Some("GET, HEAD, OPTIONS"));
+    let options = mirror.ask("OPTIONS /a").await.expect(200).text().to_owned();
+    assert!(options.contains("\noptions /a http/1.1"), "{options}");
+    assert_eq!(mirror.ask("OPTIONS /a").await.text(), options, "it is kept");
+    assert!(mirror.ask("GET /a").await.text().contains("\nget /a http/1.1"), "apart from what GET brings");
+    let with_body = "GET /a HTTP/1.1\r\nHost: web.example\r\nContent-Length: 1\r\n\r\nx";
+    mirror.say(with_body).await.expect(403);
+    assert_eq!(mirror.asked(), 2);
+}
