@@ -10,7 +10,7 @@ use crate::behavior::Table;
 use crate::cache::Cache;
 use crate::origin::Origins;
 use crate::page;
-use crate::passage::{Behavior, Request, Upload};
+use crate::passage::{Admitted, Answer, Behavior, Request, Routed, Upload};
 use crate::respond;
 use crate::viewer::{RequestBody, Serve};
 
@@ -59,11 +59,39 @@ impl Serve for Edge {
         }
         let asked = match self.access.admit(routed, received) {
             Ok(it) => it,
-            Err(refusal) => return respond::refusal(&refusal, received),
+            Err(refusal) => {
+                let response = respond::refusal(&refusal, received);
+                return self.with_page(&tables, refusal.routed(), response).await;
+            }
         };
         let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::new(body))).await;
+        let is_overload = answer.is_overload();
+        let response = self.respond(&asked, answer).await;
+        if is_overload { response } else { self.with_page(&tables, asked.routed(), response).await }
+    }
+}
+
+impl Edge {
+    async fn respond(&self, asked: &Admitted, answer: Answer) -> http::Response<respond::Body> {
         let trusts = |behavior: &Behavior, key: &str| self.access.trusts(behavior, key);
-        respond::to(&asked, answer, SystemTime::now(), trusts).await
+        respond::to(asked, answer, SystemTime::now(), trusts).await
+    }
+
+    /// The response, or what the distribution sends in place of its error (cloudfront.md 2.7). Who may not see the page
+    /// sees the error; who asks for a page that fails learns how.
+    async fn with_page(
+        &self,
+        tables: &Tables,
+        routed: &Routed,
+        response: http::Response<respond::Body>,
+    ) -> http::Response<respond::Body> {
+        let Some((page, status)) = tables.routes.error_page(routed, response.status()) else {
+            return response;
+        };
+        let received = page.request().received();
+        let Ok(asked) = self.access.admit(page, received) else { return response };
+        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::none())).await;
+        respond::in_place_of(response, status, self.respond(&asked, answer).await)
     }
 }
 

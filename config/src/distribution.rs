@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+pub use crate::error_response::{CustomErrorResponse, ErrorPage};
 pub use crate::methods::AllowedMethods;
 pub use crate::origin_request::OriginRequestPolicy;
 pub use crate::response::{AddedHeader, Cors, ResponseHeadersPolicy};
@@ -14,7 +15,7 @@ use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
 use crate::setting::{Kind, Setting};
 use crate::units::{ByteSize, PathPattern};
-use crate::{origin_request, response};
+use crate::{error_response, origin_request, response};
 
 /// A set of behaviors under host names.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,8 @@ pub struct Distribution {
     pub enabled: bool,
     /// What is asked for by whoever asks for `/`: an object's name without a slash in front; empty: `/` itself.
     pub default_root_object: String,
+    /// What viewers get in place of errors, one for each error.
+    pub custom_error_responses: Vec<CustomErrorResponse>,
     /// In the order they are tried; the last is the default behavior, with the pattern `*`.
     pub behaviors: Vec<Behavior>,
 }
@@ -120,6 +123,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it to what whoever asks for `/` gets; directories below have no such thing.",
     )
     .example("index.html"),
+    Setting::new(
+        "custom_error_response",
+        Kind::Tables(error_response::SETTINGS, &["error_code"]),
+        Absent("errors are sent as they are"),
+        "One for each error that viewers get a page for, or that is kept longer or shorter than others.",
+    ),
     Setting::new(
         "default_behavior",
         Kind::Table(BEHAVIOR),
@@ -333,6 +342,7 @@ impl Distribution {
             default: section.flag("default"),
             enabled: section.flag("enabled"),
             default_root_object,
+            custom_error_responses: CustomErrorResponse::read_all(section),
             behaviors,
         }
     }

@@ -18,6 +18,7 @@ pub mod stream_keys;
 pub mod units;
 
 mod document;
+mod error_response;
 mod load;
 mod methods;
 mod names;

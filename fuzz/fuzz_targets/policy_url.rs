@@ -15,9 +15,10 @@ use levada::viewer::{Peer, read_request};
 use levada_config::access::{KeyGroup, PublicKey};
 use levada_config::cache::{CachePolicy, Selection};
 use levada_config::distribution::{
+    AllowedMethods,
     Behavior, Distribution, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
 };
-use levada_config::units::PathPattern;
+use levada_config::units::{ByteSize, PathPattern};
 use libfuzzer_sys::fuzz_target;
 
 /// The first second of 2026.
@@ -55,12 +56,16 @@ fn table() -> Table {
         rewrite_manifests: RewriteManifests::Append,
         viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
         compress: false,
+        allowed_methods: AllowedMethods::Read,
+        caches_options: false,
+        max_request_body: ByteSize(0),
     };
     let distribution = Distribution {
         id: "fuzz".to_owned(),
         aliases: Vec::new(),
         default: true,
         enabled: true,
+        custom_error_responses: Vec::new(),
         default_root_object: String::new(),
         behaviors: vec![behavior("/public/*", &[]), behavior("*", &["viewers"])],
     };
@@ -70,6 +75,7 @@ fn table() -> Table {
         default_ttl: Duration::ZERO,
         max_ttl: Duration::ZERO,
         error_ttl: Duration::ZERO,
+        error_ttls: Vec::new(),
         query: Selection::All,
         headers: Vec::new(),
         cookies: Selection::None,

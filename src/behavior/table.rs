@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::{OriginRequestPolicy, ResponseHeadersPolicy};
+use config::distribution::{CustomErrorResponse, OriginRequestPolicy, ResponseHeadersPolicy};
+use http::StatusCode;
 
 use super::Witness;
 use crate::passage::{
-    Behavior, Distribution, Request, ResponseHeaders, RouteFault, Routed, Unrouted, canonical,
+    Behavior, Distribution, ErrorPage, Request, ResponseHeaders, RouteFault, Routed, Unrouted, canonical,
 };
 
 /// Every distribution with its behaviors. Immutable: a reload builds another and swaps it whole.
@@ -48,7 +49,12 @@ impl Table {
                 id: meant.id.clone(),
                 enabled: meant.enabled,
                 root: Some(&meant.default_root_object).filter(|it| !it.is_empty()).map(|it| format!("/{it}")),
-                behaviors: meant.behaviors.iter().map(|it| policies.behavior(it)).collect(),
+                error_pages: meant.custom_error_responses.iter().filter_map(error_page).collect(),
+                behaviors: meant
+                    .behaviors
+                    .iter()
+                    .map(|it| policies.behavior(it, &meant.custom_error_responses))
+                    .collect(),
             });
             for alias in &meant.aliases {
                 match alias.strip_prefix("*.") {
@@ -88,6 +94,17 @@ impl Table {
         Ok(Routed::new(Witness(()), request, path, distribution, behavior))
     }
 
+    /// What is sent in place of an error that answers `routed`, if there is such a page: what to ask for, and the status it
+    /// is sent with. A page has no page.
+    pub fn error_page(&self, routed: &Routed, error: StatusCode) -> Option<(Routed, StatusCode)> {
+        let distribution = routed.distribution();
+        let ErrorPage { path, status, .. } = distribution.error_pages.iter().find(|it| it.error == error)?;
+        let behavior = Arc::clone(distribution.behavior(path));
+        let request = routed.request().for_page(Witness(()), path);
+        let distribution = Arc::clone(distribution);
+        Some((Routed::new(Witness(()), request, path.clone(), distribution, behavior), *status))
+    }
+
     /// The distribution of a host name in lower case: the one that names it, else the one with the longest matching
     /// `*.` alias, else the default. A `*` stands for any number of labels, as in CloudFront.
     pub fn distribution(&self, host_name: &str) -> &Arc<Distribution> {
@@ -99,6 +116,14 @@ impl Table {
     }
 }
 
+/// None where nothing is sent in place of it, or its path names nothing.
+fn error_page(meant: &CustomErrorResponse) -> Option<ErrorPage> {
+    let page = meant.page.as_ref()?;
+    let status = |code| StatusCode::from_u16(code).ok();
+    let path = canonical(&page.path).ok()?;
+    Some(ErrorPage { error: status(meant.error_code)?, path, status: status(page.response_code)? })
+}
+
 /// The policies that behaviors name, each made once.
 struct Policies {
     cache: HashMap<String, Arc<CachePolicy>>,
@@ -107,13 +132,24 @@ struct Policies {
 }
 
 impl Policies {
-    fn behavior(&self, meant: &config::distribution::Behavior) -> Arc<Behavior> {
+    /// A behavior of a distribution that treats these errors in a way of its own.
+    fn behavior(
+        &self,
+        meant: &config::distribution::Behavior,
+        errors: &[CustomErrorResponse],
+    ) -> Arc<Behavior> {
         let known = "the configuration resolved the names of policies";
+        let mut cache_policy = Arc::clone(self.cache.get(&meant.cache_policy).expect(known));
+        let ttls = errors.iter().filter_map(|it| Some((it.error_code, it.error_caching_min_ttl?)));
+        let ttls: Vec<_> = ttls.collect();
+        if !ttls.is_empty() {
+            Arc::make_mut(&mut cache_policy).error_ttls = ttls;
+        }
         Arc::new(Behavior {
             path_pattern: meant.path_pattern.clone(),
             target_origin: meant.target_origin.clone(),
             trusted_key_groups: meant.trusted_key_groups.clone(),
-            cache_policy: Arc::clone(self.cache.get(&meant.cache_policy).expect(known)),
+            cache_policy,
             origin_request: meant
                 .origin_request_policy
                 .as_ref()
@@ -161,6 +197,14 @@ mod tests {
             default: at == 0,
             enabled: aliases[0] != "off.example",
             default_root_object: "live/index.html".into(),
+            custom_error_responses: vec![CustomErrorResponse {
+                error_code: 404,
+                page: Some(config::distribution::ErrorPage {
+                    path: "/live/%65rror".into(),
+                    response_code: 200,
+                }),
+                error_caching_min_ttl: Some(std::time::Duration::from_secs(1)),
+            }],
             behaviors: vec![
                 behavior("/live/*", format!("{} live", aliases[0])),
                 behavior("*", format!("{} rest", aliases[0])),
@@ -227,6 +271,23 @@ mod tests {
         check("http://first.example/x/%2e%2e/live/a", "first.example live");
         check("http://first.example/live/../a", "first.example rest");
         check("http://first.example//live/a", "first.example rest");
+    }
+
+    #[test]
+    fn a_page_is_asked_for_whole_under_the_behavior_of_its_path() {
+        let table = table(&[&["tv.example"]]);
+        let asked = Example::get("/missing?a=1").header("range", "bytes=0-").method(http::Method::POST);
+        let routed = table.route(asked.request()).unwrap();
+        assert_eq!(routed.behavior().cache_policy.error_ttl_of(404), std::time::Duration::from_secs(1));
+        assert!(table.error_page(&routed, StatusCode::FORBIDDEN).is_none());
+        let (page, status) = table.error_page(&routed, StatusCode::NOT_FOUND).unwrap();
+        assert_eq!(
+            (status.as_u16(), page.path(), &*page.behavior().target_origin),
+            (200, "/live/error", "tv.example live")
+        );
+        let request = page.request();
+        assert_eq!((request.method(), request.query()), (&http::Method::GET, None));
+        assert!(request.headers().is_empty());
     }
 
     #[test]

@@ -114,11 +114,12 @@ fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
         return Keep::No(why);
     }
     let explicit = explicit(facts, directives).map(|it| it.min(policy.max_ttl));
+    let least = policy.error_ttl_of(facts.status.as_u16());
     match facts.status.as_u16() {
         404 | 410 | 414 | 501 if directives.forbid_reuse() => Keep::No(Why::Origin),
-        404 | 410 | 414 | 500..=504 => Keep::For(explicit.unwrap_or_default().max(policy.error_ttl)),
+        404 | 410 | 414 | 500..=504 => Keep::For(explicit.unwrap_or_default().max(least)),
         400 | 403 | 405 | 412 | 415 if directives.max_age.or(directives.s_maxage).is_some() => {
-            Keep::For(explicit.unwrap_or_default().max(policy.error_ttl))
+            Keep::For(explicit.unwrap_or_default().max(least))
         }
         _ => Keep::No(Why::Status),
     }
@@ -405,6 +406,11 @@ mod tests {
             check(usual, status, &[], Keep::No(Why::Status));
             check(usual, status, &[("cache-control", "max-age=60")], seconds(60));
         }
+        let asked =
+            Example::get("/a").policy(|it| it.error_ttls = vec![(404, Duration::from_secs(1))]).admitted();
+        let kept =
+            |status| judge(facts(&headers(&[]), status, None), &asked.routed().behavior().cache_policy);
+        assert_eq!([kept(404), kept(410)], [seconds(1), seconds(10)]);
         check(usual, 404, &[("cache-control", "no-store")], Keep::No(Why::Origin));
         check(usual, 503, &[("cache-control", "no-store")], seconds(10));
         check(usual, 416, &[("cache-control", "max-age=60")], Keep::No(Why::Status));

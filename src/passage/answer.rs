@@ -67,3 +67,10 @@ pub struct Answer {
     /// How old the object is; zero when it comes from the origin just now.
     pub age: Duration,
 }
+
+impl Answer {
+    /// Whether there is none because we have too much to do: no page says that better, and each costs.
+    pub const fn is_overload(&self) -> bool {
+        matches!(self.object, Err(Failure::Busy | Failure::OutOfMemory | Failure::GivenUp))
+    }
+}

@@ -64,6 +64,7 @@ impl Example {
                 default_ttl: Duration::from_secs(86_400),
                 max_ttl: Duration::from_secs(31_536_000),
                 error_ttl: Duration::from_secs(10),
+                error_ttls: Vec::new(),
                 query: Selection::None,
                 headers: Vec::new(),
                 cookies: Selection::None,
@@ -138,6 +139,7 @@ impl Example {
         let distribution = Distribution {
             id: self.distribution.to_owned(),
             enabled: true,
+            error_pages: Vec::new(),
             root: None,
             behaviors: behaviors.collect(),
         };

@@ -36,6 +36,6 @@ pub use path::canonical;
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use response_headers::{Added, Cors, ResponseHeaders};
-pub use routed::{Behavior, Distribution, Routed};
+pub use routed::{Behavior, Distribution, ErrorPage, Routed};
 pub use unrouted::{PathFault, RouteFault, Unrouted};
 pub use upload::Upload;

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use http::header::{
+    CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
-use crate::viewer;
+use crate::{behavior, viewer};
 
 /// Names one request in headers, logs and traces.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,6 +114,24 @@ impl Request {
     /// It came over a TLS connection that was made for another name. Said by `viewer` alone.
     pub fn over_connection_to(self, _: viewer::Witness, other_name: Arc<str>) -> Self {
         Self(Facts { other_name: Some(other_name), ..self.0 })
+    }
+
+    /// What the same viewer would ask to be shown in place of an error: another path, as a whole, whatever was asked first.
+    #[must_use]
+    pub fn for_page(&self, _: behavior::Witness, path: &str) -> Self {
+        let mut head = Parts::clone(&self.0.head);
+        if head.method != Method::HEAD {
+            head.method = Method::GET;
+        }
+        if let Ok(uri) = Uri::try_from(path) {
+            head.uri = uri;
+        }
+        for name in
+            [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, CONTENT_LENGTH]
+        {
+            head.headers.remove(name);
+        }
+        Self(Facts { head: Arc::new(head), ..self.0.clone() })
     }
 
     /// Its name.

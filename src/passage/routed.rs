@@ -5,6 +5,7 @@ use std::sync::Arc;
 use config::cache::CachePolicy;
 use config::distribution::{AllowedMethods, OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
+use http::StatusCode;
 
 use super::{Request, ResponseHeaders};
 use crate::behavior;
@@ -18,6 +19,8 @@ pub struct Distribution {
     pub enabled: bool,
     /// What whoever asks for `/` asks for: a path; none: `/` itself.
     pub root: Option<String>,
+    /// What is sent in place of errors.
+    pub error_pages: Vec<ErrorPage>,
     /// In the order they are tried; the last matches everything.
     pub behaviors: Vec<Arc<Behavior>>,
 }
@@ -29,6 +32,17 @@ impl Distribution {
             self.behaviors.split_last().expect("a distribution ends with its default behavior");
         others.iter().find(|it| it.path_pattern.matches(path)).unwrap_or(default)
     }
+}
+
+/// What is sent in place of an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The error.
+    pub error: StatusCode,
+    /// The canonical path of what is sent in its place.
+    pub path: String,
+    /// The status it is sent with.
+    pub status: StatusCode,
 }
 
 /// A behavior with its policies looked up.

@@ -32,7 +32,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 pub use self::body::Body;
-pub use self::own::{document, preflight, refusal, time, unrouted};
+pub use self::own::{document, in_place_of, preflight, refusal, time, unrouted};
 
 use self::conditional::{Condition, Validators};
 use self::multipart::{Multipart, content_range};

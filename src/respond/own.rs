@@ -4,7 +4,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER,
+    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
 use http::{HeaderValue, Method, Response, StatusCode};
 use jiff::Timestamp;
@@ -12,7 +13,9 @@ use jiff::Timestamp;
 use super::body::Body;
 use super::cors;
 use super::stamp::{self, Mark};
-use crate::passage::{Failure, Reason, Refusal, Request, RouteFault, Routed, Served, Unrouted, Verdict};
+use crate::passage::{
+    Failure, Outcome, Reason, Refusal, Request, RouteFault, Routed, Served, Unrouted, Verdict,
+};
 
 /// The answer to a preflight, if this is one and the behavior has rules for other origins. It is given before access:
 /// a preflight carries neither query nor cookies of the request that follows it.
@@ -62,6 +65,28 @@ const fn sentence(reason: &Reason) -> &'static str {
         Reason::TooLarge => "The request's body is too large.",
         _ => "Access denied.",
     }
+}
+
+/// A page in place of an error, with a status of its own; the log has the error's reason. A page that fails is its own
+/// answer.
+pub fn in_place_of(error: Response<Body>, status: StatusCode, mut page: Response<Body>) -> Response<Body> {
+    if page.status() != StatusCode::OK {
+        return page;
+    }
+    *page.status_mut() = status;
+    let headers = page.headers_mut();
+    // What a viewer keeps of it, and asks for in parts, is the page's, and not what it asked for.
+    for name in [ACCEPT_RANGES, ETAG, LAST_MODIFIED] {
+        headers.remove(name);
+    }
+    if let Some(x_cache) = error.headers().get("x-cache") {
+        headers.insert("x-cache", x_cache.clone());
+    }
+    if let Some(outcome) = error.extensions().get::<Outcome>() {
+        let outcome = outcome.clone();
+        page.extensions_mut().insert(outcome);
+    }
+    page
 }
 
 /// The answer to a request whose path nobody can choose a behavior by.

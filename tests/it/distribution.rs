@@ -92,7 +92,11 @@ async fn reflect(stream: TcpStream, count: Arc<AtomicUsize>) {
             }
         }
         let number = count.fetch_add(1, Ordering::Relaxed) + 1;
-        let status = if lines[0].contains("/refused") { "409 Conflict" } else { "200 OK" };
+        let status = match lines[0].split(' ').nth(1) {
+            Some("/refused") => "409 Conflict",
+            Some("/missing") => "404 Not Found",
+            _ => "200 OK",
+        };
         lines.sort_unstable();
         let said = format!("{number}\n{}\n\n{}", lines.join("\n"), String::from_utf8_lossy(&body));
         let head = format!(
@@ -195,4 +199,30 @@ async fn a_behavior_answers_its_own_methods_alone() {
     let with_body = "GET /a HTTP/1.1\r\nHost: web.example\r\nContent-Length: 1\r\n\r\nx";
     mirror.say(with_body).await.expect(403);
     assert_eq!(mirror.asked(), 2);
+}
+
+#[tokio::test]
+async fn an_error_is_answered_with_a_page_wherever_it_comes_from() {
+    let mirror = Mirror::under(
+        "trusted_key_groups = []",
+        "[[distribution.behavior]]\npath_pattern = \"/members/*\"\ntarget_origin = \"web\"\ntrusted_key_groups = [\"viewers\"]\n\
+         [[distribution.behavior]]\npath_pattern = \"/gone/*\"\ntarget_origin = \"nobody\"\n\
+         [[distribution.custom_error_response]]\nerror_code = \"403\"\nresponse_page_path = \"/sorry\"\nresponse_code = \"404\"\n\
+         [[distribution.custom_error_response]]\nerror_code = \"502\"\nresponse_page_path = \"/sorry\"\nresponse_code = \"200\"\n\
+         [[distribution.custom_error_response]]\nerror_code = \"404\"\nresponse_page_path = \"/members/page\"\nresponse_code = \"200\"\n\
+         [[origin]]\nid = \"nobody\"\nkind = \"http\"\ndomain_name = \"127.0.0.1\"\nhttp_port = 1\n\
+         origin_protocol_policy = \"http-only\"\nconnection_attempts = 1\n",
+    )
+    .await;
+    // A refusal, and an origin that fails.
+    let refused = mirror.ask("GET /members/film\nRange: bytes=0-1").await.expect(404);
+    assert!(refused.text().contains("\nget /sorry http/1.1"), "{}", refused.text());
+    assert_eq!(refused.header("x-cache").as_deref(), Some("Error from levada"));
+    assert_eq!(refused.header("etag"), None);
+    mirror.ask("GET /gone/film").await.expect(200);
+    let head = mirror.ask("HEAD /members/film").await.expect(404);
+    assert!(head.body.is_empty());
+    assert_eq!(mirror.asked(), 1, "the page is kept like any other");
+    // Nobody may see that page, so the error stays what it is, and no error of a page has a page.
+    mirror.ask("GET /missing").await.expect(404);
 }

@@ -73,6 +73,7 @@ fn plain(name: &str, [least, usual, most]: [u64; 3]) -> CachePolicy {
         default_ttl: Duration::from_secs(usual),
         max_ttl: Duration::from_secs(most),
         error_ttl: Duration::from_secs(10),
+        error_ttls: Vec::new(),
         query: Selection::None,
         headers: Vec::new(),
         cookies: Selection::None,

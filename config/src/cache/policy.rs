@@ -22,6 +22,8 @@ pub struct CachePolicy {
     pub max_ttl: Duration,
     /// Lifetime of error answers that say none.
     pub error_ttl: Duration,
+    /// Lifetimes of error answers by their status, where a distribution has others than `error_ttl`.
+    pub error_ttls: Vec<(u16, Duration)>,
     /// Which query parameters are in the key.
     pub query: Selection,
     /// Which request headers are in the key, lower case.
@@ -38,6 +40,11 @@ impl CachePolicy {
     /// The query parameters of an LL-HLS blocking reload. A key without one of them would answer a request for
     /// something to come with what was there before.
     pub const LIVE_QUERY: [&str; 3] = ["_HLS_msn", "_HLS_part", "_HLS_skip"];
+
+    /// The least lifetime of an error answer with that status.
+    pub fn error_ttl_of(&self, status: u16) -> Duration {
+        self.error_ttls.iter().find(|(of, _)| *of == status).map_or(self.error_ttl, |(_, ttl)| *ttl)
+    }
 }
 
 /// Which of a set of names.
@@ -202,6 +209,7 @@ impl CachePolicy {
             default_ttl,
             max_ttl,
             error_ttl: section.duration("error_ttl"),
+            error_ttls: Vec::new(),
             query,
             headers,
             cookies,

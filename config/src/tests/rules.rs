@@ -242,6 +242,34 @@ fn methods_are_one_of_cloudfronts_sets_and_others_than_reads_are_for_web_servers
 }
 
 #[test]
+fn a_page_for_an_error_has_a_path_and_a_status() {
+    let errors = |tables: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"live\"\nkind = \"live\"\n[[distribution]]\nid = \"d\"\n\
+             default_behavior = {{ target_origin = \"live\" }}\ncustom_error_response = [{tables}]\n"
+        ))
+    };
+    let page = "response_page_path = \"/e.html\", response_code = \"200\"";
+    let path = "distribution.d.custom_error_response.404";
+    assert_eq!(errors(&format!("{{ error_code = \"404\", {page} }}")), [""; 0]);
+    assert_eq!(errors("{ error_code = \"404\", error_caching_min_ttl = \"0s\" }"), [""; 0]);
+    assert_eq!(
+        errors("{ error_code = \"404\", response_code = \"200\" }"),
+        [format!("{path}.response_code")]
+    );
+    assert_eq!(
+        errors("{ error_code = \"404\", response_page_path = \"/e.html\" }"),
+        [format!("{path}.response_code")]
+    );
+    assert_eq!(
+        errors("{ error_code = \"404\", response_page_path = \"e.html\", response_code = \"200\" }"),
+        [format!("{path}.response_page_path")]
+    );
+    assert_eq!(errors("{ error_code = \"404\" }, { error_code = \"404\" }"), [format!("{path}.error_code")]);
+    assert_eq!(errors("{ error_code = \"418\" }"), ["distribution.d.custom_error_response.418.error_code"]);
+}
+
+#[test]
 fn a_distribution_has_no_more_than_cloudfront_lets_it_have() {
     let with = |behaviors: usize, aliases: usize| {
         let behavior = |it| format!("{{ path_pattern = \"/{it}\", target_origin = \"live\" }}");

@@ -86,6 +86,7 @@ id = "pair"
 members = ["o", "web"]
 [[distribution]]
 id = "d"
+custom_error_response = [{ error_code = "403", response_page_path = "/e.html", response_code = "500" }]
 default_behavior = { target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }
 behavior = [{ path_pattern = "/a", target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }]
 "#;
