@@ -558,6 +558,7 @@ fn limits(config: &Config) -> Limits {
         send_timeout: listen.send_timeout,
         max_header: usize::try_from(listen.max_header.0).unwrap_or(usize::MAX),
         trusted_proxies: listen.trusted_proxies.clone(),
+        proxy_protocol: listen.proxy_protocol,
         trusted_clients: listen.trusted_clients.clone(),
     }
 }

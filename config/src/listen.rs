@@ -32,6 +32,8 @@ pub struct Listen {
     pub max_header: ByteSize,
     /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whether trusted proxies begin each connection with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Peers exempt from per-address limits, beside loopback.
     pub trusted_clients: Vec<IpNetwork>,
     /// How long a shutdown waits for requests in flight.
@@ -172,6 +174,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
     .example("10.0.0.0/8")
     .needs_restart(),
     Setting::new(
+        "proxy_protocol",
+        Kind::Flag,
+        Value("false", "most proxies speak HTTP, and say by X-Forwarded-For for whom"),
+        "Set it to true when the proxies of trusted_proxies pass connections on and begin each with a PROXY header, \
+         version 1 or 2, as HAProxy and load balancers can; other peers are served as ever.",
+    )
+    .example("true")
+    .needs_restart(),
+    Setting::new(
         "trusted_clients",
         Kind::Networks,
         Value("", "only loopback is exempt"),
@@ -251,6 +262,15 @@ const PRIVATE_KEY: Setting = Setting::new(
 
 impl Listen {
     pub(crate) fn read(section: &Section<'_>) -> Self {
+        let (trusted_proxies, proxy_protocol) =
+            (section.networks("trusted_proxies"), section.flag("proxy_protocol"));
+        if proxy_protocol && trusted_proxies.is_empty() {
+            section.report(
+                "proxy_protocol",
+                "no proxy is trusted, so none could say anything",
+                "name the proxies in trusted_proxies",
+            );
+        }
         Self {
             rtmp: section.address("rtmp"),
             http: section.address("http"),
@@ -261,7 +281,8 @@ impl Listen {
             keep_alive: section.duration("keep_alive"),
             send_timeout: section.duration("send_timeout"),
             max_header: section.size("max_header"),
-            trusted_proxies: section.networks("trusted_proxies"),
+            trusted_proxies,
+            proxy_protocol,
             trusted_clients: section.networks("trusted_clients"),
             drain: section.duration("drain"),
         }

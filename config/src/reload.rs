@@ -28,6 +28,7 @@ impl Config {
             "listen.send_timeout": it => it.listen.send_timeout,
             "listen.max_header": it => it.listen.max_header,
             "listen.trusted_proxies": it => it.listen.trusted_proxies.clone(),
+            "listen.proxy_protocol": it => it.listen.proxy_protocol,
             "listen.trusted_clients": it => it.listen.trusted_clients.clone(),
             "listen.drain": it => it.listen.drain,
             "rtmp.max_connections": it => it.rtmp.max_connections,

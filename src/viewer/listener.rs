@@ -24,6 +24,7 @@ use super::body::RequestBody;
 use super::connection::{self, Shared};
 use super::peers::{Peers, Place};
 use super::plain::Plain;
+use super::proxy_protocol;
 use super::record::{Books, Names, Record, Visit};
 use super::request::Peer;
 use super::steady::Steady;
@@ -74,6 +75,8 @@ pub struct Limits {
     pub max_header: usize,
     /// Whose `X-Forwarded-*` is believed.
     pub trusted_proxies: Vec<IpNetwork>,
+    /// Whether those begin each connection by saying for whom they speak.
+    pub proxy_protocol: bool,
     /// Who is exempt from the bound per client.
     pub trusted_clients: Vec<IpNetwork>,
 }
@@ -87,7 +90,7 @@ pub struct Stats {
     pub closed: Counter,
     /// Connections turned away because the server or the client had its most.
     pub turned_away: Counter,
-    /// TLS handshakes that failed or took too long.
+    /// TLS handshakes, and PROXY headers, that failed or took too long.
     pub failed_handshakes: Counter,
     /// Connections closed because a request's head did not come in time.
     pub slow_heads: Counter,
@@ -236,7 +239,8 @@ pub struct Viewers<S> {
 pub(super) struct Presence {
     pub(super) activity: Arc<Activity>,
     _permit: OwnedSemaphorePermit,
-    _place: Place,
+    /// None as long as a proxy has not said for whom it speaks.
+    place: Option<Place>,
     _visitor: Visitor,
 }
 
@@ -288,56 +292,41 @@ impl<S: Serve> Viewers<S> {
         }
     }
 
-    /// One more connection of `address`, unless the server or the client has its most.
-    pub(super) fn enter(&self, address: IpAddr) -> Option<Presence> {
+    /// One more connection, of `client` if it is known yet, unless the server or the client has its most.
+    pub(super) fn enter(&self, client: Option<IpAddr>) -> Option<Presence> {
         let stats = &self.shared.books.stats;
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
-        let (Some(_permit), Some(_place)) = (permit, self.peers.enter(address)) else {
+        let place = client.map(|it| self.peers.enter(it));
+        let (Some(permit), None | Some(Some(_))) = (permit, &place) else {
             stats.turned_away.add_one();
             return None;
         };
         stats.accepted.add_one();
         let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = self.shared.limits;
         let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
-        let _visitor = self.visitors.enter(Arc::clone(&activity));
-        Some(Presence { activity, _permit, _place, _visitor })
+        let visitor = self.visitors.enter(Arc::clone(&activity));
+        Some(Presence { activity, _permit: permit, place: place.flatten(), _visitor: visitor })
     }
 
     fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<Tls>) {
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        let address = canonical(address);
         // Without it the last packet of a response waits for an acknowledgement, 40 ms on common systems.
         if stream.set_nodelay(true).is_err() {
             return;
         }
-        let Some(presence) = self.enter(address.ip()) else { return };
-        let shared = Arc::clone(&self.shared);
+        let Limits { proxy_protocol, trusted_proxies, .. } = &self.shared.limits;
+        let is_proxy = *proxy_protocol && trusted_proxies.iter().any(|it| it.contains(address.ip()));
+        let Some(mut presence) = self.enter((!is_proxy).then(|| address.ip())) else { return };
+        let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(&self.peers));
         self.shared.tasks.spawn(async move {
-            let socket = Steady::new(Plain::new(stream), shared.limits.send_timeout);
-            let visit = |scheme, tls, alt_svc| Visit {
-                peer: Peer { address, scheme },
-                tls,
-                alt_svc,
-                activity: Arc::clone(&presence.activity),
-                books: Arc::clone(&shared.books),
+            let mut stream = stream;
+            let address = if is_proxy {
+                announced(&mut stream, address, &mut presence, &peers, &shared.books.stats).await
+            } else {
+                Some(address)
             };
-            match tls {
-                None => {
-                    let visit = visit(Scheme::Http, None, None);
-                    connection::run(socket, visit, Protocol::Either, Arc::clone(&shared)).await;
-                }
-                Some(Tls { config, certificates, alt_svc }) => {
-                    let handshake = TlsAcceptor::from(config).accept(socket);
-                    match within_handshake(handshake, &presence.activity).await {
-                        Some(socket) => {
-                            let session = socket.get_ref().1;
-                            let protocol = Protocol::agreed(session);
-                            let agreed = Negotiated::over_tcp(session, certificates);
-                            let visit = visit(Scheme::Https, Some(agreed), alt_svc);
-                            connection::run(socket, visit, protocol, Arc::clone(&shared)).await;
-                        }
-                        None => shared.books.stats.failed_handshakes.add_one(),
-                    }
-                }
+            if let Some(address) = address {
+                receive(stream, address, tls, &presence.activity, &shared).await;
             }
             shared.books.stats.closed.add_one();
             drop(presence);
@@ -355,4 +344,62 @@ impl<S: Serve> Viewers<S> {
         self.visitors.tell_all(Order::Leave);
         self.drained().await;
     }
+}
+
+/// Whom a proxy speaks for, who takes a place of its own then; nothing when it does not say, or there is no place.
+async fn announced(
+    stream: &mut TcpStream,
+    proxy: SocketAddr,
+    presence: &mut Presence,
+    peers: &Arc<Peers>,
+    stats: &Stats,
+) -> Option<SocketAddr> {
+    let header = proxy_protocol::read(stream);
+    let Some(announced) = within_handshake(header, &presence.activity).await else {
+        tracing::debug!(%proxy, "a proxy did not say for whom it speaks");
+        stats.failed_handshakes.add_one();
+        return None;
+    };
+    let address = announced.unwrap_or(proxy);
+    presence.place = peers.enter(address.ip());
+    if presence.place.is_none() {
+        stats.turned_away.add_one();
+        return None;
+    }
+    Some(address)
+}
+
+/// Speaks to a viewer until one has had enough.
+async fn receive<S: Serve>(
+    stream: TcpStream,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    activity: &Arc<Activity>,
+    shared: &Arc<Shared<S>>,
+) {
+    let socket = Steady::new(Plain::new(stream), shared.limits.send_timeout);
+    let visit = |scheme, tls, alt_svc| Visit {
+        peer: Peer { address, scheme },
+        tls,
+        alt_svc,
+        activity: Arc::clone(activity),
+        books: Arc::clone(&shared.books),
+    };
+    let Some(Tls { config, certificates, alt_svc }) = tls else {
+        let visit = visit(Scheme::Http, None, None);
+        return connection::run(socket, visit, Protocol::Either, Arc::clone(shared)).await;
+    };
+    let handshake = TlsAcceptor::from(config).accept(socket);
+    let Some(socket) = within_handshake(handshake, activity).await else {
+        return shared.books.stats.failed_handshakes.add_one();
+    };
+    let session = socket.get_ref().1;
+    let protocol = Protocol::agreed(session);
+    let visit = visit(Scheme::Https, Some(Negotiated::over_tcp(session, certificates)), alt_svc);
+    connection::run(socket, visit, protocol, Arc::clone(shared)).await;
+}
+
+/// Mapped IPv4 addresses become IPv4.
+pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }

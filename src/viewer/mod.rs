@@ -10,6 +10,7 @@ mod lent;
 mod listener;
 mod peers;
 mod plain;
+mod proxy_protocol;
 #[cfg(feature = "http3")]
 mod quic;
 mod record;

@@ -12,6 +12,7 @@ mod hostile;
 mod http3;
 mod live;
 mod origins;
+mod proxied;
 mod signed;
 mod stop;
 mod tls;

@@ -39,6 +39,12 @@ fn a_security_policy_with_broken_versions_is_a_problem_that_says_what_to_write()
 }
 
 #[test]
+fn the_proxy_protocol_is_spoken_by_named_proxies_alone() {
+    assert_eq!(keys_of("[listen]\nproxy_protocol = true\n"), ["listen.proxy_protocol"]);
+    assert_eq!(keys_of("[listen]\nproxy_protocol = true\ntrusted_proxies = [\"10.0.0.0/8\"]\n"), [""; 0]);
+}
+
+#[test]
 fn nothing_configured_is_a_whole_server() {
     let config = resolve_with(None, &[], &[]).unwrap();
     assert_eq!(config.state_dir, Path::new("/etc/levada/levada-state"));

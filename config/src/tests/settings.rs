@@ -10,6 +10,8 @@ use crate::units::{ByteSize, duration};
 
 /// A file that has every table, so that every option has a place to be changed at.
 const WHOLE: &str = r#"
+[listen]
+trusted_proxies = ["192.0.2.0/24"]
 [listen.https]
 address = "0.0.0.0:8444"
 certificate = "c.pem"

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activity::Order;
 use super::connection::MAX_STREAMS;
-use super::listener::{Presence, Serve, Viewers, udp, within_handshake};
+use super::listener::{Presence, Serve, Viewers, canonical, udp, within_handshake};
 use super::record::Visit;
 use super::request::Peer;
 use super::tls::{self, Certificates, Negotiated};
@@ -113,9 +113,8 @@ impl<S: Serve> Viewers<S> {
     }
 
     fn welcome_quic(&self, incoming: Incoming, handshake: Arc<()>, certificates: Arc<Certificates>) {
-        let address = incoming.remote_address();
-        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
-        let Some(presence) = self.enter(address.ip()) else { return incoming.refuse() };
+        let address = canonical(incoming.remote_address());
+        let Some(presence) = self.enter(Some(address.ip())) else { return incoming.refuse() };
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let Presence { activity, .. } = &presence;
