@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::sign::{Signer, Terms};
 use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
 use crate::behavior::Table;
-use crate::cache::{Cache, Target};
+use crate::cache::{Cache, Manner, Target};
 use crate::control::{self, Control, Desk, IngestApp, Invalidations, StreamKey, Token};
 use crate::edge::{Edge, Tables};
 use crate::hook::{self, Gate};
@@ -506,7 +506,12 @@ impl control::Server for Operated {
         self.parts.reload()
     }
 
-    fn invalidate(&self, distribution: Option<&str>, items: &[String]) -> Result<String, String> {
+    fn invalidate(
+        &self,
+        distribution: Option<&str>,
+        items: &[String],
+        is_soft: bool,
+    ) -> Result<String, String> {
         let config = self.parts.config.load();
         let known = |it: &&config::distribution::Distribution| distribution.is_none_or(|id| id == it.id);
         let mut meant = config.distributions.iter().filter(known);
@@ -522,7 +527,8 @@ impl control::Server for Operated {
             }
         };
         let targets = items.iter().map(|it| Target::parse(it)).collect::<Result<Vec<_>, _>>();
-        self.parts.cache.invalidate(id, &targets.map_err(|error| error.to_string())?);
+        let manner = if is_soft { Manner::Soft } else { Manner::Hard };
+        self.parts.cache.invalidate(id, &targets.map_err(|error| error.to_string())?, manner);
         tracing::info!(distribution = %id, items = items.len(), "invalidated");
         Ok(id.clone())
     }

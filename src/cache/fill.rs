@@ -218,7 +218,10 @@ impl Fill {
         let found = disk.get(key, invalidations.now(), reserve).await?;
         // A slice has no request of its own: its key is that of a body which was not invalidated.
         let tags = invalidation::tags(&found.head.headers);
-        asked.is_none_or(|it| invalidations.spare(found.born, it, &tags)).then_some(found)
+        let holds = |it: &Admitted| {
+            invalidations.spare(found.born, it, &tags) && !invalidations.outdate(found.born, it, &tags)
+        };
+        asked.is_none_or(holds).then_some(found)
     }
 
     /// Gives what the disk had, and holds it in memory; gives back what it is for when it is of no use after all.

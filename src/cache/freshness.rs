@@ -220,6 +220,11 @@ impl Freshness {
         self.lifetime.saturating_add(self.leeway.keep)
     }
 
+    /// The same, stale from now on if it is not already.
+    pub(super) fn ended(self, now: Instant) -> Self {
+        Self { lifetime: self.lifetime.min(self.age(now)), ..self }
+    }
+
     /// For how long it has been stale; none when fresh.
     pub(super) fn stale_for(&self, now: Instant) -> Option<Duration> {
         self.age(now).checked_sub(self.lifetime)

@@ -49,7 +49,7 @@ pub use self::disk::DiskStats;
 use self::fill::{Audience, Errand, Fill};
 use self::freshness::Freshness;
 use self::invalidation::Invalidations;
-pub use self::invalidation::{Illegible, Target};
+pub use self::invalidation::{Illegible, Manner, Target};
 use self::key::Key;
 use self::recent::{Fate, Recent};
 use self::slices::{Part, Workshop};
@@ -101,21 +101,26 @@ struct Inside {
 impl Cache {
     /// An empty cache that takes at most `memory` bytes.
     pub fn new(memory: u64) -> Self {
-        Self::build(memory, None)
+        Self::build(memory, None, Vec::new())
     }
 
     /// A cache of these settings, with what its disk has from earlier runs.
     pub fn open(settings: &config::cache::Cache) -> Self {
-        Self::build(settings.memory.0, settings.disk.as_ref().map(Disk::open))
+        let (disk, earlier) = settings.disk.as_ref().map(Disk::open).unzip();
+        Self::build(settings.memory.0, disk, earlier.unwrap_or_default())
     }
 
-    fn build(memory: u64, disk: Option<Disk>) -> Self {
+    fn build(memory: u64, disk: Option<Disk>, earlier: Vec<disk::Entry>) -> Self {
         let stats = Arc::new(Stats::default());
+        let invalidations = Invalidations::new(clock::wall());
+        for disk::Entry { moment, manner, distribution, target } in earlier {
+            invalidations.restore(&distribution, target, manner, moment);
+        }
         let inside = Inside {
             store: Store::new(memory, Arc::clone(&stats)),
             disk,
             flights: Flights::new(),
-            invalidations: Invalidations::new(clock::wall()),
+            invalidations,
             recent: Recent::new(),
             stats,
             permits: Arc::new(Semaphore::new(MOST_FILLS)),
@@ -140,7 +145,12 @@ impl Cache {
         let now = clock::now();
         let invalidations = &self.inside.invalidations;
         let spare = |born, tags: &[Box<str>]| invalidations.spare(born, asked, tags);
-        let stored = || self.inside.store.get(&key).filter(|it| spare(it.born, &it.tags));
+        let outdated = |it: &Stored| invalidations.outdate(it.born, asked, &it.tags);
+        let stored = || {
+            let stored = self.inside.store.get(&key).filter(|it| spare(it.born, &it.tags))?;
+            let freshness = if outdated(&stored) { stored.freshness.ended(now) } else { stored.freshness };
+            Some(Stored { freshness, ..stored })
+        };
         let found = stored();
         let forward = match verdict::decide(found.as_ref().map(|it| &it.freshness), now) {
             Decision::Hit { ttl } => {
@@ -177,7 +187,7 @@ impl Cache {
         let part = match &found {
             Some(it) if renewal::is_worth_asking(it) => Part::Again(Box::new(it.clone())),
             _ if plan.is_sliceable() => {
-                let purged = invalidations.newest(asked, &[]);
+                let purged = invalidations.newest(asked, &[], Manner::Hard);
                 Part::First(Workshop::new(self, policy, &plan, &key, purged))
             }
             _ => Part::Whole,
@@ -213,13 +223,13 @@ impl Cache {
         Weakly { inside: Arc::downgrade(&self.inside), tasks: self.tasks.clone(), stop: self.stop.clone() }
     }
 
-    /// From the return of this on, nothing that was fetched or begun to be is given for what the targets cover in a
-    /// distribution.
-    pub fn invalidate(&self, distribution: &str, targets: &[Target]) {
+    /// From now on nothing that was fetched or begun to be is given for what the targets cover in a distribution, or it
+    /// counts as stale. When this returns it holds for later runs of the server, too: it waits for the disk.
+    pub fn invalidate(&self, distribution: &str, targets: &[Target], manner: Manner) {
         self.inside.stats.invalidations.add_one();
-        let moment = self.inside.invalidations.put(distribution, targets);
+        let moment = self.inside.invalidations.put(distribution, targets, manner);
         if let Some(disk) = &self.inside.disk {
-            disk.invalidated(moment);
+            disk.invalidated(moment, manner, distribution, targets);
         }
     }
 

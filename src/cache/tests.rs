@@ -532,8 +532,8 @@ async fn what_was_invalidated_is_fetched_anew_and_all_else_is_kept() {
         get(path, "old").await;
     }
     let target = |it: &str| Target::parse(it).unwrap();
-    cache.invalidate(&ask("/a").routed().distribution().id, &[target("/a"), target("/b/*")]);
-    cache.invalidate("another", &[target("/*")]);
+    cache.invalidate(&ask("/a").routed().distribution().id, &[target("/a"), target("/b/*")], Manner::Hard);
+    cache.invalidate("another", &[target("/*")], Manner::Hard);
     assert_eq!(get("/a", "new").await, "new");
     assert_eq!(get("/b/1", "new").await, "new");
     assert_eq!(get("/b/2", "new").await, "new");
@@ -550,7 +550,7 @@ async fn a_fetch_that_began_before_an_invalidation_brings_nothing_that_is_given_
         async move { body(&cache.get(&ask("/a"), plan).await).await.unwrap() }
     });
     sleep(second / 2).await;
-    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("/a").unwrap()]);
+    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("/a").unwrap()], Manner::Hard);
     let joined = cache.get(&ask("/a"), origin.after(second, || whole("new", seconds(60)))).await;
     assert_eq!(body(&joined).await.unwrap(), "new", "it does not follow the old fetch");
     assert_eq!(slow.await.unwrap(), "old", "who asked before has his answer");
@@ -573,7 +573,11 @@ async fn a_tag_invalidates_all_answers_that_have_it() {
     };
     get("/a", "film:7, series", "old").await;
     get("/b", "film:8", "old").await;
-    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("#Film:7").unwrap()]);
+    cache.invalidate(
+        &ask("/a").routed().distribution().id,
+        &[Target::parse("#Film:7").unwrap()],
+        Manner::Hard,
+    );
     assert_eq!(get("/a", "film:7", "new").await, "new");
     assert_eq!(get("/b", "film:8", "new").await, "old");
 }
@@ -713,6 +717,30 @@ async fn section_12_nothing_stale_stands_in_where_the_origin_forbids_it() {
     advance(Duration::from_secs(10)).await;
     let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
     assert_eq!(body(&answer).await.unwrap(), "sorry");
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_13_what_is_invalidated_softly_is_validated_and_stands_in_for_a_failing_origin() {
+    let (cache, asks) = (Cache::new(16 * MIB), Asks::default());
+    let lines = [("cache-control", "max-age=600"), ("etag", "\"a\"")];
+    let get = async |status: u16, text: &'static str| {
+        let answer = cache.get(&ask("/a"), server(&asks, move || web(status, &lines, text))).await;
+        (body(&answer).await.unwrap(), answer.verdict)
+    };
+    let soften = || {
+        let target = Target::parse("/*").unwrap();
+        cache.invalidate(&ask("/a").routed().distribution().id, &[target], Manner::Soft);
+    };
+    get(200, "stone").await;
+    soften();
+    let (text, verdict) = get(304, "").await;
+    assert_eq!(text, "stone");
+    assert!(matches!(verdict, Verdict::Miss { forward: Forward::Stale, status: Some(it), .. } if it == 304));
+    assert!(matches!(get(500, "").await.1, Verdict::Hit { .. }));
+    soften();
+    let (text, verdict) = get(503, "sorry").await;
+    assert_eq!(text, "stone");
+    assert!(matches!(verdict, Verdict::Stale { excuse: Excuse::OriginFails, .. }));
 }
 
 #[tokio::test(start_paused = true)]

@@ -30,6 +30,9 @@ pub(super) struct Batch {
     distribution: Option<String>,
     /// `/path`, `/path*` or `#tag`.
     items: Vec<String>,
+    /// Whether it is to be validated before it is given again, rather than fetched anew.
+    #[serde(default)]
+    soft: bool,
     /// The same reference again means the same invalidation again.
     caller_reference: Option<String>,
 }
@@ -44,6 +47,7 @@ pub(super) struct Invalidation {
     create_time: u64,
     distribution: String,
     items: Vec<String>,
+    soft: bool,
     caller_reference: Option<String>,
 }
 
@@ -80,7 +84,7 @@ fn refused(status: StatusCode, message: impl Into<String>) -> Response {
 }
 
 pub(super) async fn create(State(control): State<Arc<Control>>, Json(batch): Json<Batch>) -> Response {
-    let Batch { distribution, items, caller_reference } = batch;
+    let Batch { distribution, items, soft, caller_reference } = batch;
     if items.is_empty() || items.len() > MOST_ITEMS {
         return refused(StatusCode::BAD_REQUEST, format!("items must hold 1 to {MOST_ITEMS} paths or tags"));
     }
@@ -89,14 +93,19 @@ pub(super) async fn create(State(control): State<Arc<Control>>, Json(batch): Jso
         return refused(StatusCode::BAD_REQUEST, sentence);
     }
     if let Some(known) = caller_reference.as_deref().and_then(|it| control.invalidations.with_reference(it)) {
-        return match known.items == items {
+        return match known.items == items && known.soft == soft {
             true => (StatusCode::CREATED, Json(known)).into_response(),
             false => refused(StatusCode::CONFLICT, "the caller_reference was used for other items"),
         };
     }
-    let distribution = match control.server.invalidate(distribution.as_deref(), &items) {
-        Ok(id) => id,
-        Err(message) => return refused(StatusCode::BAD_REQUEST, message),
+    let work = {
+        let (control, items) = (Arc::clone(&control), items.clone());
+        move || control.server.invalidate(distribution.as_deref(), &items, soft)
+    };
+    let distribution = match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(id)) => id,
+        Ok(Err(message)) => return refused(StatusCode::BAD_REQUEST, message),
+        Err(_) => return refused(StatusCode::INTERNAL_SERVER_ERROR, "the server is going down"),
     };
     let made = Invalidation {
         id: new_id(),
@@ -104,6 +113,7 @@ pub(super) async fn create(State(control): State<Arc<Control>>, Json(batch): Jso
         create_time: unix(SystemTime::now()),
         distribution,
         items,
+        soft,
         caller_reference,
     };
     control.invalidations.remember(made.clone());

@@ -66,11 +66,17 @@ pub trait Server: Send + Sync {
     /// # Errors
     /// Why nothing changed.
     fn reload(&self) -> Result<String, String>;
-    /// Forgets what is kept of paths or tags of a distribution, of the only one where none is named; gives its id.
+    /// Forgets what is kept of paths or tags of a distribution, of the only one where none is named, or softly: has it
+    /// count as stale; gives the distribution's id. It waits for the disk.
     ///
     /// # Errors
     /// What is wrong with them.
-    fn invalidate(&self, distribution: Option<&str>, items: &[String]) -> Result<String, String>;
+    fn invalidate(
+        &self,
+        distribution: Option<&str>,
+        items: &[String],
+        is_soft: bool,
+    ) -> Result<String, String>;
 }
 
 /// Who answers operators: the same guards stand before it as before the edge, since it is looked for as much.

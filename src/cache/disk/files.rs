@@ -1,7 +1,7 @@
 //! The files themselves: found, read, written, deleted. Everything here may wait for a disk.
 //!
 //! ```text
-//! directory/lock · directory/invalidated · directory/3f/9a…c1 (an answer) · directory/3f/9a…c1.new (being written)
+//! directory/lock · directory/invalidations · directory/3f/9a…c1 (an answer) · directory/3f/9a…c1.new (being written)
 //! ```
 //! An answer is written under another name and then renamed, so a name always means a whole file as far as a killed
 //! process goes; what a power cut tears is known by its checksums. Nothing is flushed for that. Only files that are
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock, statvfs};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::noted;
 use super::record::{EXTENT, LONGEST_HEAD, PREFACE, Record, head_length};
 use super::shelf::Name;
 
@@ -24,6 +25,9 @@ use super::shelf::Name;
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 const UNFINISHED: &str = ".new";
+
+/// The file of invalidations.
+const NOTED: &str = "invalidations";
 
 /// A directory of answers.
 #[derive(Debug)]
@@ -212,24 +216,39 @@ impl Files {
         }
     }
 
-    /// The newest invalidation of earlier runs.
-    pub(super) fn invalidated(&self) -> io::Result<u64> {
-        match fs::read_to_string(self.directory.join("invalidated")) {
-            // What cannot be read invalidates all.
-            Ok(text) => Ok(text.trim().parse().unwrap_or(u64::MAX)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+    /// What was invalidated, as it was noted.
+    pub(super) fn noted(&self) -> io::Result<String> {
+        match fs::read(self.directory.join(NOTED)) {
+            Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(error),
         }
     }
 
-    /// Notes an invalidation for later runs; flushed, since a resurrected answer would be wrong.
-    pub(super) fn note_invalidated(&self, moment: u64) -> io::Result<()> {
-        let (path, new) = (self.directory.join("invalidated"), self.directory.join("invalidated.new"));
-        let mut file = private().truncate(true).open(&new)?;
-        writeln!(file, "{moment}")?;
-        file.sync_all()?;
-        fs::rename(new, path)?;
-        File::open(&self.directory)?.sync_all()
+    /// Notes invalidations for later runs; flushed, since a resurrected answer would be wrong. Where there are too many,
+    /// `all` takes the place of every line. Tells how long the file was and is.
+    pub(super) fn note(&self, lines: &str, all: &str) -> io::Result<(usize, usize)> {
+        let path = self.directory.join(NOTED);
+        let known = fs::metadata(&path).map_or(0, |it| it.len());
+        let before = known as usize;
+        if known == 0 || known + lines.len() as u64 > noted::LONGEST {
+            let new = self.directory.join(format!("{NOTED}{UNFINISHED}"));
+            let mut file = private().truncate(true).open(&new)?;
+            let text = if known == 0 { lines } else { all };
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(new, path)?;
+            File::open(&self.directory)?.sync_all()?;
+            return Ok((before, text.len()));
+        }
+        let mut file = OpenOptions::new().read(true).append(true).open(&path)?;
+        let mut last = [0];
+        file.read_exact_at(&mut last, known - 1)?;
+        // A process that was killed may have left half a line.
+        let lead = if last == *b"\n" { "" } else { "\n" };
+        file.write_all(format!("{lead}{lines}").as_bytes())?;
+        file.sync_data()?;
+        Ok((before, before + lead.len() + lines.len()))
     }
 
     fn path(&self, name: Name) -> PathBuf {

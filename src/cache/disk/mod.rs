@@ -15,10 +15,11 @@
 //! - A disk that fails is left alone for a while, and everything goes by it. No request waits long for it or fails.
 //! - The file system's own directories are not counted: 256 of them, some MB when there are a million files.
 //!
-//! An invalidation does not touch files either: it is noted, with a flush, that something was invalidated, and after a
-//! restart what is older than the last of them is not given.
+//! An invalidation does not touch files either: it is noted, with a flush, and after a restart what it covers is not
+//! given.
 
 mod files;
+mod noted;
 mod record;
 mod rest;
 mod shelf;
@@ -27,7 +28,7 @@ mod shelf;
 mod tests;
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -39,12 +40,14 @@ use tokio_util::task::TaskTracker;
 use xxhash_rust::xxh3::xxh3_128;
 
 use self::files::{Files, Lock, Opened, Unwritten};
+pub(super) use self::noted::Entry;
+use self::noted::Noted;
 use self::record::{Record, checksums};
 use self::rest::Rest;
 use self::shelf::{Name, Room, Shelf};
 use super::clock;
 use super::freshness::{Freshness, Leeway};
-use super::invalidation::Moment;
+use super::invalidation::{self, Manner, Moment, Target};
 use super::key::Key;
 use super::stats::Counter;
 use crate::passage::{Head, Object, Reservation, body_cost};
@@ -108,6 +111,9 @@ struct Inside {
     lock: OnceLock<Lock>,
     /// What was fetched before it is given no more.
     floor: AtomicU64,
+    /// Octets of the noted invalidations that were read at the start.
+    known: AtomicUsize,
+    noting: Mutex<()>,
     stats: DiskStats,
 }
 
@@ -128,10 +134,15 @@ pub(super) enum FoundBody {
 
 impl Disk {
     /// Reads from now on; writes when it knows what is there.
-    pub(super) fn open(meant: &config::cache::Disk) -> Self {
+    ///
+    /// Gives what earlier runs invalidated, too.
+    pub(super) fn open(meant: &config::cache::Disk) -> (Self, Vec<Entry>) {
         let files = Files::new(meant.directory.clone());
         // What cannot be known yet is found out before anything is given.
-        let floor = files.invalidated().unwrap_or(u64::MAX);
+        let (noted, known) = match files.noted() {
+            Ok(text) => (noted::read(&text, invalidation::moment(clock::wall())), text.len()),
+            Err(_) => (Noted { floor: u64::MAX, entries: Vec::new() }, usize::MAX),
+        };
         let inside = Inside {
             files,
             limit: meant.size.0,
@@ -142,14 +153,16 @@ impl Disk {
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             writers: Semaphore::new(WRITERS),
             lock: OnceLock::new(),
-            floor: AtomicU64::new(floor),
+            floor: AtomicU64::new(noted.floor),
+            known: AtomicUsize::new(known),
+            noting: Mutex::default(),
             stats: DiskStats::default(),
         };
         let disk =
             Self { inside: Arc::new(inside), tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let inside = Arc::clone(&disk.inside);
         disk.tasks.spawn(disk.stop.clone().run_until_cancelled_owned(inside.take_over()));
-        disk
+        (disk, noted.entries)
     }
 
     /// What is kept under a key, if it is fresh and whole; `reserve` gives the memory for it.
@@ -217,8 +230,17 @@ impl Disk {
     }
 
     /// From here on no later run gives what was begun before `moment`.
-    pub(super) fn invalidated(&self, moment: Moment) {
-        let noted = self.inside.files.note_invalidated(moment);
+    /// Notes an invalidation for later runs; waits for the disk.
+    pub(super) fn invalidated(&self, moment: Moment, manner: Manner, distribution: &str, targets: &[Target]) {
+        let lines = noted::lines(moment, manner, distribution, targets);
+        let one_at_a_time = lock(&self.inside.noting);
+        let noted = self.inside.files.note(&lines, &noted::floor(moment));
+        if let Ok((before, after)) = noted {
+            // Only what this process wrote is known.
+            let known = &self.inside.known;
+            let _ = known.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire);
+        }
+        drop(one_at_a_time);
         if let Err(error) = noted {
             self.inside.stats.errors.add_one();
             tracing::error!(
@@ -268,9 +290,12 @@ impl Inside {
 
     fn try_take_over(&self) -> io::Result<()> {
         let lock_file = self.files.lock()?;
-        let floor = self.files.invalidated()?;
+        let noted = self.files.noted()?;
         let earlier = self.files.earlier()?;
-        self.floor.store(floor, Ordering::Release);
+        if noted.len() != self.known.load(Ordering::Acquire) {
+            // It could not be read before, or the server that had the directory has invalidated more since.
+            self.floor.store(invalidation::moment(clock::wall()), Ordering::Release);
+        }
         tracing::info!(files = earlier.len(), "answers are kept in {}", self.files.directory().display());
         let mut shelf = lock(&self.shelf);
         shelf.found(earlier.into_iter().map(|it| (it.name, it.bytes)));

@@ -15,7 +15,7 @@ use http_body_util::BodyExt as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::cache::{Cache, Target};
+use crate::cache::{Cache, Manner, Target};
 use crate::passage::example::Example;
 use crate::passage::{Ask, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Verdict};
 
@@ -186,18 +186,37 @@ async fn a_file_of_another_key_or_another_time_is_no_hit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_invalidated_stays_so_after_a_restart() {
+async fn what_was_invalidated_stays_so_after_a_restart_and_all_else_is_kept() {
     let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
     let cache = open(directory.path()).await;
-    hits(&cache, "/old", 1000, &origin).await;
+    for path in ["/old", "/softly", "/kept"] {
+        hits(&cache, path, 1000, &origin).await;
+    }
     let id = Example::get("/").admitted().routed().distribution().id.clone();
-    cache.invalidate(&id, &[Target::parse("#film").unwrap()]);
-    hits(&cache, "/new", 1000, &origin).await;
+    cache.invalidate(&id, &[Target::parse("/old").unwrap()], Manner::Hard);
+    cache.invalidate(&id, &[Target::parse("/soft*").unwrap()], Manner::Soft);
     cache.close().await;
     drop(cache);
+    for run in 0..2 {
+        let cache = open(directory.path()).await;
+        let found = hits(&cache, "/old", 1000, &origin).await;
+        assert_eq!(found, run == 1, "it was fetched anew");
+        assert_eq!(hits(&cache, "/softly", 1000, &origin).await, run == 1);
+        assert!(hits(&cache, "/kept", 1000, &origin).await);
+        cache.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invalidations_that_cannot_be_read_cover_all() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
     let cache = open(directory.path()).await;
-    assert!(!hits(&cache, "/old", 1000, &origin).await);
-    assert!(hits(&cache, "/new", 1000, &origin).await);
+    hits(&cache, "/a", 1000, &origin).await;
+    cache.close().await;
+    drop(cache);
+    fs::write(directory.path().join("invalidations"), "1 hard 2:tv /b 0\n").unwrap();
+    let cache = open(directory.path()).await;
+    assert!(!hits(&cache, "/a", 1000, &origin).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

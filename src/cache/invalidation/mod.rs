@@ -8,6 +8,7 @@
 mod trie;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -29,6 +30,11 @@ const MOST_TAGS: usize = 100_000;
 /// A moment of this cache; later ones are larger, also after a restart.
 pub(super) type Moment = u64;
 
+/// Moments begin as wall-clock time where that goes forward, so that those of a restarted server are later.
+pub(super) fn moment(now: SystemTime) -> Moment {
+    now.duration_since(UNIX_EPOCH).map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(0))
+}
+
 /// Something to invalidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -38,6 +44,26 @@ pub enum Target {
     Below(String),
     /// All answers of a tag, lower case.
     Tag(String),
+}
+
+/// How something is invalidated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// It is given no more.
+    Hard,
+    /// It is stale: validated, and given where what is stale may be.
+    Soft,
+}
+
+impl fmt::Display for Target {
+    /// As [`Target::parse`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Below(path) => write!(f, "{path}*"),
+            Self::Tag(tag) => write!(f, "#{tag}"),
+        }
+    }
 }
 
 /// Why something cannot be invalidated.
@@ -112,6 +138,22 @@ pub(super) struct Invalidations {
 
 #[derive(Debug, Default)]
 struct Distribution {
+    hard: Covered,
+    soft: Covered,
+}
+
+impl Distribution {
+    const fn covered(&self, manner: Manner) -> &Covered {
+        match manner {
+            Manner::Hard => &self.hard,
+            Manner::Soft => &self.soft,
+        }
+    }
+}
+
+/// What was invalidated in one manner, and when.
+#[derive(Debug, Default)]
+struct Covered {
     paths: Trie,
     tags: HashMap<String, Moment>,
     /// When all tags were.
@@ -120,9 +162,7 @@ struct Distribution {
 
 impl Invalidations {
     pub(super) fn new(now: SystemTime) -> Self {
-        // Moments are wall-clock time where that goes forward, so that those of a restarted server are later.
-        let nanos = now.duration_since(UNIX_EPOCH).map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(0));
-        Self { moment: AtomicU64::new(nanos), any: AtomicU64::new(0), distributions: RwLock::default() }
+        Self { moment: AtomicU64::new(moment(now)), any: AtomicU64::new(0), distributions: RwLock::default() }
     }
 
     /// Now: what is fetched from here on is newer than all that was invalidated.
@@ -130,31 +170,43 @@ impl Invalidations {
         self.moment.load(Ordering::Acquire)
     }
 
-    /// Invalidates targets of a distribution; what was fetched, or begun to be, before this returns is given no more.
-    pub(super) fn put(&self, distribution: &str, targets: &[Target]) -> Moment {
+    /// Invalidates targets of a distribution: what was fetched, or begun to be, before this returns.
+    pub(super) fn put(&self, distribution: &str, targets: &[Target], manner: Manner) -> Moment {
         let mut distributions = self.write();
         let it = distributions.entry(distribution.to_owned()).or_default();
         // Under the lock: a reader who sees the moment sees what was written with it.
         let moment = self.moment.fetch_add(1, Ordering::AcqRel) + 1;
-        for target in targets {
-            it.put(target, moment);
-        }
+        it.put(targets, manner, moment);
         self.any.store(moment, Ordering::Release);
         moment
     }
 
-    /// Whether what was begun to be fetched at `born` may still be given to who asks.
-    pub(super) fn spare(&self, born: Moment, asked: &Admitted, tags: &[Box<str>]) -> bool {
-        self.any.load(Ordering::Acquire) <= born || self.newest(asked, tags) <= born
+    /// The same, of an earlier run of the server.
+    pub(super) fn restore(&self, distribution: &str, target: Target, manner: Manner, moment: Moment) {
+        let mut distributions = self.write();
+        distributions.entry(distribution.to_owned()).or_default().put(&[target], manner, moment);
+        self.moment.fetch_max(moment, Ordering::AcqRel);
+        self.any.fetch_max(moment, Ordering::AcqRel);
     }
 
-    /// When what is asked for, or one of its tags, was last invalidated; zero: never.
-    pub(super) fn newest(&self, asked: &Admitted, tags: &[Box<str>]) -> Moment {
+    /// Whether what was begun to be fetched at `born` may still be given to who asks.
+    pub(super) fn spare(&self, born: Moment, asked: &Admitted, tags: &[Box<str>]) -> bool {
+        self.any.load(Ordering::Acquire) <= born || self.newest(asked, tags, Manner::Hard) <= born
+    }
+
+    /// Whether what was begun to be fetched at `born` counts as stale.
+    pub(super) fn outdate(&self, born: Moment, asked: &Admitted, tags: &[Box<str>]) -> bool {
+        self.any.load(Ordering::Acquire) > born && self.newest(asked, tags, Manner::Soft) > born
+    }
+
+    /// When what is asked for, or one of its tags, was last invalidated in a manner; zero: never.
+    pub(super) fn newest(&self, asked: &Admitted, tags: &[Box<str>], manner: Manner) -> Moment {
         if self.any.load(Ordering::Acquire) == 0 {
             return 0;
         }
         let distributions = self.read();
         let Some(it) = distributions.get(&asked.routed().distribution().id) else { return 0 };
+        let it = it.covered(manner);
         let query = asked.keyed_query();
         if query.is_empty() {
             return it.newest(asked.path(), tags);
@@ -172,6 +224,18 @@ impl Invalidations {
 }
 
 impl Distribution {
+    fn put(&mut self, targets: &[Target], manner: Manner, moment: Moment) {
+        let covered = match manner {
+            Manner::Hard => &mut self.hard,
+            Manner::Soft => &mut self.soft,
+        };
+        for target in targets {
+            covered.put(target, moment);
+        }
+    }
+}
+
+impl Covered {
     fn put(&mut self, target: &Target, moment: Moment) {
         match target {
             Target::Path(path) => self.put_path(path, Reach::Alone, moment),
@@ -248,8 +312,8 @@ mod tests {
         let all = Invalidations::new(UNIX_EPOCH);
         let before = all.now();
         assert!(spared(&all, before, "/a", &[]));
-        all.put("tv", &[target("/a"), target("/b/*"), target("#x")]);
-        all.put("radio", &[target("/*")]);
+        all.put("tv", &[target("/a"), target("/b/*"), target("#x")], Manner::Hard);
+        all.put("radio", &[target("/*")], Manner::Hard);
         let after = all.now();
         assert!(!spared(&all, before, "/a", &[]));
         assert!(!spared(&all, before, "/b/c?d=1", &[]));
@@ -257,6 +321,27 @@ mod tests {
         assert!(spared(&all, before, "/a?q=1", &[]), "a bare path leaves its queries");
         assert!(spared(&all, before, "/c", &["w"]));
         assert!(spared(&all, after, "/a", &["x"]));
+    }
+
+    #[test]
+    fn what_is_invalidated_softly_is_stale_and_given_all_the_same() {
+        let all = Invalidations::new(UNIX_EPOCH);
+        let before = all.now();
+        all.put("tv", &[target("/a")], Manner::Soft);
+        let mut example = Example::get("/a");
+        example.distribution = "tv";
+        let asked = example.admitted();
+        assert!(all.spare(before, &asked, &[]) && all.outdate(before, &asked, &[]));
+        assert!(!all.outdate(all.now(), &asked, &[]));
+    }
+
+    #[test]
+    fn what_an_earlier_run_invalidated_stays_so() {
+        let all = Invalidations::new(UNIX_EPOCH);
+        all.restore("tv", target("/a"), Manner::Hard, 70);
+        assert!(!spared(&all, 69, "/a", &[]));
+        assert!(spared(&all, 70, "/a", &[]) && spared(&all, 69, "/b", &[]));
+        assert!(all.now() >= 70);
     }
 
     #[test]
@@ -283,12 +368,12 @@ mod tests {
         let all = Invalidations::new(UNIX_EPOCH);
         let before = all.now();
         let paths: Vec<_> = (0..80).map(|it| target(&format!("/{it}/{}", "a".repeat(3_000)))).collect();
-        all.put("tv", &paths);
+        all.put("tv", &paths, Manner::Hard);
         assert!(!spared(&all, before, "/other", &[]));
         let after = all.now();
         assert!(spared(&all, after, "/other", &[]));
         let tags: Vec<_> = (0..=MOST_TAGS).map(|it| target(&format!("#{it}"))).collect();
-        all.put("tv", &tags);
+        all.put("tv", &tags, Manner::Hard);
         assert!(!spared(&all, after, "/other", &["another"]));
         assert!(spared(&all, after, "/other", &[]));
     }
