@@ -38,6 +38,7 @@ use std::time::Duration;
 
 use config::cache::CachePolicy;
 use tokio::sync::{Semaphore, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -137,7 +138,7 @@ impl Cache {
         if let Approach::Pass(forward) = verdict::approach(method, behavior) {
             let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
             if changes_what_is_kept(asked, &answer) {
-                self.outdate(asked);
+                self.outdate(asked).await;
             }
             return answer;
         }
@@ -234,14 +235,16 @@ impl Cache {
     }
 
     /// What was kept of the URL that `asked` has changed is given no more (RFC 9111 4.4).
-    fn outdate(&self, asked: &Admitted) {
+    async fn outdate(&self, asked: &Admitted) {
         let query = asked.keyed_query();
         let url = if query.is_empty() { asked.path().into() } else { format!("{}?{query}", asked.path()) };
-        let id = &asked.routed().distribution().id;
-        let moment = self.inside.invalidations.put(id, &[Target::Path(url)]);
-        if let Some(disk) = &self.inside.disk {
-            disk.invalidated(moment);
+        let (cache, id) = (self.clone(), asked.routed().distribution().id.clone());
+        let invalidate = move || cache.invalidate(&id, &[Target::Path(url)], Manner::Hard);
+        if self.inside.disk.is_none() {
+            return invalidate();
         }
+        // It waits for the disk, which no other request is to do.
+        let _ = spawn_blocking(invalidate).await;
     }
 
     /// What the cache has done since it began.

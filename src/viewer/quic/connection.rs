@@ -164,8 +164,10 @@ where
     let hint = body.size_hint().exact().filter(|_| !is_head);
     complete(&mut head.headers, head.status, hint);
     sending.send_response(Response::from_parts(head, ())).await?;
-    while !is_head {
-        let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await else { break };
+    if is_head {
+        return sending.finish().await;
+    }
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else {
             // What was sent is no whole answer, and must not look like one.
             sending.stop_stream(Code::H3_INTERNAL_ERROR);
