@@ -410,7 +410,9 @@ impl Behavior {
             "origin_request_policy",
             origin_request_policy.as_slice(),
         );
-        let is_web = |it: &Origin| matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_));
+        let is_web = |it: &Origin| {
+            matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_) | OriginKind::Parent(_))
+        };
         let no_web =
             known.targets(&target_origin).next().is_some() && !known.targets(&target_origin).any(is_web);
         if origin_request_policy.is_some() && no_web {

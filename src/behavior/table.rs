@@ -48,6 +48,7 @@ impl Table {
             let distribution = Arc::new(Distribution {
                 id: meant.id.clone(),
                 enabled: meant.enabled,
+                host: meant.aliases.iter().find(|it| !it.starts_with("*.")).cloned(),
                 root: Some(&meant.default_root_object).filter(|it| !it.is_empty()).map(|it| format!("/{it}")),
                 error_pages: meant.custom_error_responses.iter().filter_map(error_page).collect(),
                 behaviors: meant

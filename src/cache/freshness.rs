@@ -172,6 +172,11 @@ fn within(policy: &CachePolicy, lifetime: Duration) -> Duration {
 
 /// How old an answer already was when it came (RFC 9111 4.2.3).
 pub(super) fn initial_age(facts: Facts<'_>) -> Duration {
+    // A lifetime below a second would not outlive what dates, and clocks beside each other, are off by. An origin of ours
+    // waits before it answers, and says its age as of then.
+    if facts.lifetime.is_some() {
+        return age(facts.headers).unwrap_or_default();
+    }
     let apparent =
         date(facts.headers, DATE).and_then(|it| facts.now.duration_since(it).ok()).unwrap_or_default();
     // Only what an upstream cache says counts the waiting too; an origin may take its time to make something new.
@@ -454,6 +459,13 @@ mod tests {
         check(&[("age", "99999999999999999999999")], OLDEST + 2);
         check(&[("date", "Sun, 15 Jun 2025 11:59:00 GMT"), ("age", "7")], 60);
         check(&[("date", "Sun, 15 Jun 2025 12:59:00 GMT")], 0);
+    }
+
+    #[test]
+    fn what_an_origin_of_ours_says_is_as_old_as_it_says() {
+        let headers = headers(&[("date", "Sun, 15 Jun 2025 11:59:00 GMT"), ("age", "7")]);
+        let lifetime = Some(Lifetime::For(Duration::from_millis(321)));
+        assert_eq!(initial_age(facts(&headers, 200, lifetime)), Duration::from_secs(7));
     }
 
     #[test]

@@ -133,6 +133,9 @@ impl Cache {
     ///
     /// Waits for the head only; the body may still grow.
     pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
+        if plan.is_looped() {
+            return self.miss(Err(Failure::Looped), Forward::Bypass, Company::Leader);
+        }
         let (behavior, method) = (asked.routed().behavior(), asked.routed().request().method());
         let policy = &behavior.cache_policy;
         if let Approach::Pass(forward) = verdict::approach(method, behavior) {

@@ -125,7 +125,7 @@ impl Books {
     fn origins(&self, page: &mut Page<'_>) -> std::fmt::Result {
         let tables = self.tables.load();
         let asked = tables.origins.asked();
-        let by_id = |read: fn(&AskedOf<'_>) -> u64| asked.iter().map(move |it| (it.id, read(it)));
+        let by_id = |read: fn(&AskedOf) -> u64| asked.iter().map(move |it| (it.id.as_str(), read(it)));
         page.counters("origin_requests", "Requests to web servers", "origin", by_id(|it| it.requests))?;
         page.counters(
             "origin_failures",

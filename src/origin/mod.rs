@@ -4,6 +4,7 @@ mod directory;
 mod group;
 mod library;
 pub mod live;
+mod parent;
 mod sign;
 pub mod vod;
 mod web;
@@ -13,14 +14,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use config::origin::OriginKind;
+use futures_util::future::BoxFuture;
+use http::Method;
 use packager::live::Registry;
 
-use crate::passage::{Admitted, Failure, FetchPlan, Source, Upload};
+use crate::passage::{Admitted, Ask, Failure, FetchPlan, Fetched, Source, Upload};
 use directory::Directory;
 use group::Group;
 use live::Live;
+use parent::Parents;
 use vod::Vod;
-use web::Web;
+use web::{Question, Web};
 
 /// The longest a live answer waits: three target durations of at most 10 s, and a little for the way.
 const LIVE_DEADLINE: Duration = Duration::from_secs(32);
@@ -60,6 +64,7 @@ enum Kind {
     Vod(Arc<Vod>),
     Directory(Arc<Directory>),
     Web(Arc<Web>),
+    Parents(Arc<Parents>),
 }
 
 impl Origins {
@@ -80,7 +85,17 @@ impl Origins {
             node: previous.map_or_else(node, |it| Arc::clone(&it.node)),
         };
         for meant in origins {
-            let known = previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(&meant.kind));
+            let known = match &meant.kind {
+                OriginKind::Parent(parent) => {
+                    let earlier = match previous.and_then(|it| it.by_id.get(&meant.id)).map(|it| &it.kind) {
+                        Some(Kind::Parents(it)) => Some(&**it),
+                        _ => None,
+                    };
+                    let parents = Kind::Parents(Arc::new(Parents::new(parent, earlier)));
+                    Some((Parents::number(&meant.id), parents))
+                }
+                kind => previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(kind)),
+            };
             let (number, kind) = known.unwrap_or_else(|| {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
@@ -90,6 +105,7 @@ impl Origins {
                     }
                     OriginKind::Http(settings) => Kind::Web(Arc::new(Web::new((**settings).clone()))),
                     OriginKind::Bucket(bucket) => Kind::Web(Arc::new(Web::bucket(bucket))),
+                    OriginKind::Parent(_) => unreachable!("they are known by their id"),
                 };
                 if let Kind::Web(web) = &kind {
                     return (LASTING | web.number(), kind);
@@ -102,7 +118,7 @@ impl Origins {
                 OriginKind::Vod { strip_prefix, .. } | OriginKind::Directory { strip_prefix, .. } => {
                     strip_prefix.clone()
                 }
-                OriginKind::Http(_) | OriginKind::Bucket(_) => Some(String::new()),
+                OriginKind::Http(_) | OriginKind::Bucket(_) | OriginKind::Parent(_) => Some(String::new()),
             };
             built.by_id.insert(meant.id.clone(), Origin { number, kind, strip_prefix });
         }
@@ -176,18 +192,14 @@ impl Origins {
                 .with_deadline(LIVE_DEADLINE)
             }
             Kind::Web(web) => {
-                let deadline = if upload.is_none() { web.deadline() } else { UPLOAD_DEADLINE };
-                let question = Arc::new(web.question(asked, &self.node).bringing(upload));
-                let unkeyed = question.unkeyed().to_vec();
-                FetchPlan::new(source, move |ask| {
-                    let (web, question) = (Arc::clone(&web), Arc::clone(&question));
+                let question = web.question(asked, &self.node);
+                let deadline = if upload.is_none() { web.deadline(&question) } else { UPLOAD_DEADLINE };
+                over_http(source, asked, question.bringing(upload), deadline, move |question, ask| {
+                    let web = Arc::clone(&web);
                     Box::pin(async move { web.fetch(&question, &ask).await })
                 })
-                .with_deadline(deadline)
-                .telling(unkeyed)
-                .in_slices(web::may_be_large(asked.path()))
-                .lasting()
             }
+            Kind::Parents(parents) => self.tier(&parents, source, asked, upload),
             Kind::Directory(directory) => FetchPlan::new(source, move |ask| {
                 let (directory, path) = (Arc::clone(&directory), Arc::clone(&path));
                 Box::pin(async move { directory.fetch(&path, &ask).await })
@@ -200,10 +212,42 @@ impl Origins {
         }
     }
 
+    /// How to fetch it from parents, and where none answers from the origin in their place; what no cache may keep goes
+    /// there at once (cloudfront.md 9).
+    fn tier(&self, parents: &Arc<Parents>, source: Source, asked: &Admitted, upload: Upload) -> FetchPlan {
+        let may_keep = !asked.routed().behavior().cache_policy.max_ttl.is_zero();
+        let is_read = matches!(*asked.routed().request().method(), Method::GET | Method::HEAD);
+        let fallback = match &parents.fallback {
+            Some(id) if !(may_keep && is_read && upload.is_none()) => return self.plan(id, asked, upload),
+            Some(id) => Some(self.plan(id, asked, Upload::none())),
+            None => None,
+        };
+        let question = Parents::question(asked, &self.node);
+        let deadline = if upload.is_none() { parents.deadline(&question) } else { UPLOAD_DEADLINE };
+        let parents = Arc::clone(parents);
+        let plan = over_http(source, asked, question.bringing(upload), deadline, move |question, ask| {
+            let parents = Arc::clone(&parents);
+            Box::pin(async move { parents.fetch(&question, &ask).await })
+        });
+        let is_silence = |it: &Result<Fetched, Failure>| it.as_ref().is_err_and(Failure::is_silence);
+        match fallback {
+            Some(fallback) => plan.or(fallback, source, is_silence),
+            None => plan,
+        }
+    }
+
     /// What was asked of web servers and buckets, by id, for the books.
-    pub fn asked(&self) -> Vec<AskedOf<'_>> {
-        let mut all: Vec<_> = self.by_id.iter().filter_map(|(id, it)| AskedOf::new(id, &it.kind)).collect();
-        all.sort_unstable_by_key(|it| it.id);
+    pub fn asked(&self) -> Vec<AskedOf> {
+        let of = |(id, origin): (&String, &Origin)| match &origin.kind {
+            Kind::Web(web) => vec![AskedOf::new(id.clone(), web)],
+            Kind::Parents(parents) => {
+                let named = |it: &Arc<Web>| AskedOf::new(format!("{id} {}", it.authority()), it);
+                parents.all().iter().map(named).collect()
+            }
+            Kind::Live(_) | Kind::Vod(_) | Kind::Directory(_) => Vec::new(),
+        };
+        let mut all: Vec<_> = self.by_id.iter().flat_map(of).collect();
+        all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         all
     }
 
@@ -219,16 +263,34 @@ impl Origins {
     pub fn assets(&self) -> impl Iterator<Item = &Arc<Vod>> {
         self.by_id.values().filter_map(|it| match &it.kind {
             Kind::Vod(vod) => Some(vod),
-            Kind::Live(_) | Kind::Directory(_) | Kind::Web(_) => None,
+            Kind::Live(_) | Kind::Directory(_) | Kind::Web(_) | Kind::Parents(_) => None,
         })
     }
 }
 
+/// A plan that asks a question of another server, or of several.
+fn over_http(
+    source: Source,
+    asked: &Admitted,
+    question: Question,
+    deadline: Duration,
+    ask_it: impl Fn(Arc<Question>, Ask) -> BoxFuture<'static, Result<Fetched, Failure>> + Send + Sync + 'static,
+) -> FetchPlan {
+    let (unkeyed, looped) = (question.unkeyed().to_vec(), question.is_looped());
+    let question = Arc::new(question);
+    FetchPlan::new(source, move |ask| ask_it(Arc::clone(&question), ask))
+        .with_deadline(deadline)
+        .telling(unkeyed)
+        .looped(looped)
+        .in_slices(web::may_be_large(asked.path()))
+        .lasting()
+}
+
 /// What was asked of a web server, for the books.
-#[derive(Clone, Copy, Debug)]
-pub struct AskedOf<'a> {
-    /// The origin's id.
-    pub id: &'a str,
+#[derive(Clone, Debug)]
+pub struct AskedOf {
+    /// The origin's id; of a parent, that and where it is.
+    pub id: String,
     /// Requests, further attempts not counted.
     pub requests: u64,
     /// Requests that got no answer.
@@ -241,18 +303,17 @@ pub struct AskedOf<'a> {
     pub is_out: bool,
 }
 
-impl<'a> AskedOf<'a> {
-    fn new(id: &'a str, kind: &Kind) -> Option<Self> {
-        let Kind::Web(web) = kind else { return None };
+impl AskedOf {
+    fn new(id: String, web: &Web) -> Self {
         let it = web.stats();
-        Some(Self {
+        Self {
             id,
             requests: it.requests.count(),
             failures: it.failures.count(),
             retries: it.retries.count(),
             spared: it.spared.count(),
             is_out: web.is_out(),
-        })
+        }
     }
 }
 

@@ -140,6 +140,7 @@ impl Example {
             id: self.distribution.to_owned(),
             enabled: true,
             error_pages: Vec::new(),
+            host: Some("video.example".to_owned()),
             root: None,
             behaviors: behaviors.collect(),
         };

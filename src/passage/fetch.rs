@@ -61,6 +61,13 @@ pub enum Failure {
     OutOfMemory,
 }
 
+impl Failure {
+    /// Whether nothing of an answer came: another try, or another server, may fare better.
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::TimedOut(_))
+    }
+}
+
 /// How long an answer may be kept, as its origin says; none: the behavior's policy decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
@@ -70,6 +77,32 @@ pub enum Lifetime {
     For(Duration),
     /// Its name is never used for other bytes.
     Immutable,
+}
+
+/// How one server tells another of its kind what lifetime an answer has: no field of HTTP says less than a second.
+pub const LEVADA_LIFETIME: HeaderName = HeaderName::from_static("levada-lifetime");
+
+impl Lifetime {
+    /// As the field says it.
+    pub fn told(self) -> HeaderValue {
+        match self {
+            Self::Uncacheable => HeaderValue::from_static("none"),
+            Self::For(it) => HeaderValue::from(u64::try_from(it.as_millis()).unwrap_or(u64::MAX)),
+            Self::Immutable => HeaderValue::from_static("immutable"),
+        }
+    }
+
+    /// What the field says, if that can be read.
+    pub fn read(field: &HeaderValue) -> Option<Self> {
+        match field.to_str().ok()? {
+            "none" => Some(Self::Uncacheable),
+            "immutable" => Some(Self::Immutable),
+            text if text.bytes().all(|it| it.is_ascii_digit()) => {
+                text.parse().ok().map(|it| Self::For(Duration::from_millis(it)))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The body of an origin's answer.
@@ -132,6 +165,7 @@ pub struct FetchPlan {
     sliceable: bool,
     lasting: bool,
     unkeyed: Vec<HeaderName>,
+    looped: bool,
 }
 
 impl FetchPlan {
@@ -147,6 +181,7 @@ impl FetchPlan {
             sliceable: false,
             lasting: false,
             unkeyed: Vec::new(),
+            looped: false,
         }
     }
 
@@ -188,6 +223,7 @@ impl FetchPlan {
             sliceable: self.sliceable && other.sliceable,
             lasting: self.lasting && other.lasting,
             unkeyed: [self.unkeyed, other.unkeyed].concat(),
+            looped: self.looped || other.looped,
         }
     }
 
@@ -205,6 +241,17 @@ impl FetchPlan {
     /// Whether its answers may be kept for later runs of the server.
     pub const fn is_lasting(&self) -> bool {
         self.lasting
+    }
+
+    /// The same, of a request that this server has had before: it would wait for itself.
+    #[must_use]
+    pub fn looped(self, looped: bool) -> Self {
+        Self { looped, ..self }
+    }
+
+    /// Whether this server has had the request before.
+    pub const fn is_looped(&self) -> bool {
+        self.looped
     }
 
     /// The same, that tells the origin fields which are not in the key: answers that depend on them are not for others.
@@ -234,5 +281,21 @@ impl FetchPlan {
     /// [`Failure`] when no answer came.
     pub async fn run(&self, ask: Ask) -> Result<Fetched, Failure> {
         (self.fetch)(ask).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_told_and_read() {
+        for it in [Lifetime::Uncacheable, Lifetime::Immutable, Lifetime::For(Duration::from_millis(321))] {
+            assert_eq!(Lifetime::read(&it.told()), Some(it));
+        }
+        for text in ["", "1.5", "-1", "+1", "99999999999999999999999"] {
+            let read = Lifetime::read(&HeaderValue::from_static(text));
+            assert_eq!(read, None, "{text}");
+        }
     }
 }

@@ -28,7 +28,9 @@ mod upload;
 pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
-pub use fetch::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Validators};
+pub use fetch::{
+    Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Source, Validators,
+};
 pub use forwarded::Forwarded;
 pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};
 pub use outcome::{Outcome, Served};

@@ -17,6 +17,8 @@ pub struct Distribution {
     pub id: String,
     /// Whether it answers anybody.
     pub enabled: bool,
+    /// The host name that other servers know it by: its first alias without a wildcard.
+    pub host: Option<String>,
     /// What whoever asks for `/` asks for: a path; none: `/` itself.
     pub root: Option<String>,
     /// What is sent in place of errors.

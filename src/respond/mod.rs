@@ -82,6 +82,7 @@ async fn found(
         cors::vary(&mut headers, "Accept-Encoding");
     }
     stamp::cache_control(&mut headers, head, representation.signed);
+    stamp::lifetime(&mut headers, request, head, representation.signed);
     stamp::age(&mut headers, answer);
     let made = stamp::made(&mut headers, answer.age, now);
     stamp::cache_status(&mut headers, &answer.verdict);

@@ -11,11 +11,15 @@ use super::cors;
 use super::line::Line;
 use super::timing;
 use crate::passage::{
-    Added, Answer, Excuse, Forward, Head, Lifetime, Outcome, Request, Routed, Scheme, Served, Verdict,
+    Added, Answer, Excuse, Forward, Head, LEVADA_LIFETIME, Lifetime, Outcome, Request, Routed, Scheme,
+    Served, Verdict,
 };
 
 /// RFC 9211.
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// RFC 8586: who sends it is a cache.
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// CloudFront's word on where an answer came from.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -194,6 +198,16 @@ pub(super) fn cache_control(headers: &mut HeaderMap, head: &Head, is_signed: boo
         }
     };
     headers.insert(CACHE_CONTROL, directives);
+}
+
+/// Tells another cache how long our origin lets the answer be kept, where that has a say. What an origin writes into our
+/// field says nothing.
+pub(super) fn lifetime(headers: &mut HeaderMap, request: &Request, head: &Head, is_signed: bool) {
+    let is_cache = request.headers().contains_key(CDN_LOOP);
+    match head.lifetime.filter(|_| is_cache && !is_signed) {
+        Some(it) => drop(headers.insert(LEVADA_LIFETIME, it.told())),
+        None => drop(headers.remove(LEVADA_LIFETIME)),
+    }
 }
 
 thread_local! {

@@ -15,5 +15,6 @@ mod origins;
 mod proxied;
 mod signed;
 mod stop;
+mod tiers;
 mod tls;
 mod vod;

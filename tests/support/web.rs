@@ -51,6 +51,10 @@ impl WebServer {
         self.heads.lock().expect("nobody panics with it").clone()
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
     /// The section of a configuration that makes an origin of it.
     pub(crate) fn origin(&self, id: &str) -> String {
         format!(

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod group;
+mod parent;
 mod web;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use crate::setting::{Kind, Setting, Stands};
 pub use self::bucket::{BucketOrigin, Credentials, Signing};
 pub(crate) use self::group::GROUP;
 pub use self::group::OriginGroup;
+pub use self::parent::ParentOrigin;
 pub use self::web::{HttpOrigin, OriginProtocolPolicy};
 
 /// An origin by id.
@@ -51,16 +53,18 @@ pub enum OriginKind {
     Http(Box<HttpOrigin>),
     /// A bucket of an object store.
     Bucket(Box<BucketOrigin>),
+    /// Other Levadas.
+    Parent(ParentOrigin),
 }
 
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("id", Kind::Name, Required, "What behaviors name in target_origin.").example("films"),
     Setting::new(
         "kind",
-        Kind::Word(&["live", "vod", "directory", "http", "bucket"]),
+        Kind::Word(&["live", "vod", "directory", "http", "bucket", "parent"]),
         Required,
         "`live` are the broadcasts of this server, `vod` are files, packaged when they are asked for, `directory` are files as \
-         they are, `http` is a web server, `bucket` is one of S3 and its like.",
+         they are, `http` is a web server, `bucket` is one of S3 and its like, `parent` are other Levadas.",
     )
     .example("vod"),
     Setting::new(
@@ -93,22 +97,27 @@ pub(crate) const SETTINGS: &[Setting] = &[
     bucket::REGION,
     bucket::PATH_STYLE,
     bucket::CREDENTIALS,
+    parent::PARENTS,
+    parent::FALLBACK,
 ];
 
 /// The options that each kind has beside `id` and `kind`.
-const KINDS: [(&str, &[&[&str]]); 5] = [
+const KINDS: [(&str, &[&[&str]]); 6] = [
     ("live", &[&["strip_prefix"]]),
     ("vod", &[&["root", "strip_prefix"]]),
     ("directory", &[&["root", "strip_prefix"]]),
-    ("http", &[&web::PLACE, &web::MANNER]),
-    ("bucket", &[&bucket::KEYS, &web::MANNER]),
+    ("http", &[&web::PLACE, &web::MANNER, &[web::ATTEMPTS.key]]),
+    ("bucket", &[&bucket::KEYS, &web::MANNER, &[web::ATTEMPTS.key]]),
+    ("parent", &[&parent::KEYS, &web::MANNER]),
 ];
 
 impl Origin {
     pub(crate) fn read_all(root: &Section<'_>) -> Vec<Self> {
         let sections = root.tables("origin");
         unique(&sections, "id");
-        sections.iter().map(Self::read).collect()
+        let origins: Vec<_> = sections.iter().map(Self::read).collect();
+        ParentOrigin::report_fallbacks(&sections, &origins);
+        origins
     }
 
     fn read(section: &Section<'_>) -> Self {
@@ -127,6 +136,7 @@ impl OriginKind {
         match kind {
             "http" => Self::Http(Box::new(HttpOrigin::read(section))),
             "bucket" => Self::Bucket(Box::new(BucketOrigin::read(section))),
+            "parent" => Self::Parent(ParentOrigin::read(section)),
             "vod" | "directory" => {
                 section.require("root");
                 let root = section.path("root");

@@ -50,10 +50,9 @@ pub(super) const PLACE: [&str; 5] =
     ["domain_name", "origin_path", "origin_protocol_policy", "http_port", "https_port"];
 
 /// The options that say how it is asked, wherever it is.
-pub(super) const MANNER: [&str; 6] = [
+pub(super) const MANNER: [&str; 5] = [
     "origin_ca_file",
     "custom_headers",
-    "connection_attempts",
     "connection_timeout",
     "origin_read_timeout",
     "origin_keepalive_timeout",

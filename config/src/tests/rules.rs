@@ -529,3 +529,28 @@ fn an_origin_group_has_two_members_and_an_id_of_its_own() {
     let target = "g\", cache_policy = \"p";
     assert_eq!(keys("g", unlike, target), ["distribution.0.default_behavior.cache_policy"]);
 }
+
+#[test]
+fn parents_are_asked_in_the_place_of_an_origin_that_answers_by_itself() {
+    let keys = |options: &str| {
+        keys_of(&format!(
+            "[[origin]]\nid = \"a\"\nkind = \"parent\"\n{options}\n\
+             [[origin]]\nid = \"b\"\nkind = \"http\"\ndomain_name = \"b\"\n\
+             [[distribution]]\ndefault_behavior = {{ target_origin = \"a\" }}\n"
+        ))
+    };
+    let parents = "parents = [\"http://p:8080\", \"https://q\"]";
+    assert_eq!(keys(&format!("{parents}\nfallback = \"b\"")), [""; 0]);
+    assert_eq!(keys("fallback = \"b\""), ["origin.a.parents"]);
+    for parents in ["[]", "[\"p:8080\"]", "[\"http://p/a\"]"] {
+        assert_eq!(keys(&format!("parents = {parents}")), ["origin.a.parents"], "{parents}");
+    }
+    for (option, key) in [
+        ("fallback = \"a\"", "fallback"),
+        ("fallback = \"c\"", "fallback"),
+        ("connection_attempts = 2", "connection_attempts"),
+        ("domain_name = \"p\"", "domain_name"),
+    ] {
+        assert_eq!(keys(&format!("{parents}\n{option}")), [format!("origin.a.{key}")], "{option}");
+    }
+}

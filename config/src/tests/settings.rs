@@ -83,6 +83,10 @@ credentials = { file = "keys.ini" }
 id = "mirror"
 kind = "http"
 domain_name = "mirror.example.com"
+[[origin]]
+id = "tier"
+kind = "parent"
+parents = ["http://parent:8080"]
 [[origin_group]]
 id = "pair"
 members = ["o", "web"]
@@ -138,6 +142,9 @@ fn every_option_changes_what_is_meant() {
             // What only a bucket has, and what only a web server has.
             _ if path.starts_with("origin.0.credentials.") => {
                 (&*path.replace("origin.0.", "origin.5."), setting.example)
+            }
+            _ if matches!(path.as_str(), "origin.0.parents" | "origin.0.fallback") => {
+                (&*path.replace("origin.0.", "origin.7."), setting.example)
             }
             _ if path.starts_with("origin.0.") && OF_A_BUCKET.contains(&setting.key) => {
                 (&*path.replace("origin.0.", "origin.4."), setting.example)

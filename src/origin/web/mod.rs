@@ -18,7 +18,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use config::origin::{BucketOrigin, HttpOrigin};
+use config::origin::{BucketOrigin, HttpOrigin, OriginProtocolPolicy};
 use http::Method;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
@@ -35,6 +35,7 @@ pub(super) use self::question::Question;
 use self::standing::{Standing, Stats};
 
 use self::outgoing::{Ledger, Outgoing};
+use super::LIVE_DEADLINE;
 use super::sign::Signer;
 use crate::passage::{Admitted, Ask, Failure, Fetched, Upload};
 
@@ -51,6 +52,8 @@ const MAX_IDLE: usize = 256;
 pub(super) struct Web {
     settings: HttpOrigin,
     client: Client<HttpsConnector<HttpConnector>, Outgoing>,
+    /// For requests that name another host than the server's own, which HTTP/2 has no two places for.
+    http1: Client<HttpsConnector<HttpConnector>, Outgoing>,
     /// Who signs its requests, where it is a bucket.
     bucket: Option<Signer>,
     standing: Arc<Standing>,
@@ -92,22 +95,28 @@ impl Web {
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(settings.connection_timeout));
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_all_versions()
-            .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(settings.keepalive_timeout)
-            .pool_max_idle_per_host(MAX_IDLE)
-            .http1_max_buf_size(MAX_HEAD)
-            .http1_max_headers(MAX_FIELDS)
-            .http2_max_header_list_size(MAX_HEAD as u32)
-            .http2_adaptive_window(true)
-            .build(connector);
-        Self { settings, client, bucket, standing: Arc::new(Standing::new()), broken }
+        let connector =
+            || hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls.clone()).https_or_http();
+        let client = |connector| {
+            Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .pool_idle_timeout(settings.keepalive_timeout)
+                .pool_max_idle_per_host(MAX_IDLE)
+                .http1_max_buf_size(MAX_HEAD)
+                .http1_max_headers(MAX_FIELDS)
+                .http2_max_header_list_size(MAX_HEAD as u32)
+                .http2_adaptive_window(true)
+                .build(connector)
+        };
+        Self {
+            client: client(connector().enable_all_versions().wrap_connector(tcp.clone())),
+            http1: client(connector().enable_http1().wrap_connector(tcp)),
+            settings,
+            bucket,
+            standing: Arc::new(Standing::new()),
+            broken,
+        }
     }
 
     /// The same, with what is known of the server from when it was asked in another way.
@@ -147,16 +156,29 @@ impl Web {
         xxh3_64(format!("{manner}{}", place(&self.settings)).as_bytes())
     }
 
+    /// Its host and port.
+    pub(super) fn authority(&self) -> String {
+        let HttpOrigin { domain_name, protocol_policy, http_port, https_port, .. } = &self.settings;
+        let port = if *protocol_policy == OriginProtocolPolicy::HttpOnly { http_port } else { https_port };
+        format!("{domain_name}:{port}")
+    }
+
     /// What goes to it of a viewer's request.
     pub(super) fn question(&self, asked: &Admitted, node: &str) -> Question {
         let question = Question::of(asked, node);
         if self.bucket.is_some() { question.for_bucket() } else { question }
     }
 
+    /// How long one attempt may take until an answer begins.
+    pub(super) fn patience(&self, question: &Question) -> Duration {
+        let read = self.settings.read_timeout;
+        let read = if question.may_wait() { read.max(LIVE_DEADLINE) } else { read };
+        self.settings.connection_timeout + read
+    }
+
     /// By when it answers, all attempts together.
-    pub(super) fn deadline(&self) -> Duration {
-        let once = self.settings.connection_timeout + self.settings.read_timeout;
-        once * self.settings.connection_attempts
+    pub(super) fn deadline(&self, question: &Question) -> Duration {
+        self.patience(question) * self.settings.connection_attempts
     }
 
     /// Asks; tries again when there was no answer, for methods that may be repeated.
@@ -184,9 +206,7 @@ impl Web {
         let mut tried = 1;
         loop {
             match self.once(question, ask, std::mem::replace(&mut upload, Upload::none())).await {
-                Err(failure @ (Failure::Unreachable(_) | Failure::TimedOut(_)))
-                    if tried < attempts && self.standing.may_retry() =>
-                {
+                Err(failure) if failure.is_silence() && tried < attempts && self.standing.may_retry() => {
                     tracing::debug!(origin = %self.settings.domain_name, %failure, tried, "trying the origin again");
                     tried += 1;
                 }
@@ -204,8 +224,9 @@ impl Web {
             signer.sign(&mut request, SystemTime::now())?;
         }
         let method = request.method().clone();
-        let patience = self.settings.connection_timeout + self.settings.read_timeout;
-        let mut answer = std::pin::pin!(self.client.request(request));
+        let patience = self.patience(question);
+        let client = if question.names_host() { &self.http1 } else { &self.client };
+        let mut answer = std::pin::pin!(client.request(request));
         let mut sent = 0;
         let response = loop {
             match timeout(patience, answer.as_mut()).await {

@@ -13,6 +13,8 @@ use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Forwarded, Sc
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 /// RFC 8586.
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
@@ -29,13 +31,14 @@ pub(in crate::origin) struct Question {
     unkeyed: Vec<HeaderName>,
     upload: Arc<Mutex<Upload>>,
     max_body: u64,
-    /// How often a CDN of that name has had the request.
+    /// Whether this server has had the request before.
     looped: bool,
+    may_wait: bool,
 }
 
 impl Question {
     /// `node` names this server among the caches a request goes through.
-    pub(super) fn of(asked: &Admitted, node: &str) -> Self {
+    pub(in crate::origin) fn of(asked: &Admitted, node: &str) -> Self {
         let request = asked.routed().request();
         let behavior = asked.routed().behavior();
         let query = asked.forwarded_query();
@@ -68,6 +71,7 @@ impl Question {
             upload: Arc::new(Mutex::new(Upload::none())),
             max_body: behavior.max_request_body,
             looped,
+            may_wait: false,
         }
     }
 
@@ -85,6 +89,36 @@ impl Question {
         }
         self.unkeyed.retain(|it| self.headers.contains_key(it));
         self
+    }
+
+    /// The same for another server of this kind: under the name that it has the distribution by, which is one for all who
+    /// share an answer, and as if the viewer had come there.
+    #[must_use]
+    pub(in crate::origin) fn for_parent(mut self, host: Option<&str>) -> Self {
+        self.headers.remove(HOST);
+        if let Some(Ok(host)) = host.map(HeaderValue::try_from) {
+            self.headers.insert(HOST, host);
+        }
+        self.headers.insert(X_FORWARDED_PROTO, HeaderValue::from_static(self.scheme.as_str()));
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        self.may_wait = path.ends_with(".m3u8") || path.ends_with(".mpd") || query.contains("_HLS_msn=");
+        self
+    }
+
+    /// Whether its answer may have to wait for a part of a broadcast.
+    pub(super) const fn may_wait(&self) -> bool {
+        self.may_wait
+    }
+
+    /// Whether it names a host other than the server's own.
+    pub(super) fn names_host(&self) -> bool {
+        self.headers.contains_key(HOST)
+    }
+
+    /// What is asked for, as a text that no other has.
+    pub(in crate::origin) fn name(&self) -> String {
+        let host = self.headers.get(HOST).map(|it| String::from_utf8_lossy(it.as_bytes()));
+        format!("{}{}", host.unwrap_or_default(), self.target)
     }
 
     /// What is answered in place of a bucket, which would list itself to whoever names no object, and obey whoever may
@@ -124,21 +158,23 @@ impl Question {
         self.max_body
     }
 
+    /// Whether this server has had the request before.
+    pub(in crate::origin) const fn is_looped(&self) -> bool {
+        self.looped
+    }
+
     /// Names of the fields it tells that are not in the cache key.
     pub(in crate::origin) fn unkeyed(&self) -> &[HeaderName] {
         &self.unkeyed
     }
 
     /// Whether it may be sent twice.
-    pub(super) fn is_repeatable(&self) -> bool {
+    pub(in crate::origin) fn is_repeatable(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
     /// The request, for an origin with these settings.
     pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<()>, Failure> {
-        if self.looped {
-            return Err(Failure::Looped);
-        }
         let secure = match settings.protocol_policy {
             OriginProtocolPolicy::HttpOnly => false,
             OriginProtocolPolicy::HttpsOnly => true,

@@ -83,7 +83,7 @@ impl Standing {
     pub(super) fn record<T>(&self, answer: &Result<T, Failure>, sent: Instant, now: Instant) {
         let failed = match answer {
             Ok(_) => false,
-            Err(Failure::Unreachable(_) | Failure::TimedOut(_)) => true,
+            Err(failure) if failure.is_silence() => true,
             Err(_) => return,
         };
         let mut recent = self.recent.lock().expect("nothing panics with it");
