@@ -184,7 +184,11 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn duration(&self, key: &str) -> Duration {
-        self.read(key, value::duration).unwrap_or_default()
+        self.optional_duration(key).unwrap_or_default()
+    }
+
+    pub(crate) fn optional_duration(&self, key: &str) -> Option<Duration> {
+        self.read(key, value::duration)
     }
 
     pub(crate) fn size(&self, key: &str) -> ByteSize {

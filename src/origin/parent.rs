@@ -102,6 +102,7 @@ mod tests {
             connection_attempts: 1,
             connection_timeout: Duration::from_secs(1),
             read_timeout: Duration::from_secs(1),
+            completion_timeout: None,
             keepalive_timeout: Duration::from_secs(1),
         };
         Parents::new(&ParentOrigin { parents: (0..count).map(parent).collect(), fallback: None }, None)

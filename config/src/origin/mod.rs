@@ -91,6 +91,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     web::ATTEMPTS,
     web::CONNECTION_TIMEOUT,
     web::READ_TIMEOUT,
+    web::COMPLETION_TIMEOUT,
     web::KEEPALIVE_TIMEOUT,
     bucket::URL,
     bucket::ENDPOINT,

@@ -30,6 +30,8 @@ pub struct HttpOrigin {
     pub connection_timeout: Duration,
     /// How long it may take to the first octet, and between two.
     pub read_timeout: Duration,
+    /// How long it may take to the last octet, all attempts together; none: as long as it goes on.
+    pub completion_timeout: Option<Duration>,
     /// How long an idle connection is kept.
     pub keepalive_timeout: Duration,
 }
@@ -50,11 +52,12 @@ pub(super) const PLACE: [&str; 5] =
     ["domain_name", "origin_path", "origin_protocol_policy", "http_port", "https_port"];
 
 /// The options that say how it is asked, wherever it is.
-pub(super) const MANNER: [&str; 5] = [
+pub(super) const MANNER: [&str; 6] = [
     "origin_ca_file",
     "custom_headers",
     "connection_timeout",
     "origin_read_timeout",
+    "response_completion_timeout",
     "origin_keepalive_timeout",
 ];
 
@@ -141,6 +144,14 @@ pub(super) const READ_TIMEOUT: Setting = Setting::new(
 )
 .example("5s");
 
+pub(super) const COMPLETION_TIMEOUT: Setting = Setting::new(
+    "response_completion_timeout",
+    Kind::Duration(between("1s", "1d", "no answer takes longer that anybody waits for")),
+    Absent("no limit"),
+    "Set it to how long a whole answer may take to its last octet, at the pace of whoever reads it.",
+)
+.example("5m");
+
 pub(super) const KEEPALIVE_TIMEOUT: Setting = Setting::new(
     "origin_keepalive_timeout",
     Kind::Duration(between("1s", "2m", "CloudFront keeps them no longer")),
@@ -191,6 +202,15 @@ impl HttpOrigin {
     pub(super) fn read_rest(section: &Section<'_>) -> Self {
         let custom_headers = section.pairs("custom_headers");
         report_headers(section, &custom_headers);
+        let read_timeout = section.duration("origin_read_timeout");
+        let completion_timeout = section.optional_duration("response_completion_timeout");
+        if completion_timeout.is_some_and(|it| it < read_timeout) {
+            section.report(
+                "response_completion_timeout",
+                "this is less than origin_read_timeout",
+                "write a longer time, or a shorter one there",
+            );
+        }
         Self {
             domain_name: String::new(),
             path: String::new(),
@@ -201,7 +221,8 @@ impl HttpOrigin {
             custom_headers,
             connection_attempts: section.count("connection_attempts"),
             connection_timeout: section.duration("connection_timeout"),
-            read_timeout: section.duration("origin_read_timeout"),
+            read_timeout,
+            completion_timeout,
             keepalive_timeout: section.duration("origin_keepalive_timeout"),
         }
     }

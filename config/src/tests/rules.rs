@@ -432,6 +432,7 @@ fn a_web_server_is_an_origin_under_rules_of_its_own() {
         ("root = \".\"", "root"),
         ("connection_attempts = 4", "connection_attempts"),
         ("connection_timeout = \"11s\"", "connection_timeout"),
+        ("response_completion_timeout = \"29s\"", "response_completion_timeout"),
     ] {
         assert_eq!(web(option), [format!("origin.a.{key}")], "{option}");
     }

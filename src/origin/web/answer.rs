@@ -1,7 +1,5 @@
 //! What is taken from a web server's answer.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, BoxStream};
@@ -12,14 +10,15 @@ use hyper::body::{Body as _, Incoming};
 use tokio::time::timeout;
 
 use super::fields::drop_hop_by_hop;
+use super::patience::Patience;
 use crate::passage::{Ask, Failure, Fetched, FetchedBody};
 
-/// Takes an answer to `ask`; `stall` is the longest it may be silent.
+/// Takes an answer to `ask`.
 pub(super) fn take(
     response: Response<Incoming>,
     bodiless: bool,
     ask: &Ask,
-    stall: Duration,
+    patience: Patience,
 ) -> Result<Fetched, Failure> {
     let (mut head, body) = response.into_parts();
     let status = head.status;
@@ -42,17 +41,21 @@ pub(super) fn take(
     let body = if bodiless || status == StatusCode::NOT_MODIFIED || length == Some(0) {
         FetchedBody::Whole(Vec::new())
     } else {
-        FetchedBody::Growing(octets(body, stall))
+        FetchedBody::Growing(octets(body, patience))
     };
     Ok(Fetched { status, headers: head.headers, length, body, lifetime: None })
 }
 
 /// The octets as they come; trailers are dropped.
-fn octets(body: Incoming, stall: Duration) -> BoxStream<'static, Result<Bytes, Failure>> {
+fn octets(body: Incoming, patience: Patience) -> BoxStream<'static, Result<Bytes, Failure>> {
     let next = move |mut body: Incoming| async move {
         loop {
-            let frame = match timeout(stall, body.frame()).await {
-                Err(_) => return Some((Err(Failure::TimedOut(stall)), body)),
+            // One that always has something to say is not silent, but may go on for too long.
+            if patience.is_over() {
+                return Some((Err(patience.failure()), body));
+            }
+            let frame = match timeout(patience.left(), body.frame()).await {
+                Err(_) => return Some((Err(patience.failure()), body)),
                 Ok(None) => return None,
                 Ok(Some(Err(error))) => return Some((Err(Failure::Unreadable(error.to_string())), body)),
                 Ok(Some(Ok(frame))) => frame,

@@ -9,6 +9,7 @@
 mod answer;
 mod fields;
 mod outgoing;
+mod patience;
 mod question;
 mod standing;
 
@@ -20,7 +21,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use config::origin::{BucketOrigin, HttpOrigin, OriginProtocolPolicy};
 use http::Method;
-use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -31,6 +31,7 @@ use rustls_pki_types::pem::PemObject as _;
 use tokio::time::timeout;
 use xxhash_rust::xxh3::xxh3_64;
 
+use self::patience::Patience;
 pub(super) use self::question::Question;
 use self::standing::{Standing, Stats};
 
@@ -178,7 +179,8 @@ impl Web {
 
     /// By when it answers, all attempts together.
     pub(super) fn deadline(&self, question: &Question) -> Duration {
-        self.patience(question) * self.settings.connection_attempts
+        let all = self.patience(question) * self.settings.connection_attempts;
+        self.settings.completion_timeout.map_or(all, |it| it.min(all))
     }
 
     /// Asks; tries again when there was no answer, for methods that may be repeated.
@@ -203,10 +205,14 @@ impl Web {
         let mut upload = question.take_upload();
         let attempts =
             if question.is_repeatable() && upload.is_none() { self.settings.connection_attempts } else { 1 };
+        let patience = Patience::from_now(self.patience(question), self.settings.completion_timeout);
         let mut tried = 1;
         loop {
-            match self.once(question, ask, std::mem::replace(&mut upload, Upload::none())).await {
-                Err(failure) if failure.is_silence() && tried < attempts && self.standing.may_retry() => {
+            let again = |failure: &Failure| {
+                failure.is_silence() && tried < attempts && !patience.is_over() && self.standing.may_retry()
+            };
+            match self.once(question, ask, std::mem::replace(&mut upload, Upload::none()), patience).await {
+                Err(failure) if again(&failure) => {
                     tracing::debug!(origin = %self.settings.domain_name, %failure, tried, "trying the origin again");
                     tried += 1;
                 }
@@ -215,7 +221,13 @@ impl Web {
         }
     }
 
-    async fn once(&self, question: &Question, ask: &Ask, upload: Upload) -> Result<Fetched, Failure> {
+    async fn once(
+        &self,
+        question: &Question,
+        ask: &Ask,
+        upload: Upload,
+        patience: Patience,
+    ) -> Result<Fetched, Failure> {
         let ledger = Ledger::default();
         let most = question.max_body();
         let body = Outgoing::new(upload, most, ledger.clone());
@@ -224,30 +236,21 @@ impl Web {
             signer.sign(&mut request, SystemTime::now())?;
         }
         let method = request.method().clone();
-        let patience = self.patience(question);
         let client = if question.names_host() { &self.http1 } else { &self.client };
         let mut answer = std::pin::pin!(client.request(request));
         let mut sent = 0;
         let response = loop {
-            match timeout(patience, answer.as_mut()).await {
+            match timeout(patience.left(), answer.as_mut()).await {
                 Ok(Ok(response)) => break response,
                 // What the viewer does not send the origin cannot answer.
                 Ok(Err(error)) => return Err(ledger.fault().unwrap_or_else(|| reason(&error))),
                 // A body may take as long as it moves.
-                Err(_) if ledger.sent() > sent => sent = ledger.sent(),
-                Err(_) => return Err(Failure::TimedOut(patience)),
+                Err(_) if ledger.sent() > sent && !patience.is_over() => sent = ledger.sent(),
+                Err(_) => return Err(patience.failure()),
             }
         };
-        self.taken(response, &method, ask)
-    }
-
-    fn taken(
-        &self,
-        response: http::Response<Incoming>,
-        method: &Method,
-        ask: &Ask,
-    ) -> Result<Fetched, Failure> {
-        answer::take(response, *method == Method::HEAD, ask, self.settings.read_timeout)
+        let patience = patience.with_silence(self.settings.read_timeout);
+        answer::take(response, method == Method::HEAD, ask, patience)
     }
 }
 
@@ -268,7 +271,9 @@ fn place(it: &HttpOrigin) -> String {
     format!("{domain_name} {protocol_policy:?} {http_port} {https_port} {path}")
 }
 
-/// Public authorities, and the operator's own.
+/// Public authorities, and the operator's own. The name in a certificate is to be the origin's, as it is in SNI. CloudFront
+/// takes the forwarded `Host` for it as well; here viewers may name any host, and whoever stands between us and the origin
+/// could have a certificate for theirs.
 fn roots(settings: &HttpOrigin) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let Some(file) = &settings.ca_file else { return Ok(roots) };

@@ -1,5 +1,7 @@
 //! A web server that says what a test tells it to.
 
+mod secure;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,15 +19,18 @@ use crate::passage::{FetchedBody, Validators};
 /// What was asked of it, head by head.
 type Heads = Arc<Mutex<Vec<String>>>;
 
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &str, heads: &Heads) {
+/// The head of a request; nothing when the other side hangs up.
+async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(octet) => head.push(octet),
-            Err(_) => return,
-        }
+        head.push(stream.read_u8().await.ok()?);
     }
-    heads.lock().unwrap().push(String::from_utf8(head).unwrap().to_ascii_lowercase());
+    Some(String::from_utf8(head).unwrap().to_ascii_lowercase())
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, answer: &str, heads: &Heads) {
+    let Some(head) = read_head(&mut stream).await else { return };
+    heads.lock().unwrap().push(head);
     if answer == "silence" {
         std::future::pending::<()>().await;
     }
@@ -62,6 +67,7 @@ fn settings(port: u16) -> HttpOrigin {
         connection_attempts: 3,
         connection_timeout: Duration::from_millis(300),
         read_timeout: Duration::from_millis(300),
+        completion_timeout: None,
         keepalive_timeout: Duration::from_secs(5),
     }
 }
@@ -273,47 +279,30 @@ async fn what_is_known_and_wanted_is_said() {
     assert!(!heads.lock().unwrap()[0].contains("if-range"), "a weak tag names no octets");
 }
 
-/// A certificate for 127.0.0.1 in a file, and a server that has it.
-async fn secure_server(directory: &std::path::Path) -> HttpOrigin {
-    let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-    let file = directory.join("ca.pem");
-    std::fs::write(&file, made.cert.pem()).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+#[tokio::test]
+async fn an_answer_that_never_ends_is_given_up_when_its_time_is_over() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            if let Ok(stream) = acceptor.accept(stream).await {
-                converse(stream, FOUND, &Heads::default()).await;
-            }
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_head(&mut stream).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        // It is never silent for long.
+        while stream.write_all(b"1\r\n.\r\n").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    HttpOrigin { protocol_policy: OriginProtocolPolicy::HttpsOnly, ca_file: Some(file), ..settings(port) }
+    let completion_timeout = Some(Duration::from_millis(500));
+    let settings = HttpOrigin { completion_timeout, ..settings(port) };
+    let fetched = fetch(&settings, Ask::default()).await.unwrap();
+    assert_eq!(body(fetched).await.err(), Some(Failure::TimedOut(Duration::from_millis(500))));
 }
 
 #[tokio::test]
-async fn a_certificate_is_checked_and_an_own_authority_can_be_trusted() {
-    let directory = tempfile::tempdir().unwrap();
-    let trusting = secure_server(directory.path()).await;
-    let fetched = fetch(&trusting, Ask::default()).await.unwrap();
-    assert_eq!(Bytes::from(body(fetched).await.unwrap()), "ocean");
-
-    let strict = HttpOrigin { ca_file: None, ..trusting.clone() };
-    let failure = fetch(&strict, Ask::default()).await.err();
-    assert!(
-        matches!(&failure, Some(Failure::Unreachable(why)) if why.contains("certificate")),
-        "{failure:?}"
-    );
-
-    let lost = HttpOrigin { ca_file: Some(directory.path().join("none.pem")), ..trusting };
-    let failure = fetch(&lost, Ask::default()).await.err();
-    assert!(matches!(&failure, Some(Failure::Unreachable(why)) if why.contains("none.pem")), "{failure:?}");
+async fn no_attempt_begins_after_the_time_for_all_of_them() {
+    let (settings, heads) = web_server(&["silence"]).await;
+    let settings = HttpOrigin { completion_timeout: Some(Duration::from_millis(300)), ..settings };
+    let failure = fetch(&settings, Ask::default()).await.err();
+    assert_eq!(failure, Some(Failure::TimedOut(Duration::from_millis(300))));
+    assert_eq!(heads.lock().unwrap().len(), 1);
 }
