@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 
 use crate::access::Access;
+use crate::acme::Challenges;
 use crate::behavior::Table;
 use crate::cache::Cache;
 use crate::origin::Origins;
@@ -30,12 +31,18 @@ pub struct Edge {
     tables: Arc<ArcSwap<Tables>>,
     access: Arc<Access>,
     cache: Cache,
+    challenges: Challenges,
 }
 
 impl Edge {
-    /// An edge over these stations.
-    pub const fn new(tables: Arc<ArcSwap<Tables>>, access: Arc<Access>, cache: Cache) -> Self {
-        Self { tables, access, cache }
+    /// An edge over these stations. Challenges are answered before them.
+    pub const fn new(
+        tables: Arc<ArcSwap<Tables>>,
+        access: Arc<Access>,
+        cache: Cache,
+        challenges: Challenges,
+    ) -> Self {
+        Self { tables, access, cache, challenges }
     }
 }
 
@@ -45,6 +52,9 @@ impl Serve for Edge {
     async fn serve(&self, request: Request, body: RequestBody) -> http::Response<respond::Body> {
         if let Some(own) = own(&request) {
             return own;
+        }
+        if let Some(answer) = self.challenges.answer(request.path()) {
+            return respond::document(&request, "application/octet-stream", answer.into(), SystemTime::now());
         }
         // A request keeps the tables it began with, whatever is reloaded meanwhile.
         let tables = self.tables.load_full();

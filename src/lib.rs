@@ -24,6 +24,8 @@ pub mod hook;
 
 pub mod ledger;
 
+pub mod acme;
+
 pub mod observe;
 
 pub mod control;

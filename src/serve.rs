@@ -7,6 +7,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use arc_swap::ArcSwap;
 use config::Config;
 use config::ingest::Publish;
-use config::listen::Https;
+use config::listen::{Certificate, Https};
 use config::problem::Problems;
 use ingest::server::Server as Rtmp;
 use packager::live::{Broadcast, Registry, Settings};
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::sign::{Signer, Terms};
 use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
+use crate::acme::{self, Challenges};
 use crate::behavior::Table;
 use crate::cache::{Cache, Manner, Target};
 use crate::control::{self, Control, Desk, IngestApp, Invalidations, StreamKey, Token};
@@ -140,7 +142,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
 
     let listen = &config.listen;
     let certificates = match &listen.https {
-        Some(it) => Some(Certificates::load(&it.certificates)?),
+        Some(it) => Some(Certificates::load(&present(it, &config.state_dir))?),
         None => None,
     };
     let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
@@ -184,7 +186,8 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         access_log: access_log.clone(),
     };
 
-    let edge = Edge::new(Arc::clone(&tables), Arc::clone(&access), cache.clone());
+    let challenges = Challenges::default();
+    let edge = Edge::new(Arc::clone(&tables), Arc::clone(&access), cache.clone(), challenges.clone());
     let journal = {
         let (log, audience) = (access_log.clone(), Arc::clone(&audience));
         move |record: &viewer::Record| {
@@ -235,6 +238,10 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     };
     if let Some(writer) = writer {
         running.tasks.background.spawn(writer.run());
+    }
+    if let Some(keeper) = keeper(&parts.config.load(), challenges) {
+        let (parts, stop) = (Arc::clone(&parts), running.tasks.stop.clone());
+        running.tasks.background.spawn(keeper.run(move || parts.show_certificates(), stop));
     }
     let https = secure.map(|it| {
         #[cfg(feature = "http3")]
@@ -366,7 +373,39 @@ async fn within_last(lost: &str, done: impl Future<Output = ()>) {
     }
 }
 
+/// The certificates there are: those that are configured, and the one of an authority once it can be used.
+fn present(https: &Https, state_dir: &Path) -> Vec<Certificate> {
+    let mut present = https.certificates.clone();
+    if https.acme.is_some() {
+        let file = acme::file(state_dir);
+        let kept = Certificate { chain: file.clone(), private_key: file };
+        // What is not there yet, or was spoilt, is got from the authority and holds nobody up.
+        if Certificates::load(slice::from_ref(&kept)).is_ok() {
+            present.push(kept);
+        }
+    }
+    present
+}
+
+/// Who keeps the certificate of an authority, if there is to be one.
+fn keeper(config: &Config, challenges: Challenges) -> Option<acme::Keeper> {
+    let it = config.listen.https.as_ref()?.acme.clone()?;
+    let config::listen::Acme { names, contact, directory, authority } = it;
+    let settings = acme::Settings { names, contact, directory, authority };
+    Some(acme::Keeper::new(settings, config.state_dir.clone(), challenges))
+}
+
 impl Parts {
+    /// Shows viewers the certificates that there are now.
+    fn show_certificates(&self) {
+        let _one = self.reloading.lock().expect("a reload does not panic");
+        let config = self.config.load();
+        let (Some(certificates), Some(https)) = (&self.certificates, &config.listen.https) else { return };
+        if let Err(error) = certificates.reload(&present(https, &config.state_dir)) {
+            tracing::error!(%error, "the new certificate is not shown");
+        }
+    }
+
     fn reload(&self) -> Result<String, String> {
         let _one = self.reloading.lock().expect("a reload does not panic");
         if let Some(log) = &self.access_log {
@@ -378,7 +417,7 @@ impl Parts {
         let apps = hook::Compiled::read(&new.apps).map_err(|error| error.to_string())?;
         // The last that can fail; from here on everything is swapped.
         if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
-            certificates.reload(&https.certificates).map_err(|error| error.to_string())?;
+            certificates.reload(&present(https, &new.state_dir)).map_err(|error| error.to_string())?;
         }
         self.gate.replace(apps);
         self.access.replace(rules);

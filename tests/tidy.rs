@@ -11,6 +11,7 @@ use syn::visit::{self, Visit};
 
 /// Modules of `src` that name sockets, files, tasks or clocks. Everything else there is a heart.
 const SHELLS: &[&str] = &[
+    "acme",
     "cache::clock",
     "cache::collapse",
     "cache::disk::files",

@@ -49,8 +49,23 @@ pub struct Https {
     pub http3: bool,
     /// Which versions and suites of TLS are spoken.
     pub security_policy: SecurityPolicy,
-    /// What it shows to viewers. Never empty; the first is the default.
+    /// What it shows to viewers; the first is the default. Empty only beside `acme`.
     pub certificates: Vec<Certificate>,
+    /// A certificate that it gets by itself.
+    pub acme: Option<Acme>,
+}
+
+/// A certificate from an authority that speaks ACME (RFC 8555).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// Its names, lower case, without wildcards. Never empty.
+    pub names: Vec<String>,
+    /// URLs under which the authority may reach the operator.
+    pub contact: Vec<String>,
+    /// The authority's directory.
+    pub directory: String,
+    /// Certificates of authorities trusted for the directory beside the public ones.
+    pub authority: Option<PathBuf>,
 }
 
 /// The files of a certificate, which are read again at reload.
@@ -232,8 +247,16 @@ const HTTPS: &[Setting] = &[
     )
     .example("TLSv1.3_2025")
     .needs_restart(),
-    CHAIN,
-    PRIVATE_KEY,
+    Setting { default: Absent("the one of `acme`"), ..CHAIN },
+    Setting { default: Absent("the one of `acme`"), ..PRIVATE_KEY },
+    Setting::new(
+        "acme",
+        Kind::Table(ACME),
+        Absent("certificates are files that somebody else renews"),
+        "Set it to get a certificate and renew it without another program; you agree to the terms of the authority. It \
+         looks for us at port 80 of each name, which must lead to listen.http.",
+    )
+    .needs_restart(),
     Setting::new(
         "additional_certificate",
         Kind::Tables(&[CHAIN, PRIVATE_KEY], &[]),
@@ -260,6 +283,39 @@ const PRIVATE_KEY: Setting = Setting::new(
 )
 .example("tls/privkey.pem");
 
+const ACME: &[Setting] = &[
+    Setting::new("names", Kind::Hosts, Required, "The certificate's names, without wildcards.")
+        .example("tv.example.com")
+        .needs_restart(),
+    Setting::new(
+        "contact",
+        Kind::Texts,
+        Value("", "most authorities ask for none"),
+        "Set it to URLs such as mailto:ops@example.com where the authority may write to you.",
+    )
+    .example("mailto:ops@example.com")
+    .needs_restart(),
+    Setting::new(
+        "directory",
+        Kind::Text,
+        Value(
+            "https://acme-v02.api.letsencrypt.org/directory",
+            "Let's Encrypt asks for neither money nor account",
+        ),
+        "Set it to the directory of another authority, or of one for tests.",
+    )
+    .example("https://acme-staging-v02.api.letsencrypt.org/directory")
+    .needs_restart(),
+    Setting::new(
+        "authority",
+        Kind::Path(Stands::File),
+        Absent("public authorities"),
+        "Set it to a PEM file of who is trusted for the directory itself, when that is your own.",
+    )
+    .example("tls/authority.pem")
+    .needs_restart(),
+];
+
 impl Listen {
     pub(crate) fn read(section: &Section<'_>) -> Self {
         let (trusted_proxies, proxy_protocol) =
@@ -271,10 +327,19 @@ impl Listen {
                 "name the proxies in trusted_proxies",
             );
         }
+        let http = section.address("http");
+        let https = section.has("https").then(|| Https::read(&section.table("https"))).flatten();
+        if http.is_none() && https.as_ref().is_some_and(|it| it.acme.is_some()) {
+            section.report(
+                "http",
+                "without it no authority can see that the names of listen.https.acme are ours",
+                "let it listen where port 80 of those names leads",
+            );
+        }
         Self {
             rtmp: section.address("rtmp"),
-            http: section.address("http"),
-            https: section.has("https").then(|| Https::read(&section.table("https"))).flatten(),
+            http,
+            https,
             max_connections: section.count("max_connections"),
             max_connections_per_client: section.count("max_connections_per_client"),
             header_timeout: section.duration("header_timeout"),
@@ -300,10 +365,45 @@ impl Https {
             Some("TLSv1.3_2025") => SecurityPolicy::Tls13From2025,
             _ => SecurityPolicy::Tls12From2021,
         };
-        let mut certificates = vec![Certificate::read(section)];
+        let acme = section.has("acme").then(|| Acme::read(&section.table("acme")));
+        let mut certificates = Vec::new();
+        if acme.is_none() || section.has("certificate") || section.has("private_key") {
+            section.require("certificate");
+            section.require("private_key");
+            certificates.push(Certificate::read(section));
+        }
         certificates.extend(section.tables("additional_certificate").iter().map(Certificate::read));
         let http3 = section.flag("http3");
-        Some(Self { address: address?, http3, security_policy, certificates })
+        Some(Self { address: address?, http3, security_policy, certificates, acme })
+    }
+}
+
+impl Acme {
+    fn read(section: &Section<'_>) -> Self {
+        let names: Vec<_> = section.texts("names").iter().map(|it| it.to_ascii_lowercase()).collect();
+        if section.has("names") && names.is_empty() {
+            section.report("names", "there is no name", "write the names that viewers ask for");
+        }
+        for name in names.iter().filter(|it| it.contains('*')) {
+            section.report("names", format!("{name:?} is not one name"), "write each name out");
+        }
+        let directory = section.text("directory");
+        if !directory.starts_with("https://") {
+            section.report(
+                "directory",
+                format!("{directory:?} is no https URL"),
+                "write one that begins with https://",
+            );
+        }
+        for contact in section.texts("contact").iter().filter(|it| !it.contains(':')) {
+            section.report(
+                "contact",
+                format!("{contact:?} is no URL"),
+                format!("write \"mailto:{contact}\""),
+            );
+        }
+        let (contact, authority) = (section.texts("contact"), section.optional_path("authority"));
+        Self { names, contact, directory, authority }
     }
 }
 

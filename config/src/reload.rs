@@ -12,6 +12,7 @@ impl Config {
                 [$(($key, { let value = |$it: &Self| $value; value(self) != value(new) })),+]
             };
         }
+        let acme = |it: &Self| it.listen.https.as_ref().and_then(|it| it.acme.clone());
         let fixed = differing![
             "state_dir": it => it.state_dir.clone(),
             "listen.rtmp": it => it.listen.rtmp,
@@ -19,6 +20,11 @@ impl Config {
             "listen.control": it => it.control.address,
             "listen.https": it => it.listen.https.is_some(),
             "listen.https.address": it => it.listen.https.as_ref().map(|it| it.address),
+            "listen.https.acme": it => it.listen.https.as_ref().is_some_and(|it| it.acme.is_some()),
+            "listen.https.acme.names": it => acme(it).map(|it| it.names),
+            "listen.https.acme.contact": it => acme(it).map(|it| it.contact),
+            "listen.https.acme.directory": it => acme(it).map(|it| it.directory),
+            "listen.https.acme.authority": it => acme(it).map(|it| it.authority),
             "listen.https.http3": it => it.listen.https.as_ref().map(|it| it.http3),
             "listen.https.security_policy": it => it.listen.https.as_ref().map(|it| it.security_policy),
             "listen.max_connections": it => it.listen.max_connections,

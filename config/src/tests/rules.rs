@@ -45,6 +45,18 @@ fn the_proxy_protocol_is_spoken_by_named_proxies_alone() {
 }
 
 #[test]
+fn a_certificate_is_a_file_or_comes_from_an_authority_that_can_look_at_us() {
+    let acme = |more: &str| format!("[listen.https.acme]\nnames = [\"tv.example.com\"]\n{more}");
+    assert_eq!(keys_of("[listen.https]\n"), ["listen.https.certificate", "listen.https.private_key"]);
+    assert_eq!(keys_of(&acme("")), [""; 0]);
+    assert_eq!(keys_of(&acme("[listen.https]\ncertificate = \"a.pem\"\n")), ["listen.https.private_key"]);
+    assert_eq!(keys_of(&acme("[listen]\nhttp = \"off\"\n")), ["listen.http"]);
+    assert_eq!(keys_of(&acme("contact = [\"ops@example.com\"]\n")), ["listen.https.acme.contact"]);
+    assert_eq!(keys_of(&acme("directory = \"http://a.example\"\n")), ["listen.https.acme.directory"]);
+    assert_eq!(keys_of("[listen.https.acme]\nnames = [\"*.example.com\"]\n"), ["listen.https.acme.names"]);
+}
+
+#[test]
 fn nothing_configured_is_a_whole_server() {
     let config = resolve_with(None, &[], &[]).unwrap();
     assert_eq!(config.state_dir, Path::new("/etc/levada/levada-state"));

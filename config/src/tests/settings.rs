@@ -16,6 +16,8 @@ trusted_proxies = ["192.0.2.0/24"]
 address = "0.0.0.0:8444"
 certificate = "c.pem"
 private_key = "k.pem"
+[listen.https.acme]
+names = ["spare.example"]
 [[listen.https.additional_certificate]]
 certificate = "c.pem"
 private_key = "k.pem"

@@ -63,7 +63,8 @@ struct Shown {
 }
 
 impl Certificates {
-    /// Reads PEM chains, leaf first, and their private keys; the first is the default certificate.
+    /// Reads PEM chains, leaf first, and their private keys; the first is the default certificate. As long as there is
+    /// none, handshakes fail.
     ///
     /// # Errors
     /// [`Unusable`], naming the file.
@@ -90,7 +91,8 @@ impl Certificates {
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let shown = self.current.load();
-        let named = shown.of(hello.server_name().unwrap_or_default()).iter().map(|&it| &shown.keys[it]);
+        let named =
+            shown.of(hello.server_name().unwrap_or_default()).iter().filter_map(|&it| shown.keys.get(it));
         // Better one of a wrong name than none, of which a viewer learns nothing.
         named
             .chain(&shown.keys)
