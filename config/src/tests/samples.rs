@@ -46,7 +46,7 @@ fn every_sample_is_right() {
         }
     }
     seen.sort();
-    assert_eq!(seen, ["levada.toml", "library.toml", "production.toml", "signed.toml"]);
+    assert_eq!(seen, ["edge.toml", "levada.toml", "library.toml", "production.toml", "signed.toml"]);
 }
 
 #[test]
@@ -81,6 +81,10 @@ fn the_other_samples_show_what_they_are_for() {
     let library = sample("library.toml");
     assert_eq!(library.listen.rtmp, None);
     assert_eq!(library.cache_policies.last().unwrap().query, Selection::None);
+
+    let edge = sample("edge.toml");
+    let OriginKind::Parent(shield) = &edge.origins[0].kind else { panic!("it has parents") };
+    assert_eq!((shield.parents.len(), shield.fallback.as_deref()), (2, Some("films")));
 
     let production = sample("production.toml");
     assert_eq!(production.observe.access_log.unwrap().format, AccessLogFormat::W3c);
