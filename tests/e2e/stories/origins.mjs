@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KEYS, withBuckets } from '../support/bucket.mjs';
@@ -121,5 +123,83 @@ default_behavior = { target_origin = "files" }
         assert.equal(above, '400');
       } finally { await server.stop(); }
     } finally { rmSync(directory, { recursive: true, force: true }); }
+  },
+
+  'an origin over TLS and HTTP/2 is known by an authority of its own': async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'levada-tls-'));
+    const openssl = (...args) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' });
+    openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=An authority', '-keyout', 'ca.key', '-out', 'ca.pem');
+    openssl('req', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', 'web.key', '-out', 'web.csr');
+    openssl('x509', '-req', '-in', 'web.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-days', '2', '-copy_extensions', 'copy', '-out', 'web.pem');
+    const seen = [];
+    const web = createSecureServer({ key: readFileSync(join(directory, 'web.key')), cert: readFileSync(join(directory, 'web.pem')), allowHTTP1: true }, (request, response) => {
+      seen.push(`${request.httpVersion} ${request.socket.servername}`);
+      response.end('stone');
+    });
+    await new Promise((done) => web.listen(0, '127.0.0.1', done));
+    try {
+      for (const [authority, status] of [['origin_ca_file = "CA"', 200], ['', 502]]) {
+        const server = await serve(`
+[[origin]]
+id = "web"
+kind = "http"
+domain_name = "localhost"
+https_port = ${web.address().port}
+${authority.replace('CA', join(directory, 'ca.pem'))}
+[[distribution]]
+id = "web"
+aliases = ["127.0.0.1"]
+default_behavior = { target_origin = "web" }
+`);
+        try {
+          assert.equal((await fetch(`${server.base}/a.txt`)).status, status);
+        } finally { await server.stop(); }
+      }
+      assert.deepEqual(seen, ['2.0 localhost']);
+    } finally {
+      web.close();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+
+  'the second of a group answers when the first is gone': async () => {
+    const origin = (id, port) => `
+[[origin]]
+id = "${id}"
+kind = "http"
+domain_name = "127.0.0.1"
+http_port = ${port}
+origin_protocol_policy = "http-only"
+connection_timeout = "1s"
+`;
+    const answering = (text) => new Promise((done) => {
+      const web = createServer((_, response) => response.end(text)).listen(0, '127.0.0.1', () => done(web));
+    });
+    const [primary, secondary] = [await answering('primary'), await answering('secondary')];
+    const server = await serve(`${origin('one', primary.address().port)}${origin('other', secondary.address().port)}
+[[origin_group]]
+id = "pair"
+members = ["one", "other"]
+[[distribution]]
+id = "web"
+aliases = ["127.0.0.1"]
+default_behavior = { target_origin = "pair" }
+`);
+    const get = async (path) => {
+      const { stdout } = await run('curl', ['-sf', `${server.base}${path}`]);
+      return stdout;
+    };
+    try {
+      assert.equal(await get('/before'), 'primary');
+      primary.closeAllConnections();
+      await new Promise((done) => { primary.close(done); });
+      const began = Date.now();
+      assert.equal(await get('/after'), 'secondary');
+      assert.equal(await get('/before'), 'primary', 'what was kept is still good');
+      return `${Date.now() - began} ms`;
+    } finally {
+      await server.stop();
+      secondary.close();
+    }
   },
 };
