@@ -85,7 +85,7 @@ fn hit(content_type: &'static str, mut whole: Bytes) -> Answer {
         Head { status: http::StatusCode::OK, headers, length: None, lifetime: Some(Lifetime::Immutable) };
     let second = whole.split_off(whole.len() / 3);
     let object: Arc<Object> = Object::whole(head, vec![whole, second]);
-    Answer { object: Ok(object), verdict: Verdict::Hit { ttl: Duration::from_secs(9) }, age: Duration::ZERO }
+    Answer { object: Ok(object), verdict: Verdict::Hit { ttl: Duration::from_secs(9), detail: None }, age: Duration::ZERO }
 }
 
 fn check(response: http::Response<respond::Body>, whole: &Bytes) {

@@ -80,6 +80,7 @@ fn table() -> Table {
         headers: Vec::new(),
         cookies: Selection::None,
         gzip: false,
+        request_directives: config::cache::RequestDirectives::Ignore,
         brotli: false,
     };
     let response_headers_policy =

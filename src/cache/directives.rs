@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue};
 
 /// Larger lifetimes are this one (RFC 9111 1.2.2).
 const LONGEST: u64 = 1 << 31;
@@ -28,8 +28,10 @@ pub(super) struct Directives {
     pub(super) s_maxage: Option<Duration>,
     /// A field meant for caches such as ours said it: `Expires` does not count.
     pub(super) targeted: bool,
-    /// `must-revalidate` or `proxy-revalidate`.
     pub(super) must_revalidate: bool,
+    pub(super) proxy_revalidate: bool,
+    /// Only who knows what the status means may store it; who does need not heed `no-store`.
+    pub(super) must_understand: bool,
     /// Zero when it was there and could not be read.
     pub(super) stale_while_revalidate: Option<Duration>,
     /// Zero when it was there and could not be read.
@@ -50,11 +52,17 @@ impl Directives {
         let mut it = Self { targeted: true, ..Self::default() };
         let mut is_empty = true;
         for line in headers.get_all(name) {
-            let mut rest = line.as_bytes();
+            let mut rest = line.as_bytes().trim_ascii();
+            if rest.ends_with(b",") {
+                return None;
+            }
             while !rest.is_empty() {
                 let (member, after) = split_member(rest);
-                let member = member.trim_ascii();
-                is_well_formed(member).then(|| it.read(member))?;
+                let member = without_parameters(member.trim_ascii());
+                is_well_formed(member).then_some(())?;
+                if !member.ends_with(b"=?0") {
+                    it.read(member);
+                }
                 (is_empty, rest) = (false, after);
             }
         }
@@ -63,13 +71,8 @@ impl Directives {
 
     fn untargeted(headers: &HeaderMap) -> Self {
         let mut it = Self::default();
-        for line in headers.get_all(CACHE_CONTROL) {
-            let mut rest = line.as_bytes();
-            while !rest.is_empty() {
-                let (member, after) = split_member(rest);
-                it.read(member.trim_ascii());
-                rest = after;
-            }
+        for member in headers.get_all(CACHE_CONTROL).iter().flat_map(members) {
+            it.read(member);
         }
         it
     }
@@ -77,6 +80,11 @@ impl Directives {
     /// Whether a stored answer may be reused without asking.
     pub(super) const fn forbid_reuse(&self) -> bool {
         self.no_store || self.no_cache || self.private
+    }
+
+    /// Whether a stored answer may not be given stale, whatever becomes of its origin.
+    pub(super) const fn forbid_stale(&self) -> bool {
+        self.must_revalidate || self.proxy_revalidate || self.s_maxage.is_some() || self.forbid_reuse()
     }
 
     fn read(&mut self, member: &[u8]) {
@@ -96,7 +104,9 @@ impl Directives {
             b"public" => self.public = true,
             b"max-age" => shorter(&mut self.max_age, seconds(argument)),
             b"s-maxage" => shorter(&mut self.s_maxage, seconds(argument)),
-            b"must-revalidate" | b"proxy-revalidate" => self.must_revalidate = true,
+            b"must-revalidate" => self.must_revalidate = true,
+            b"proxy-revalidate" => self.proxy_revalidate = true,
+            b"must-understand" => self.must_understand = true,
             b"stale-while-revalidate" => shorter(&mut self.stale_while_revalidate, seconds(argument)),
             b"stale-if-error" => shorter(&mut self.stale_if_error, seconds(argument)),
             _ => {}
@@ -115,10 +125,33 @@ fn is_well_formed(member: &[u8]) -> bool {
         b"max-age" | b"s-maxage" | b"stale-while-revalidate" | b"stale-if-error" => {
             value.is_some_and(|it| is_integer(it.strip_prefix(b"-").unwrap_or(it)))
         }
-        b"no-store" | b"no-cache" | b"private" | b"must-revalidate" | b"proxy-revalidate" => value.is_none(),
+        b"no-store" | b"no-cache" | b"private" | b"public" | b"must-revalidate" | b"proxy-revalidate"
+        | b"must-understand" => value.is_none_or(|it| matches!(it, b"?0" | b"?1")),
         _ => value.is_none_or(|it| it.iter().all(u8::is_ascii_graphic)),
     };
     begins && goes_on && fits
+}
+
+/// A member of a dictionary without what follows its value; no directive has parameters that mean anything to a cache.
+fn without_parameters(member: &[u8]) -> &[u8] {
+    let mut quoted = false;
+    let end = member.iter().position(|&octet| {
+        quoted ^= octet == b'"';
+        octet == b';' && !quoted
+    });
+    member.get(..end.unwrap_or(member.len())).unwrap_or_default()
+}
+
+/// The members of a list in one line of a field.
+pub(super) fn members(line: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    let mut rest = line.as_bytes();
+    std::iter::from_fn(move || {
+        (!rest.is_empty()).then(|| {
+            let (member, after) = split_member(rest);
+            rest = after;
+            member.trim_ascii()
+        })
+    })
 }
 
 /// The first member of a list and what follows its comma; commas inside quotes belong to the member.
@@ -139,7 +172,7 @@ fn split_member(list: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// A number of seconds as a token or quoted; zero for whatever is none.
-fn seconds(argument: Option<&[u8]>) -> Duration {
+pub(super) fn seconds(argument: Option<&[u8]>) -> Duration {
     let text = argument.unwrap_or_default();
     let text = text.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")).unwrap_or(text);
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
@@ -158,8 +191,6 @@ fn shorter(known: &mut Option<Duration>, new: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn directives(lines: &[&'static str]) -> Directives {
@@ -175,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn max_age_is_digits_as_a_token_or_quoted() {
+    fn section_1_max_age_is_digits_as_a_token_or_quoted() {
         check_max_age("max-age=60", Some(60));
         check_max_age("MAX-AGE=0060", Some(60));
         check_max_age("max-age=\"60\"", Some(60));
@@ -185,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_stale() {
+    fn section_1_what_is_no_number_is_stale() {
         for line in
             ["max-age=-1", "max-age=1.5", "max-age=", "max-age", "max-age=x60", "max-age=60x", "max-age='60'"]
         {
@@ -194,20 +225,20 @@ mod tests {
     }
 
     #[test]
-    fn white_space_around_the_sign_makes_the_directive_invalid() {
+    fn section_1_white_space_around_the_sign_makes_the_directive_invalid() {
         check_max_age("max-age =60", None);
         check_max_age("max-age= 60", None);
     }
 
     #[test]
-    fn a_directive_inside_quotes_is_none() {
+    fn section_1_a_directive_inside_quotes_is_none() {
         check_max_age("extension=\"max-age=60, no-store\"", None);
         assert!(!directives(&["extension=\"a\\\", no-store\""]).no_store);
         assert!(directives(&["extension=\"a\\\"\", no-store"]).no_store);
     }
 
     #[test]
-    fn the_stricter_of_two_counts() {
+    fn section_1_the_stricter_of_two_counts() {
         check_max_age("max-age=60, max-age=30", Some(30));
         let it = directives(&["max-age=60", "No-Store, private=\"x-secret\""]);
         assert!(it.no_store && it.private && it.forbid_reuse());

@@ -82,10 +82,10 @@ impl Fill {
         let Errand { plan, part, asked } = errand;
         let found = match part {
             // What is in memory is no older than what is on the disk.
-            Part::Again(_) => None,
+            Part::Again(..) => None,
             _ => self.found(asked.as_ref()).await,
         };
-        let part = match found {
+        let mut part = match found {
             Some(found) => match self.land_found(found, part) {
                 None => return,
                 Some(part) => part,
@@ -95,31 +95,42 @@ impl Fill {
         self.inside.stats.fills.add_one();
         let began = clock::now();
         let waited = || clock::now().saturating_duration_since(began);
-        let fetched = match (ask(&plan, part.ask()).await, part) {
-            (Ok(fetched), Part::First(workshop)) => match slices::first(&fetched) {
-                slices::First::Slice { identity, total } => {
-                    let (sliced, keep) = (workshop.open(identity), self.judge_sliced(&fetched, waited()));
-                    match keep {
-                        Some(freshness) => return self.land_sliced(fetched, total, sliced, freshness).await,
-                        None => ask(&plan, Ask::default()).await,
+        let fetched = loop {
+            break match (ask(&plan, part.ask()).await, part) {
+                (Ok(fetched), Part::First(workshop)) => match slices::first(&fetched) {
+                    slices::First::Slice { identity, total } => {
+                        let (sliced, keep) = (workshop.open(identity), self.judge_sliced(&fetched, waited()));
+                        match keep {
+                            Some(freshness) => {
+                                return self.land_sliced(fetched, total, sliced, freshness).await;
+                            }
+                            None => ask(&plan, Ask::default()).await,
+                        }
+                    }
+                    slices::First::Answer => Ok(fetched),
+                    slices::First::Useless => ask(&plan, Ask::default()).await,
+                },
+                (Ok(fetched), Part::Slice { expected, identity, whole }) => {
+                    let slice = slices::slice(fetched, &expected, &identity);
+                    if slice.is_err() {
+                        // Who comes next begins with what is there now.
+                        self.inside.store.remove(&whole);
+                    }
+                    slice
+                }
+                (fetched, Part::Again(earlier, workshop)) => {
+                    match (self.again(&plan, fetched, &earlier, waited).await, workshop) {
+                        (Again::Landed, _) => return,
+                        // Other octets came, all of them at once: a body of that size is begun anew.
+                        (Again::Other(Ok(it)), Some(workshop)) if it.status == StatusCode::OK => {
+                            part = Part::First(workshop);
+                            continue;
+                        }
+                        (Again::Other(fetched), _) => fetched,
                     }
                 }
-                slices::First::Answer => Ok(fetched),
-                slices::First::Useless => ask(&plan, Ask::default()).await,
-            },
-            (Ok(fetched), Part::Slice { expected, identity, whole }) => {
-                let slice = slices::slice(fetched, &expected, &identity);
-                if slice.is_err() {
-                    // Who comes next begins with what is there now.
-                    self.inside.store.remove(&whole);
-                }
-                slice
-            }
-            (fetched, Part::Again(earlier)) => match self.again(&plan, fetched, &earlier, waited).await {
-                Again::Landed => return,
-                Again::Other(fetched) => fetched,
-            },
-            (fetched, _) => fetched,
+                (fetched, _) => fetched,
+            };
         };
         match fetched {
             Ok(fetched) => self.land(fetched, waited()).await,
@@ -157,12 +168,20 @@ impl Fill {
         let fails = fetched.as_ref().map_or(true, |it| it.status.is_server_error());
         let freshness = earlier.freshness;
         let stands_in = freshness.stale_for(clock::now()).is_none_or(|it| it < freshness.leeway.origin_fails);
-        if !(fails && stands_in) {
+        // Where the origin's word is needed its silence is not a failure like others (RFC 9111 5.2.2.2).
+        let fetched = match fetched {
+            Err(Failure::Unreachable(_) | Failure::TimedOut(_)) if renewal::needs_consent(earlier) => {
+                Err(Failure::Unvalidated)
+            }
+            fetched => fetched,
+        };
+        // Of a body in slices nobody knows which are here.
+        if !fails || !stands_in || earlier.object.is_sliced() {
             return Again::Other(fetched);
         }
         self.inside.stats.failed_fills.add_one();
         if let Some(key) = self.key.take() {
-            self.inside.recent.put(key, Fate::Stale(self.policy.error_ttl), clock::now());
+            self.inside.recent.rest(key, clock::now());
         }
         let object = Arc::clone(&earlier.object);
         self.audience.land(Landed { object, freshness, kept: false, said: None, found: false }, Reach::All);
@@ -188,22 +207,23 @@ impl Fill {
             return Err(Failure::OutOfMemory);
         };
         reservation.spend(head_cost);
-        self.remember(keep, head.length);
+        // Slices lie by themselves, however many they are.
+        let octets = if earlier.object.is_sliced() { 0 } else { head.length.unwrap_or(0) };
+        self.remember(keep, Some(octets));
         let object = earlier.object.renewed(head, reservation);
-        let kept = matches!(keep, Keep::For(_));
+        let kept = keep.is_stored();
         if let Some(key) = self.key.take() {
             if kept {
                 // The first head stays with the octets.
                 let chunks = object.completed().unwrap_or_default().len() as u64;
-                let cost = 2 * head_cost + body_cost(object.length().unwrap_or(0), chunks);
+                let cost = 2 * head_cost + body_cost(octets, chunks);
                 self.store(key, &object, freshness, cost);
             } else {
                 self.inside.store.remove(&key);
             }
         }
-        let reach = if matches!(keep, Keep::No(_)) { Reach::One } else { Reach::All };
         let said = Some(StatusCode::NOT_MODIFIED);
-        self.audience.land(Landed { object, freshness, kept, said, found: false }, reach);
+        self.audience.land(Landed { object, freshness, kept, said, found: false }, Reach::of(keep));
         Ok(())
     }
 
@@ -260,7 +280,8 @@ impl Fill {
         self.audience.fail(failure);
     }
 
-    /// How long a body in slices is kept; none when it is not.
+    /// How long a body in slices is kept; none when it is not. One that is to be validated at every use is none: it would
+    /// have to be shared with those who may not have it.
     fn judge_sliced(&self, fetched: &Fetched, waited: Duration) -> Option<Freshness> {
         let status = StatusCode::OK;
         let unkeyed = &*self.unkeyed;
@@ -341,9 +362,9 @@ impl Fill {
     /// What the next requests for the key need to know: not to wait for one another, or that they may again.
     fn remember(&mut self, keep: Keep, length: Option<u64>) {
         let Some(key) = &self.key else { return };
-        if matches!(keep, Keep::No(_)) || length.is_some_and(|it| it > LARGEST) {
+        if !keep.is_shared() || length.is_some_and(|it| it > LARGEST) {
             self.inside.recent.put(key.clone(), Fate::Alone, clock::now());
-        } else if self.audience.is_one() {
+        } else {
             self.inside.recent.forget(key);
         }
     }
@@ -352,7 +373,7 @@ impl Fill {
     fn land_whole(mut self, head: Head, chunks: Vec<Bytes>, keep: Keep, freshness: Freshness) {
         let length = chunks.iter().map(|it| it.len() as u64).sum();
         let head_cost = self.head_cost(&head);
-        let kept = matches!(keep, Keep::For(_)) && length <= LARGEST;
+        let kept = keep.is_stored() && length <= LARGEST;
         let pieces = if kept { 1 } else { chunks.len() as u64 };
         let cost = head_cost + body_cost(length, pieces);
         let Some(mut reservation) = self.inside.store.reserve(cost, clock::now()) else {
@@ -366,10 +387,9 @@ impl Fill {
         if kept && let Some(key) = self.key.take() {
             self.store(key, &object, freshness, cost);
         }
-        let shared = !matches!(keep, Keep::No(_));
         let said = Some(object.head().status);
         let landed = Landed { object, freshness, kept, said, found: false };
-        self.audience.land(landed, if shared { Reach::All } else { Reach::One });
+        self.audience.land(landed, Reach::of(keep));
     }
 
     /// An answer whose body is still to come.
@@ -397,8 +417,8 @@ impl Fill {
         } else {
             filler.slide();
         }
-        let kept = hold && matches!(keep, Keep::For(_));
-        let reach = if hold { Reach::All } else { Reach::One };
+        let kept = hold && keep.is_stored();
+        let reach = if hold { Reach::of(keep) } else { Reach::One };
         let said = Some(object.head().status);
         let landed = Landed { object: Arc::clone(&object), freshness, kept, said, found: false };
         self.audience.land(landed, reach);
@@ -421,7 +441,8 @@ impl Fill {
     fn hold(&self, key: Key, object: &Arc<Object>, freshness: Freshness, cost: u64) {
         let tags = invalidation::tags(&object.head().headers);
         let (object, born) = (Arc::clone(object), self.born);
-        self.inside.store.offer(key, Stored { object, freshness, born, tags, cost });
+        let detail = freshness::detail(object.head(), object.is_sliced(), &self.policy, clock::wall());
+        self.inside.store.offer(key, Stored { object, freshness, born, detail, tags, cost });
     }
 
     /// Moves the body into the object; gives the object when it is complete and nothing of it was let go.
@@ -524,6 +545,12 @@ enum Reach {
     All,
     /// Who began the fetch.
     One,
+}
+
+impl Reach {
+    const fn of(keep: Keep) -> Self {
+        if keep.is_shared() { Self::All } else { Self::One }
+    }
 }
 
 /// Those who wait for a fetch.

@@ -2,18 +2,21 @@
 //!
 //! CloudFront's rules (cloudfront.md 3.5, 3.7), under two of our own: an origin of ours says by a [`Lifetime`] what
 //! no header can say, and that overrides the rules for errors; and an answer with `Set-Cookie` is never kept.
-//! One departure from RFC 9111 is CloudFront's: a policy with a minimum keeps what `no-store` or `private` forbids for
-//! that minimum. Another is ours, against CloudFront: an answer that depends on a field which the origin was told and
+//! Departures from RFC 9111 are CloudFront's: a policy with a minimum keeps what `no-store` or `private` forbids for
+//! that minimum; and an answer that says nothing of its lifetime has the policy's `default_ttl`, where the RFC would guess
+//! from `Last-Modified`. One is ours, against CloudFront: an answer that depends on a field which the origin was told and
 //! the key does not have is not kept.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use config::cache::CachePolicy;
-use http::header::{AGE, AUTHORIZATION, DATE, EXPIRES, HOST, LOCATION, SET_COOKIE, VARY};
+use http::header::{
+    AGE, AUTHORIZATION, DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, LOCATION, SET_COOKIE, VARY,
+};
 use http::{HeaderMap, HeaderName, StatusCode};
 
 use super::directives::Directives;
-use crate::passage::Lifetime;
+use crate::passage::{Detail, Head, Lifetime, parse_date};
 
 /// Larger ages are this one (RFC 9111 1.2.2).
 const OLDEST: u64 = 1 << 31;
@@ -23,10 +26,24 @@ const OLDEST: u64 = 1 << 31;
 pub(super) enum Keep {
     /// So long.
     For(Duration),
+    /// It is stale after so long, which has passed as it comes: everybody asks the origin whether it still holds.
+    ToValidate(Duration),
     /// Only given to all who wait for it now.
     WhileFilling,
     /// Not, and everybody fetches it alone.
     No(Why),
+}
+
+impl Keep {
+    /// Whether the store gets it.
+    pub(super) const fn is_stored(self) -> bool {
+        matches!(self, Self::For(_) | Self::ToValidate(_))
+    }
+
+    /// Whether those who wait for it now may have it.
+    pub(super) const fn is_shared(self) -> bool {
+        matches!(self, Self::For(_) | Self::WhileFilling)
+    }
 }
 
 /// Why an answer is not kept.
@@ -82,9 +99,18 @@ pub(super) fn judge(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     match keep {
         // Zero by an origin of ours means "as it is now": those who wait for it may share it.
         Keep::For(Duration::ZERO) if facts.lifetime.is_some() => Keep::WhileFilling,
-        Keep::For(lifetime) if lifetime <= initial_age(facts) => Keep::No(Why::Stale),
+        Keep::For(lifetime) if lifetime <= initial_age(facts) => {
+            let given_meanwhile = Directives::of(facts.headers).stale_while_revalidate;
+            let is_of_use = has_validator(facts.headers) || given_meanwhile.is_some_and(|it| !it.is_zero());
+            if is_of_use && !is_error { Keep::ToValidate(lifetime) } else { Keep::No(Why::Stale) }
+        }
         keep => keep,
     }
+}
+
+/// Whether an origin can be asked if an answer still holds.
+fn has_validator(headers: &HeaderMap) -> bool {
+    headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED)
 }
 
 /// cloudfront.md 3.5.
@@ -98,13 +124,31 @@ fn success(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
     }
-    if directives.forbid_reuse() {
-        return if policy.min_ttl.is_zero() { Keep::No(Why::Origin) } else { Keep::For(policy.min_ttl) };
+    let is_understood = is_understood(facts.status);
+    if directives.must_understand && !is_understood {
+        return Keep::No(Why::Status);
+    }
+    // Who understands the status is told by the other directives (RFC 9111 5.2.2.3).
+    let no_store = directives.no_store && !directives.must_understand;
+    if no_store || directives.private || directives.no_cache {
+        let may_be_validated = !no_store && !directives.private && has_validator(facts.headers);
+        return match policy.min_ttl {
+            Duration::ZERO if may_be_validated => Keep::ToValidate(Duration::ZERO),
+            Duration::ZERO => Keep::No(Why::Origin),
+            least => Keep::For(least),
+        };
     }
     match explicit(facts, directives) {
         Some(lifetime) => Keep::For(within(policy, lifetime)),
-        None => Keep::For(within(policy, policy.default_ttl)),
+        None if is_understood => Keep::For(within(policy, policy.default_ttl)),
+        None => Keep::No(Why::Status),
     }
+}
+
+/// Whether a status means what the cache takes it for. CloudFront keeps 302, 303 and 307 like other redirects
+/// (cloudfront.md 3.7); the RFC has them kept only with an explicit lifetime.
+fn is_understood(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 302 | 303 | 307 | 308)
 }
 
 /// cloudfront.md 3.7.
@@ -159,8 +203,8 @@ fn explicit(facts: Facts<'_>, directives: Directives) -> Option<Duration> {
     directives.s_maxage.or(directives.max_age).or_else(|| {
         let counts = !directives.targeted && facts.headers.contains_key(EXPIRES);
         counts.then(|| {
-            let from = date(facts.headers, DATE).unwrap_or(facts.now);
-            let until = date(facts.headers, EXPIRES).unwrap_or(SystemTime::UNIX_EPOCH);
+            let from = date(facts, DATE).unwrap_or(facts.now);
+            let until = date(facts, EXPIRES).unwrap_or(SystemTime::UNIX_EPOCH);
             until.duration_since(from).unwrap_or_default()
         })
     })
@@ -170,6 +214,22 @@ fn within(policy: &CachePolicy, lifetime: Duration) -> Duration {
     lifetime.max(policy.min_ttl).min(policy.max_ttl)
 }
 
+/// What is told of an answer that is kept.
+pub(super) fn detail(head: &Head, is_sliced: bool, policy: &CachePolicy, now: SystemTime) -> Option<Detail> {
+    let Head { status, headers, lifetime, .. } = head;
+    if status.is_client_error() || status.is_server_error() {
+        return Some(Detail::Negative);
+    }
+    let facts =
+        Facts { status: *status, headers, lifetime: *lifetime, unkeyed: &[], now, waited: Duration::ZERO };
+    let directives = Directives::of(headers);
+    let said = explicit(facts, directives).filter(|_| !directives.forbid_reuse());
+    if lifetime.is_none() && said.is_none_or(|it| within(policy, it) != it) {
+        return Some(Detail::BehaviorTtl);
+    }
+    is_sliced.then_some(Detail::Slice)
+}
+
 /// How old an answer already was when it came (RFC 9111 4.2.3).
 pub(super) fn initial_age(facts: Facts<'_>) -> Duration {
     // A lifetime below a second would not outlive what dates, and clocks beside each other, are off by. An origin of ours
@@ -177,8 +237,7 @@ pub(super) fn initial_age(facts: Facts<'_>) -> Duration {
     if facts.lifetime.is_some() {
         return age(facts.headers).unwrap_or_default();
     }
-    let apparent =
-        date(facts.headers, DATE).and_then(|it| facts.now.duration_since(it).ok()).unwrap_or_default();
+    let apparent = date(facts, DATE).and_then(|it| facts.now.duration_since(it).ok()).unwrap_or_default();
     // Only what an upstream cache says counts the waiting too; an origin may take its time to make something new.
     let corrected = age(facts.headers).map(|it| it.saturating_add(facts.waited)).unwrap_or_default();
     apparent.max(corrected)
@@ -194,10 +253,10 @@ fn age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A date in a field that is there once.
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
-    let mut values = headers.get_all(name).iter();
+fn date(facts: Facts<'_>, name: HeaderName) -> Option<SystemTime> {
+    let mut values = facts.headers.get_all(name).iter();
     let (first, None) = (values.next()?, values.next()) else { return None };
-    httpdate::parse_http_date(first.to_str().ok()?).ok()
+    parse_date(first, facts.now)
 }
 
 /// Since when an answer is held, and how long it is good.
@@ -214,7 +273,9 @@ impl Freshness {
     /// Of an answer that comes now.
     pub(super) fn begin(facts: Facts<'_>, keep: Keep, policy: &CachePolicy, received: Instant) -> Self {
         let (lifetime, leeway) = match keep {
-            Keep::For(lifetime) => (lifetime, Leeway::of(facts, lifetime, policy)),
+            Keep::For(lifetime) | Keep::ToValidate(lifetime) => {
+                (lifetime, Leeway::of(facts, lifetime, policy))
+            }
             Keep::WhileFilling | Keep::No(_) => (Duration::ZERO, Leeway::default()),
         };
         Self { received, initial_age: initial_age(facts), lifetime, leeway }
@@ -267,7 +328,7 @@ impl Leeway {
         }
         let keep = policy.max_ttl.saturating_sub(lifetime);
         let it = Directives::of(facts.headers);
-        if it.must_revalidate || it.s_maxage.is_some() || it.forbid_reuse() {
+        if it.forbid_stale() {
             return Self { keep, ..Self::default() };
         }
         let revalidating = it.stale_while_revalidate.unwrap_or_default().min(keep);
@@ -321,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn lifetimes_stay_between_least_and_most() {
+    fn section_2_lifetimes_stay_between_least_and_most() {
         let usual = [0, 86_400, 31_536_000];
         check(usual, 200, &[("cache-control", "max-age=60")], seconds(60));
         check(usual, 200, &[("cache-control", "max-age=60, s-maxage=90")], seconds(90));
@@ -335,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn expires_counts_only_without_max_age() {
+    fn section_2_expires_counts_only_without_max_age() {
         let usual = [0, 86_400, 31_536_000];
         let later = ("expires", "Sun, 15 Jun 2025 12:01:00 GMT");
         check(usual, 200, &[("date", NOON), later], seconds(60));
@@ -347,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_kept_is_kept_for_the_least_time() {
+    fn section_1_what_may_not_be_kept_is_kept_for_the_least_time() {
         for line in ["no-store", "no-cache", "private", "max-age=60, no-store"] {
             check([0, 60, 90], 200, &[("cache-control", line)], Keep::No(Why::Origin));
             check([5, 60, 90], 200, &[("cache-control", line)], seconds(5));
@@ -404,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_have_a_lifetime_of_their_own() {
+    fn section_1_errors_have_a_lifetime_of_their_own() {
         let usual = [0, 86_400, 100];
         for status in [404, 410, 414, 500, 501, 502, 503, 504] {
             check(usual, status, &[], seconds(10));
@@ -442,7 +503,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_as_old_as_its_date_or_its_age_says() {
+    fn section_2_an_answer_is_as_old_as_its_date_or_its_age_says() {
         let check = |lines: &[(&'static str, &'static str)], expected| {
             assert_eq!(
                 initial_age(facts(&headers(lines), 200, None)),
@@ -469,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_as_it_comes_is_not_kept() {
+    fn section_2_what_is_too_old_as_it_comes_is_not_kept() {
         let lines = [("cache-control", "max-age=60"), ("age", "60")];
         check([0, 60, 90], 200, &lines, Keep::No(Why::Stale));
     }

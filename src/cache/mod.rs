@@ -29,6 +29,7 @@ mod slices;
 mod stats;
 mod store;
 mod verdict;
+mod wish;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ use self::slices::{Part, Workshop};
 pub use self::stats::Stats;
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
+use self::wish::Wish;
 use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Verdict};
 
 /// How long a follower waits for a fetch that names no deadline; then it goes alone.
@@ -156,23 +158,41 @@ impl Cache {
             Some(Stored { freshness, ..stored })
         };
         let found = stored();
-        let forward = match verdict::decide(found.as_ref().map(|it| &it.freshness), now) {
+        let wish = Wish::of(asked.routed().request().headers(), policy);
+        let forward = match verdict::decide(found.as_ref().map(|it| &it.freshness), &wish, now) {
             Decision::Hit { ttl } => {
                 let stored = found.expect("a hit is a stored answer");
                 return self.hit(stored, ttl);
             }
+            Decision::Stale => {
+                let stored = found.expect("what is stale is a stored answer");
+                return self.stale(&stored, Excuse::Accepted);
+            }
+            Decision::Fetch(forward) if wish.only_if_cached => {
+                return self.miss(Err(Failure::NotStored), forward, Company::Leader);
+            }
+            Decision::Fetch(forward) if wish.no_store => {
+                return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+            }
             Decision::Fetch(forward) => forward,
         };
+        // Who wishes for newer than what is stored has nothing of it.
+        let is_wish = forward == Forward::Request;
         let leeway = |it: &Stored| (it.freshness.leeway, it.freshness.stale_for(now).unwrap_or_default());
         // What may be given while a newer one is fetched; the fetch then has no one who waits for it.
         let meanwhile = found.as_ref().filter(|it| {
             let (leeway, since) = leeway(it);
-            since < leeway.revalidating
+            since < leeway.revalidating && !is_wish
         });
         match self.inside.recent.get(&key, now) {
             None => {}
+            // What is given meanwhile needs no one to wait.
+            Some(Fate::Alone) if meanwhile.is_some() => {}
             Some(Fate::Alone) => {
-                return self.fetch(policy, Some(key), None, forward, Errand::alone(plan)).await;
+                let part = renewal::part(found.as_ref(), None).unwrap_or(Part::Whole);
+                return self
+                    .fetch(policy, Some(key), None, forward, Errand { part, ..Errand::alone(plan) })
+                    .await;
             }
             Some(Fate::Stale(_)) => {
                 let stands_in = |it: &&Stored| leeway(it).1 < leeway(it).0.origin_fails;
@@ -188,16 +208,13 @@ impl Cache {
             }
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
-        let part = match &found {
-            Some(it) if renewal::is_worth_asking(it) => Part::Again(Box::new(it.clone())),
-            _ if plan.is_sliceable() => {
-                let purged = invalidations.newest(asked, &[], Manner::Hard);
-                Part::First(Workshop::new(self, policy, &plan, &key, purged))
-            }
-            _ => Part::Whole,
-        };
+        let workshop = plan.is_sliceable().then(|| {
+            Workshop::new(self, policy, &plan, &key, invalidations.newest(asked, &[], Manner::Hard))
+        });
+        let part = renewal::part(found.as_ref(), workshop.clone())
+            .unwrap_or_else(|| workshop.map_or(Part::Whole, Part::First));
         let again = || {
-            let stored = stored()?;
+            let stored = stored().filter(|_| !is_wish)?;
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
@@ -217,7 +234,9 @@ impl Cache {
                 Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
                 Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
                 Landing::Alone | Landing::Waiting => {
-                    self.fetch(policy, Some(key), None, forward, Errand::alone(errand.plan)).await
+                    let part = renewal::part(found.as_ref(), None).unwrap_or(Part::Whole);
+                    let errand = Errand { part, ..Errand::alone(errand.plan) };
+                    self.fetch(policy, Some(key), None, forward, errand).await
                 }
             },
         }
@@ -371,7 +390,7 @@ impl Cache {
         Answer {
             age: stored.freshness.age(clock::now()),
             object: Ok(stored.object),
-            verdict: Verdict::Hit { ttl },
+            verdict: Verdict::Hit { ttl, detail: stored.detail },
         }
     }
 
@@ -393,7 +412,8 @@ impl Cache {
         if let Ok(Landed { object, freshness, found: true, .. }) = landed {
             self.inside.stats.hits.add_one();
             let now = clock::now();
-            let verdict = Verdict::Hit { ttl: freshness.ttl(now).unwrap_or_default() };
+            let ttl = freshness.ttl(now).unwrap_or_default();
+            let verdict = Verdict::Hit { ttl, detail: None };
             return Answer { object: Ok(object), verdict, age: freshness.age(now) };
         }
         let collapsed = company == Company::Follower;

@@ -14,8 +14,15 @@ const ALONE: Duration = Duration::from_secs(10);
 /// How long a key that failed is not fetched again: a failing origin is not stormed by those who waited.
 const BACK_OFF: Duration = Duration::from_millis(500);
 
-/// How long a failing origin is spared at most while a stale answer stands in for it.
-const LONGEST: Duration = Duration::from_secs(60);
+/// How long a failing origin is spared at first while a stale answer stands in for it: twice as long each time that it
+/// still fails, and at most [`LONGEST_REST`] (http-edge.md 12).
+const FIRST_REST: Duration = Duration::from_secs(1);
+
+/// CloudFront spares it for the error TTL each time (cloudfront.md 3.6), which is long for a hiccup and short for a night.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+
+/// How long a key's last fate is remembered, so that the next rest is longer.
+const MEMORY: Duration = Duration::from_secs(60);
 
 /// How many keys are remembered; a forgotten one costs a request some waiting.
 const MOST_KEYS: u64 = 10_000;
@@ -27,7 +34,7 @@ pub(super) enum Fate {
     Alone,
     /// Its fetch failed.
     Failed(Failure),
-    /// Its fetch failed, and what was stored before is given so long.
+    /// Its fetch failed, and what was stored before is given: the origin rests for so long.
     Stale(Duration),
 }
 
@@ -36,7 +43,7 @@ pub(super) struct Recent(Index<Key, (Fate, Instant)>);
 
 impl Recent {
     pub(super) fn new() -> Self {
-        Self(Index::builder().max_capacity(MOST_KEYS).time_to_live(LONGEST).build())
+        Self(Index::builder().max_capacity(MOST_KEYS).time_to_live(MEMORY).build())
     }
 
     pub(super) fn get(&self, key: &Key, now: Instant) -> Option<Fate> {
@@ -48,9 +55,18 @@ impl Recent {
         let lasts = match fate {
             Fate::Alone => ALONE,
             Fate::Failed(_) => BACK_OFF,
-            Fate::Stale(lasts) => lasts.clamp(BACK_OFF, LONGEST),
+            Fate::Stale(rest) => rest,
         };
         self.0.insert(key, (fate, now + lasts));
+    }
+
+    /// Its origin fails and something stale stands in: how long it is spared now.
+    pub(super) fn rest(&self, key: Key, now: Instant) {
+        let rest = match self.0.get(&key) {
+            Some((Fate::Stale(last), _)) => last.saturating_mul(2).min(LONGEST_REST),
+            _ => FIRST_REST,
+        };
+        self.put(key, Fate::Stale(rest), now);
     }
 
     pub(super) fn forget(&self, key: &Key) {

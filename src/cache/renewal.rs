@@ -6,6 +6,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue};
 
+use super::directives::Directives;
+use super::slices::{Part, Workshop};
 use super::store::Stored;
 use crate::passage::{Head, Validators};
 
@@ -22,11 +24,11 @@ const OF_THE_STORED: [HeaderName; 8] = [
     ETAG,
 ];
 
-/// What an origin is asked with, where the stored answer can be validated: one that lies here whole, from an origin that
-/// leaves lifetimes to header fields.
+/// What an origin is asked with, where the stored answer can be validated: one from an origin that leaves lifetimes to
+/// header fields. A body in slices is one by the validator that its slices are known by, so that a 304 holds for them all.
 pub(super) fn validators(stored: &Stored) -> Option<Validators> {
     let head = stored.object.head();
-    if head.lifetime.is_some() || stored.object.is_sliced() {
+    if head.lifetime.is_some() {
         return None;
     }
     let field = |name: HeaderName| head.headers.get(name).cloned();
@@ -34,10 +36,19 @@ pub(super) fn validators(stored: &Stored) -> Option<Validators> {
     (known.etag.is_some() || known.last_modified.is_some()).then_some(known)
 }
 
-/// Whether a stale answer may still hold, or stand in for one that does not come.
-pub(super) fn is_worth_asking(stored: &Stored) -> bool {
-    let stands_in = !stored.freshness.leeway.origin_fails.is_zero() && !stored.object.is_sliced();
-    stands_in || validators(stored).is_some()
+/// What a fetch is for where a stale answer may still hold, or stand in for one that does not come. `workshop` is how
+/// one in slices is fetched that does not hold.
+pub(super) fn part(stored: Option<&Stored>, workshop: Option<Workshop>) -> Option<Part> {
+    let stored = stored?;
+    let is_sliced = stored.object.is_sliced();
+    let stands_in = !stored.freshness.leeway.origin_fails.is_zero() && !is_sliced;
+    let is_worth_asking = stands_in || validators(stored).is_some();
+    is_worth_asking.then(|| Part::Again(Box::new(stored.clone()), workshop.filter(|_| is_sliced)))
+}
+
+/// Whether what is stored may never be given without the origin's word once it is stale.
+pub(super) fn needs_consent(stored: &Stored) -> bool {
+    Directives::of(&stored.object.head().headers).forbid_stale()
 }
 
 /// Whether a 304 speaks of what is stored: it names no tag, or one that differs in strength alone.

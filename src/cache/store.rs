@@ -12,7 +12,7 @@ use super::freshness::Freshness;
 use super::invalidation::Moment;
 use super::key::Key;
 use super::stats::Stats;
-use crate::passage::{Budget, Object, Reservation};
+use crate::passage::{Budget, Detail, Object, Reservation};
 
 /// The part of the memory, one of so many, that stored answers leave to fills and to viewers who still read what was
 /// evicted.
@@ -29,6 +29,8 @@ pub(super) struct Stored {
     pub(super) freshness: Freshness,
     /// When its fetch began.
     pub(super) born: Moment,
+    /// What else is told of it.
+    pub(super) detail: Option<Detail>,
     /// By which it can be invalidated.
     pub(super) tags: Arc<[Box<str>]>,
     /// Bytes of memory it takes.

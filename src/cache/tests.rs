@@ -96,7 +96,7 @@ const fn missed(forward: Forward, collapsed: bool, stored: bool) -> Verdict {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_requests_for_one_cold_key_are_one_fetch() {
+async fn section_11_a_thousand_requests_for_one_cold_key_are_one_fetch() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let answers = join_all((0..1000).map(|_| {
         cache.get(&asked, origin.after(Duration::from_secs(3), || whole("stone", Lifetime::Immutable)))
@@ -113,7 +113,7 @@ async fn a_thousand_requests_for_one_cold_key_are_one_fetch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_follower_in_the_middle_of_a_fill_gets_every_octet() {
+async fn section_11_rule_2_a_follower_in_the_middle_of_a_fill_gets_every_octet() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let (sender, coming) = growing();
     let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
@@ -137,7 +137,7 @@ async fn a_follower_in_the_middle_of_a_fill_gets_every_octet() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_viewer_who_leaves_does_not_end_the_fill() {
+async fn section_11_rule_1_a_viewer_who_leaves_does_not_end_the_fill() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let plan = origin.after(Duration::from_secs(3), || whole("stone", Lifetime::Immutable));
     let left = timeout(Duration::from_secs(1), cache.get(&asked, plan)).await;
@@ -149,7 +149,7 @@ async fn a_viewer_who_leaves_does_not_end_the_fill() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_fetch_fails_all_who_wait_and_is_not_repeated_at_once() {
+async fn section_11_rule_5_a_failed_fetch_fails_all_who_wait_and_is_not_repeated_at_once() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let failure = || Failure::Unreadable("no such disk".to_owned());
     let plan = || origin.after(Duration::from_secs(1), move || Err(failure()));
@@ -163,7 +163,7 @@ async fn a_failed_fetch_fails_all_who_wait_and_is_not_repeated_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_seen_to_break_off_and_is_not_kept() {
+async fn section_11_rule_6_a_body_that_breaks_off_is_seen_to_break_off_and_is_not_kept() {
     for end in [Some(Failure::Unreadable("no such disk".to_owned())), None] {
         let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
         let (sender, coming) = growing();
@@ -200,7 +200,7 @@ async fn an_origin_that_stands_still_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn followers_wait_as_long_as_the_fetch_may_take() {
+async fn section_11_rule_3_followers_wait_as_long_as_the_fetch_may_take() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let blocked = || {
         origin
@@ -223,7 +223,7 @@ async fn followers_wait_as_long_as_the_fetch_may_take() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_may_not_be_shared_are_fetched_by_each_and_not_in_turn() {
+async fn section_11_rule_4_answers_that_may_not_be_shared_are_fetched_by_each_and_not_in_turn() {
     let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
     let plan = || origin.after(Duration::from_millis(300), || whole("private", Lifetime::Uncacheable));
     let began = Instant::now();
@@ -264,7 +264,7 @@ async fn an_answer_is_given_until_it_is_stale() {
     cache.get(&asked, plan()).await;
     advance(Duration::from_secs(3599)).await;
     let answer = cache.get(&asked, plan()).await;
-    assert_eq!(answer.verdict, Verdict::Hit { ttl: Duration::from_secs(1) });
+    assert_eq!(answer.verdict, Verdict::Hit { ttl: Duration::from_secs(1), detail: None });
     assert_eq!(answer.age, Duration::from_secs(3599));
     advance(Duration::from_secs(1)).await;
     assert_eq!(cache.get(&asked, plan()).await.verdict, missed(Forward::Stale, false, true));
@@ -272,7 +272,7 @@ async fn an_answer_is_given_until_it_is_stale() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn head_shares_what_get_brought_and_brings_it_too() {
+async fn section_6_head_shares_what_get_brought_and_brings_it_too() {
     let (cache, origin) = (Cache::new(MIB), Origin::default());
     let head = |target| Example::get(target).method(Method::HEAD).admitted();
     let plan = || origin.at_once(|| whole("stone", Lifetime::Immutable));
@@ -668,7 +668,7 @@ async fn section_4_a_304_about_something_else_is_not_believed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn section_12_a_failing_origin_is_stood_in_for_and_spared_for_the_error_ttl() {
+async fn section_12_a_failing_origin_is_stood_in_for_and_spared_longer_and_longer() {
     for failing in [|| Err(Failure::Unreachable("refused".into())), || web(503, &[], "sorry")] {
         let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
         cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
@@ -682,10 +682,15 @@ async fn section_12_a_failing_origin_is_stood_in_for_and_spared_for_the_error_tt
             assert_eq!(body(answer).await.unwrap(), "stone");
             assert!(answer.age > Duration::from_secs(10));
         }
-        advance(Duration::from_secs(9)).await;
-        cache.get(&asked, server(&asks, failing)).await;
-        assert_eq!(asks.lock().unwrap().len(), 2, "the origin is spared");
-        advance(Duration::from_secs(2)).await;
+        for (rest, fetches) in [1, 2, 4, 8, 16, 30, 30].into_iter().zip(3..) {
+            advance(Duration::from_millis(rest * 1000 - 500)).await;
+            cache.get(&asked, server(&asks, failing)).await;
+            assert_eq!(asks.lock().unwrap().len(), fetches - 1, "the origin is spared for {rest} s");
+            advance(Duration::from_millis(600)).await;
+            cache.get(&asked, server(&asks, failing)).await;
+            assert_eq!(asks.lock().unwrap().len(), fetches, "it is asked again after {rest} s");
+        }
+        advance(Duration::from_secs(31)).await;
         let newer = cache.get(&asked, server(&asks, || web(200, FRESH, "newer"))).await;
         assert_eq!(body(&newer).await.unwrap(), "newer");
     }
@@ -763,4 +768,114 @@ async fn section_12_what_is_stale_is_given_while_one_fetch_brings_a_newer() {
     advance(Duration::from_secs(45)).await;
     let late = cache.get(&asked, server(&asks, || web(200, fields, "newest"))).await;
     assert_eq!(body(&late).await.unwrap(), "newest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_3_what_needs_the_origins_word_is_not_given_while_the_origin_is_gone() {
+    for line in ["max-age=10, must-revalidate", "max-age=10, proxy-revalidate", "s-maxage=10", "no-cache"] {
+        let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+        let fields: &'static [(&str, &str)] = vec![("etag", "\"a\""), ("cache-control", line)].leak();
+        cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+        advance(Duration::from_secs(12)).await;
+        let gone = || Err(Failure::Unreachable("refused".into()));
+        let answer = cache.get(&asked, server(&asks, gone)).await;
+        assert_eq!(answer.object.unwrap_err(), Failure::Unvalidated, "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_11_rule_4_what_must_be_validated_is_validated_by_each_and_not_in_turn() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields = &[("cache-control", "no-cache"), ("etag", "\"a\"")];
+    cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+    let began = Instant::now();
+    let renewed = || server(&asks, || web(304, &[("etag", "\"a\"")], ""));
+    let answers = join_all((0..20).map(|_| cache.get(&asked, renewed()))).await;
+    assert_eq!(began.elapsed(), Duration::from_millis(100));
+    for answer in &answers {
+        assert_eq!(body(answer).await.unwrap(), "stone");
+        let Verdict::Miss { status, collapsed, .. } = answer.verdict else { panic!("{:?}", answer.verdict) };
+        assert_eq!((status, collapsed), (Some(StatusCode::NOT_MODIFIED), false));
+    }
+    let known = asks.lock().unwrap().iter().filter(|it| it.known.is_some()).count();
+    assert_eq!((asks.lock().unwrap().len(), known), (21, 20));
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_11_rule_7_a_slow_reader_does_not_slow_the_fill() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let chunks = futures_util::stream::iter((0..8).map(|_| Ok(Bytes::from(vec![7; 32 * 1024]))));
+    let plan =
+        origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, FetchedBody::Growing(chunks.boxed())));
+    // Who began it reads nothing at all.
+    let first = cache.get(&asked, plan).await;
+    sleep(Duration::from_secs(1)).await;
+    let second = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+    assert!(matches!(second.verdict, Verdict::Hit { .. }), "{:?}", second.verdict);
+    assert_eq!(body(&second).await.unwrap().len(), 256 * 1024);
+    assert_eq!(body(&first).await.unwrap().len(), 256 * 1024);
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_11_rule_8_followers_of_what_varies_on_more_than_the_key_leave_for_fetches_of_their_own() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields = &[("cache-control", "max-age=60"), ("vary", "*")];
+    let answers =
+        join_all((0..5).map(|_| cache.get(&asked, server(&asks, || web(200, fields, "mine"))))).await;
+    assert_eq!(asks.lock().unwrap().len(), 5);
+    assert!(answers.iter().all(|it| it.verdict == missed(Forward::UriMiss, false, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_11_rule_9_an_answer_to_who_says_who_he_is_is_for_him_alone() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields = &[("cache-control", "max-age=60")];
+    let plan = || server(&asks, || web(200, fields, "mine")).telling(vec![http::header::AUTHORIZATION]);
+    let answers = join_all((0..5).map(|_| cache.get(&asked, plan()))).await;
+    assert_eq!(asks.lock().unwrap().len(), 5);
+    assert!(answers.iter().all(|it| it.verdict == missed(Forward::UriMiss, false, false)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_11_rule_10_what_is_stale_is_validated_once_for_all_who_wait() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    cache.get(&asked, server(&asks, || web(200, FRESH, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    let renewed = || server(&asks, || web(304, &[("etag", "\"a\"")], ""));
+    join_all((0..20).map(|_| cache.get(&asked, renewed()))).await;
+    assert_eq!(asks.lock().unwrap().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_a_validation_in_the_background_that_fails_is_not_tried_again_at_once() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields = &[("cache-control", "max-age=10, stale-while-revalidate=600"), ("etag", "\"a\"")];
+    cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    let mut excuses = Vec::new();
+    for _ in 0..60 {
+        let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
+        assert_eq!(body(&answer).await.unwrap(), "stone");
+        let Verdict::Stale { excuse, .. } = answer.verdict else { panic!("{:?}", answer.verdict) };
+        excuses.push(excuse);
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(excuses.contains(&Excuse::Revalidating) && excuses.contains(&Excuse::OriginFails));
+    // The rests are 1, 2, 4, 8, 16 and 30 s.
+    assert_eq!(asks.lock().unwrap().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_what_our_own_origins_make_is_never_given_stale() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a.m3u8"));
+    let manifest = || {
+        let mut fetched = whole("old", seconds(1))?;
+        let swr = http::HeaderValue::from_static("max-age=1, stale-while-revalidate=60, stale-if-error=60");
+        fetched.headers.insert("cache-control", swr);
+        Ok(fetched)
+    };
+    cache.get(&asked, origin.at_once(manifest)).await;
+    advance(Duration::from_secs(2)).await;
+    let answer = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+    assert_eq!(answer.object.unwrap_err(), Failure::Busy);
 }

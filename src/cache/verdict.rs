@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use http::Method;
 
 use super::freshness::Freshness;
+use super::wish::Wish;
 use crate::passage::{Behavior, Forward};
 
 /// Whether a request has to do with the cache at all.
@@ -38,16 +39,20 @@ pub(super) fn approach(method: &Method, behavior: &Behavior) -> Approach {
 pub(super) enum Decision {
     /// It is given, fresh for `ttl` more.
     Hit { ttl: Duration },
-    /// The origin is asked. A viewer's `Cache-Control` never is the reason (cloudfront.md 3.4).
+    /// It is given though it is stale: the viewer takes it.
+    Stale,
+    /// The origin is asked.
     Fetch(Forward),
 }
 
-/// Judges what is stored under a key, if anything.
-pub(super) fn decide(stored: Option<&Freshness>, now: Instant) -> Decision {
-    match stored.map(|it| it.ttl(now)) {
-        None => Decision::Fetch(Forward::UriMiss),
-        Some(None) => Decision::Fetch(Forward::Stale),
-        Some(Some(ttl)) => Decision::Hit { ttl },
+/// Judges what is stored under a key, if anything, for a viewer who wishes so.
+pub(super) fn decide(stored: Option<&Freshness>, wish: &Wish, now: Instant) -> Decision {
+    let Some(stored) = stored else { return Decision::Fetch(Forward::UriMiss) };
+    match stored.ttl(now) {
+        Some(ttl) if wish.accepts(stored, now) => Decision::Hit { ttl },
+        Some(_) => Decision::Fetch(Forward::Request),
+        None if wish.accepts_stale(stored, now) => Decision::Stale,
+        None => Decision::Fetch(Forward::Stale),
     }
 }
 
@@ -83,12 +88,13 @@ mod tests {
             leeway: Leeway::default(),
         };
         let check = |seconds, expected| {
-            assert_eq!(decide(Some(&freshness), received + Duration::from_secs(seconds)), expected);
+            let now = received + Duration::from_secs(seconds);
+            assert_eq!(decide(Some(&freshness), &Wish::default(), now), expected);
         };
         check(0, Decision::Hit { ttl: Duration::from_secs(6) });
         check(5, Decision::Hit { ttl: Duration::from_secs(1) });
         check(6, Decision::Fetch(Forward::Stale));
         check(31_536_000, Decision::Fetch(Forward::Stale));
-        assert_eq!(decide(None, received), Decision::Fetch(Forward::UriMiss));
+        assert_eq!(decide(None, &Wish::default(), received), Decision::Fetch(Forward::UriMiss));
     }
 }

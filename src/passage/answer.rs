@@ -18,6 +18,8 @@ pub enum Forward {
     Bypass,
     /// The method is not for caches.
     Method,
+    /// The viewer wants it so.
+    Request,
 }
 
 /// Why a stale answer is given (RFC 5861).
@@ -27,6 +29,19 @@ pub enum Excuse {
     Revalidating,
     /// The origin fails.
     OriginFails,
+    /// The viewer takes it so.
+    Accepted,
+}
+
+/// What else is told of what is stored (`detail` of RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The behavior's policy says how long it lives, not the origin.
+    BehaviorTtl,
+    /// It is an error.
+    Negative,
+    /// Its octets lie in slices.
+    Slice,
 }
 
 /// What the cache did (RFC 9211).
@@ -36,6 +51,8 @@ pub enum Verdict {
     Hit {
         /// Freshness left.
         ttl: Duration,
+        /// What else is told of it.
+        detail: Option<Detail>,
     },
     /// From the store though it is stale.
     Stale {

@@ -69,6 +69,7 @@ impl Example {
                 headers: Vec::new(),
                 cookies: Selection::None,
                 gzip: true,
+                request_directives: config::cache::RequestDirectives::Ignore,
                 brotli: true,
             }),
             origin_request: None,

@@ -35,6 +35,12 @@ pub enum Failure {
     /// The request has been here before: origins point at one another.
     #[error("the request went in a loop: this server asked for it before")]
     Looped,
+    /// What is stored may be given with its consent alone, and it does not answer.
+    #[error("the origin does not say whether what is stored still holds")]
+    Unvalidated,
+    /// The viewer wants what is stored, and nothing is.
+    #[error("the viewer wants what is stored, and nothing is that will do")]
+    NotStored,
     /// Its octets are others than those that went before.
     #[error("the origin's file changed while it was read")]
     Changed,

@@ -10,6 +10,7 @@ mod admitted;
 mod answer;
 mod budget;
 mod cookies;
+mod date;
 mod device;
 #[cfg(test)]
 pub(crate) mod example;
@@ -26,8 +27,9 @@ mod unrouted;
 mod upload;
 
 pub use admitted::{Admitted, Credentials};
-pub use answer::{Answer, Excuse, Forward, Verdict};
+pub use answer::{Answer, Detail, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
+pub use date::parse as parse_date;
 pub use fetch::{
     Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Source, Validators,
 };

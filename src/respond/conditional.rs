@@ -6,6 +6,7 @@ use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMO
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::etag::{self, Compare};
+use crate::passage::parse_date;
 
 /// A date is a strong validator only when the thing had that long to change again unseen (RFC 9110 8.8.2.2).
 const STRONG_AFTER: Duration = Duration::from_secs(60);
@@ -36,7 +37,7 @@ pub(super) fn judge(request: &HeaderMap, current: &Validators) -> Condition {
         if !etag::listed(request.get_all(IF_MATCH), etag, Compare::Strong) {
             return Condition::Failed;
         }
-    } else if let Some(since) = date(request, IF_UNMODIFIED_SINCE)
+    } else if let Some(since) = current.named(request, IF_UNMODIFIED_SINCE)
         && current.modified().is_some_and(|it| it > since)
     {
         return Condition::Failed;
@@ -45,7 +46,7 @@ pub(super) fn judge(request: &HeaderMap, current: &Validators) -> Condition {
         if etag::listed(request.get_all(IF_NONE_MATCH), etag, Compare::Weak) {
             return Condition::NotModified;
         }
-    } else if let Some(since) = date(request, IF_MODIFIED_SINCE)
+    } else if let Some(since) = current.named(request, IF_MODIFIED_SINCE)
         && current.modified().unwrap_or(current.date) <= since
     {
         return Condition::NotModified;
@@ -60,22 +61,19 @@ pub(super) fn range_counts(request: &HeaderMap, current: &Validators) -> bool {
         return same;
     }
     let is_strong = current.modified().is_some_and(|it| it + STRONG_AFTER <= current.date);
-    let is_date = date(request, IF_RANGE).is_some();
+    let is_date = current.named(request, IF_RANGE).is_some();
     is_date && is_strong && current.last_modified.as_ref() == Some(condition)
 }
 
 impl Validators {
     fn modified(&self) -> Option<SystemTime> {
-        parse(self.last_modified.as_ref()?)
+        parse_date(self.last_modified.as_ref()?, self.date)
     }
-}
 
-fn date(headers: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
-    parse(headers.get(name)?)
-}
-
-fn parse(value: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?).ok()
+    /// The date that a field of the request names.
+    fn named(&self, request: &HeaderMap, name: HeaderName) -> Option<SystemTime> {
+        parse_date(request.get(name)?, self.date)
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_judged_in_their_order() {
+    fn section_4_conditions_are_judged_in_their_order() {
         check(&[], Condition::Met);
         check(&[("if-match", "\"a\"")], Condition::Met);
         check(&[("if-match", "*")], Condition::Met);
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn without_last_modified_the_date_stands_for_it() {
+    fn section_4_without_last_modified_the_date_stands_for_it() {
         let current = validators(None, None);
         let modified_since = |it| judge(&headers(&[("if-modified-since", it)]), &current);
         assert_eq!(modified_since(NOON), Condition::NotModified);
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_counts_only_for_the_same_octets() {
+    fn section_7_a_range_counts_only_for_the_same_octets() {
         let check = |current: &Validators, value, expected| {
             assert_eq!(range_counts(&headers(&[("if-range", value)]), current), expected, "{value}");
         };

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn weak_comparison_does_not_look_at_the_mark() {
+    fn section_4_weak_comparison_does_not_look_at_the_mark() {
         check("W/\"a\"", Some("\"a\""), Compare::Weak, true);
         check("\"a\"", Some("W/\"a\""), Compare::Weak, true);
         check("W/\"a\"", Some("\"a\""), Compare::Strong, false);
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_looked_through_to_its_end() {
+    fn section_4_a_list_is_looked_through_to_its_end() {
         check("\"b\", \"a\"", Some("\"a\""), Compare::Strong, true);
         check("\"b\",,\"a\"", Some("\"a\""), Compare::Strong, true);
         check("\"x,\\\", \"a\"", Some("\"a\""), Compare::Strong, true);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_quoted_matches_nothing() {
+    fn section_4_what_is_not_quoted_matches_nothing() {
         check("a", Some("\"a\""), Compare::Weak, false);
         check("\"a", Some("\"a\""), Compare::Weak, false);
         check("a, \"a\"", Some("\"a\""), Compare::Weak, true);

@@ -115,7 +115,10 @@ pub(super) fn failure(
     now: SystemTime,
 ) -> Response<Body> {
     let (status, sentence) = match failure {
-        Failure::TimedOut(_) => (StatusCode::GATEWAY_TIMEOUT, "The origin did not answer in time."),
+        Failure::NotStored => (StatusCode::GATEWAY_TIMEOUT, "This is not in the cache."),
+        Failure::TimedOut(_) | Failure::Unvalidated => {
+            (StatusCode::GATEWAY_TIMEOUT, "The origin did not answer in time.")
+        }
         Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) | Failure::Changed => {
             (StatusCode::BAD_GATEWAY, "The origin could not be read.")
         }

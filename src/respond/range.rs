@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn one_range() {
+    fn section_7_one_range() {
         check("bytes=0-0", 10, one(0, 1));
         check("bytes=2-5", 10, one(2, 6));
         check("bytes=2-", 10, one(2, 10));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there() {
+    fn section_7_what_is_not_there() {
         check("bytes=10-", 10, Some(Wanted::Nothing));
         check("bytes=10-20", 10, Some(Wanted::Nothing));
         check("bytes=-0", 10, Some(Wanted::Nothing));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_ignored() {
+    fn section_7_what_is_not_understood_is_ignored() {
         for value in
             ["bytes=5-2", "bytes=a-b", "bytes=", "bytes", "items=0-1", "bytes=1", "bytes=--1", "bytes=+1-2"]
         {
@@ -163,20 +163,20 @@ mod tests {
     }
 
     #[test]
-    fn several_ranges_stand_in_the_order_asked() {
+    fn section_7_several_ranges_stand_in_the_order_asked() {
         check("bytes=500-509, 0-9", 1000, Some(Wanted::Several(vec![500..510, 0..10])));
         check("bytes=500-509, 0-9, 505-600", 1000, Some(Wanted::Several(vec![500..601, 0..10])));
     }
 
     #[test]
-    fn what_overlaps_or_is_near_is_joined() {
+    fn section_7_what_overlaps_or_is_near_is_joined() {
         check("bytes=0-9, 5-20", 1000, one(0, 21));
         check("bytes=0-9, 90-99", 1000, one(0, 100));
         check("bytes=0-9, 91-99", 1000, Some(Wanted::Several(vec![0..10, 91..100])));
     }
 
     #[test]
-    fn too_many_ranges_are_answered_with_all() {
+    fn section_7_too_many_ranges_are_answered_with_all() {
         let ranges =
             |count: u64| (0..count).map(|it| format!("{0}-{0}", it * 1000)).collect::<Vec<_>>().join(",");
         assert!(matches!(

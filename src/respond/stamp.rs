@@ -11,8 +11,8 @@ use super::cors;
 use super::line::Line;
 use super::timing;
 use crate::passage::{
-    Added, Answer, Excuse, Forward, Head, LEVADA_LIFETIME, Lifetime, Outcome, Request, Routed, Scheme,
-    Served, Verdict,
+    Added, Answer, Detail, Excuse, Forward, Head, LEVADA_LIFETIME, Lifetime, Outcome, Request, Routed,
+    Scheme, Served, Verdict, parse_date,
 };
 
 /// RFC 9211.
@@ -124,11 +124,17 @@ pub(super) fn served(status: StatusCode, verdict: &Verdict) -> Served {
 pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
     let line = Line::new().text(PSEUDONYM);
     let line = match verdict {
-        Verdict::Hit { ttl } => line.text("; hit; ttl=").number(ttl.as_secs()),
+        Verdict::Hit { ttl, detail } => line.text("; hit; ttl=").number(ttl.as_secs()).text(match detail {
+            None => "",
+            Some(Detail::BehaviorTtl) => "; detail=behavior-ttl",
+            Some(Detail::Negative) => "; detail=negative",
+            Some(Detail::Slice) => "; detail=slice",
+        }),
         Verdict::Stale { since, excuse } => {
             let detail = match excuse {
                 Excuse::Revalidating => "; detail=swr",
                 Excuse::OriginFails => "; detail=sie",
+                Excuse::Accepted => "; detail=max-stale",
             };
             // A structured field's integer has no "-0".
             let since = since.as_secs();
@@ -140,6 +146,7 @@ pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
                 Forward::Stale => "stale",
                 Forward::Bypass => "bypass",
                 Forward::Method => "method",
+                Forward::Request => "request",
             };
             let line = line.text("; fwd=").text(forward);
             let line = match status {
@@ -168,7 +175,7 @@ pub(super) fn age(headers: &mut HeaderMap, answer: &Answer) {
 
 /// Says when the answer was made, where the origin did not: a viewer who adds `Age` to `Date` gets the present.
 pub(super) fn made(headers: &mut HeaderMap, age: Duration, now: SystemTime) -> SystemTime {
-    let said = headers.get(DATE).and_then(|it| httpdate::parse_http_date(it.to_str().ok()?).ok());
+    let said = headers.get(DATE).and_then(|it| parse_date(it, now));
     said.unwrap_or_else(|| {
         let made = now.checked_sub(age).unwrap_or(now);
         headers.insert(DATE, date(made));
@@ -215,7 +222,9 @@ thread_local! {
     static DATE_LINE: RefCell<Option<(u64, HeaderValue)>> = const { RefCell::new(None) };
 }
 
+/// A date as fields have it. What is from before 1970 is of 1970: an upstream may say any age, and there is no older date.
 pub(super) fn date(it: SystemTime) -> HeaderValue {
+    let it = it.max(SystemTime::UNIX_EPOCH);
     let second = it.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     DATE_LINE.with_borrow_mut(|newest| match newest {
         Some((of, line)) if *of == second => line.clone(),
@@ -247,5 +256,7 @@ mod tests {
         assert_eq!(at(1_750_000_000), "Sun, 15 Jun 2025 15:06:40 GMT");
         assert_eq!(at(1_750_000_000), "Sun, 15 Jun 2025 15:06:40 GMT");
         assert_eq!(at(1_749_999_999), "Sun, 15 Jun 2025 15:06:39 GMT");
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(date(before), "Thu, 01 Jan 1970 00:00:00 GMT");
     }
 }

@@ -49,7 +49,7 @@ fn video(text: &'static str) -> Arc<Object> {
 fn hit(object: Arc<Object>) -> Answer {
     Answer {
         object: Ok(object),
-        verdict: Verdict::Hit { ttl: Duration::from_millis(30_500) },
+        verdict: Verdict::Hit { ttl: Duration::from_millis(30_500), detail: None },
         age: Duration::from_secs(5),
     }
 }
@@ -161,7 +161,7 @@ fn what_caches_before_us_said_stays_before_us() {
 }
 
 #[test]
-fn head_is_get_without_octets() {
+fn section_6_head_is_get_without_octets() {
     let got = get(Example::get("/a").method(Method::HEAD).header("range", "bytes=0-1"), hit(video("levada")));
     assert_eq!((got.status, got.body.len()), (200, 0));
     got.has(CONTENT_LENGTH, "6");
@@ -169,7 +169,7 @@ fn head_is_get_without_octets() {
 }
 
 #[test]
-fn what_the_viewer_has_is_not_sent_again() {
+fn section_4_what_the_viewer_has_is_not_sent_again() {
     let got = get(
         Example::get("/a").header("if-none-match", "\"a\"").header("range", "bytes=0-1"),
         hit(video("levada")),
@@ -186,7 +186,7 @@ fn what_the_viewer_has_is_not_sent_again() {
 }
 
 #[test]
-fn a_range_is_exactly_that() {
+fn section_7_a_range_is_exactly_that() {
     let ranged = |range, more: &[(&'static str, &str)]| {
         let example = Example::get("/a").header("range", range);
         let example = more.iter().fold(example, |it, (name, value)| it.header(name, value));
@@ -208,7 +208,7 @@ fn a_range_is_exactly_that() {
 }
 
 #[test]
-fn several_ranges_come_in_parts() {
+fn section_7_several_ranges_come_in_parts() {
     let octets: Vec<u8> = (0..=255).collect();
     let head = head(200, &[("content-type", TYPE)]);
     let object = Object::whole(head, octets.chunks(7).map(Bytes::copy_from_slice).collect());
@@ -229,7 +229,7 @@ fn several_ranges_come_in_parts() {
 }
 
 #[test]
-fn an_answer_that_is_no_200_has_no_ranges_and_no_conditions() {
+fn section_7_an_answer_that_is_no_200_has_no_ranges_and_no_conditions() {
     let object = Object::whole(head(404, &[("etag", "\"a\"")]), vec![Bytes::from("not here")]);
     let got = get(Example::get("/a").header("range", "bytes=0-1").header("if-none-match", "*"), hit(object));
     assert_eq!((got.status, &got.body[..]), (404, &b"not here"[..]));
@@ -239,7 +239,7 @@ fn an_answer_that_is_no_200_has_no_ranges_and_no_conditions() {
 }
 
 #[tokio::test]
-async fn a_range_of_a_growing_body_does_not_wait_for_more_than_it_needs() {
+async fn section_7_a_range_of_a_growing_body_does_not_wait_for_more_than_it_needs() {
     let growing = |length| Object::growing(Head { length, ..head(200, &[]) });
     let ranged = async |object: &Arc<Object>, range: &str| {
         let asked = Example::get("/a").header("range", range).admitted();
@@ -361,6 +361,9 @@ fn a_failure_says_whose_it_is_and_is_not_kept() {
     let got = failed(Failure::Unreadable("/secret/path".to_owned()));
     assert_eq!(got.status, 502);
     assert!(!String::from_utf8_lossy(&got.body).contains("secret"));
+    for failure in [Failure::Unvalidated, Failure::NotStored] {
+        assert_eq!(failed(failure).status, 504);
+    }
     let got = failed(Failure::OutOfMemory);
     assert_eq!((got.status, got.named("retry-after")), (503, Some("1")));
 }

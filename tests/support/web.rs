@@ -1,13 +1,16 @@
 //! A web server that says what a story tells it to.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What it says next, head and body; the last again and again.
-type Script = Arc<Mutex<VecDeque<String>>>;
+/// What it says next to who asks for a path, as it goes out; the last again and again.
+type Script = Arc<Mutex<HashMap<String, VecDeque<String>>>>;
+
+/// The path of a script for all paths that have none.
+const ANY: &str = "*";
 
 /// A web server on loopback.
 pub(crate) struct WebServer {
@@ -18,18 +21,33 @@ pub(crate) struct WebServer {
 impl WebServer {
     /// One that gives these answers: status and fields, line by line, and a body.
     pub(crate) async fn saying(answers: &[(&str, &str)]) -> Self {
+        Self::scripted(&[(ANY, answers)]).await
+    }
+
+    /// One that gives each of these paths its own head, and all the same body.
+    pub(crate) async fn telling(heads: &[(&str, &str)]) -> Self {
+        let answer =
+            |&(path, head): &(&str, &str)| (path.to_owned(), VecDeque::from([written(head, "stone")]));
+        Self::open(heads.iter().map(answer).collect()).await
+    }
+
+    /// One that gives each of these paths answers of its own.
+    pub(crate) async fn scripted(paths: &[(&str, &[(&str, &str)])]) -> Self {
+        let answers = |&(path, answers): &(&str, &[(&str, &str)])| {
+            (path.to_owned(), answers.iter().map(|(head, body)| written(head, body)).collect())
+        };
+        Self::open(paths.iter().map(answers).collect()).await
+    }
+
+    /// One that says just this, whatever it is asked, and hangs up.
+    pub(crate) async fn speaking(octets: &str) -> Self {
+        Self::open([(ANY.to_owned(), VecDeque::from([octets.to_owned()]))].into()).await
+    }
+
+    async fn open(script: HashMap<String, VecDeque<String>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
         let port = listener.local_addr().expect("it has a port").port();
-        let full = |&(head, body): &(&str, &str)| {
-            let length = if head.starts_with("304") {
-                String::new()
-            } else {
-                format!("content-length: {}\r\n", body.len())
-            };
-            let head = head.replace('\n', "\r\n");
-            format!("HTTP/1.1 {head}\r\n{length}connection: close\r\n\r\n{body}")
-        };
-        let script: Script = Arc::new(Mutex::new(answers.iter().map(full).collect()));
+        let script: Script = Arc::new(Mutex::new(script));
         let heads = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&heads);
         tokio::spawn(async move {
@@ -71,11 +89,24 @@ async fn converse(mut stream: TcpStream, script: Script, heads: Arc<Mutex<Vec<St
         let Ok(octet) = stream.read_u8().await else { return };
         head.push(octet);
     }
-    heads.lock().expect("nobody panics with it").push(String::from_utf8_lossy(&head).to_ascii_lowercase());
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    heads.lock().expect("nobody panics with it").push(head.to_ascii_lowercase());
     let answer = {
         let mut script = script.lock().expect("nobody panics with it");
-        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+        let path = if script.contains_key(&path) { &*path } else { ANY };
+        let answers = script.get_mut(path).expect("there is a script for the path");
+        if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() }
     };
     let _ = stream.write_all(answer.expect("a script has an end that lasts").as_bytes()).await;
     let _ = stream.shutdown().await;
+}
+
+/// An answer as HTTP/1.1 has it.
+fn written(head: &str, body: &str) -> String {
+    let has_body = !["304", "204"].iter().any(|it| head.starts_with(it));
+    let (length, body) =
+        if has_body { (format!("content-length: {}\r\n", body.len()), body) } else { (String::new(), "") };
+    let head = head.replace('\n', "\r\n");
+    format!("HTTP/1.1 {head}\r\n{length}connection: close\r\n\r\n{body}")
 }

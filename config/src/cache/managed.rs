@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{CachePolicy, Selection};
+use super::{CachePolicy, RequestDirectives, Selection};
 
 /// What CloudFront's own are called in its API and in templates.
 pub(crate) const IDS: &[(&str, &str)] = &[
@@ -78,6 +78,7 @@ fn plain(name: &str, [least, usual, most]: [u64; 3]) -> CachePolicy {
         headers: Vec::new(),
         cookies: Selection::None,
         gzip: true,
+        request_directives: RequestDirectives::Ignore,
         brotli: true,
     }
 }

@@ -11,7 +11,7 @@ use crate::setting::{Kind, Setting, Stands, between};
 use crate::units::ByteSize;
 
 pub(crate) use self::managed::IDS;
-pub use self::policy::{CachePolicy, Selection};
+pub use self::policy::{CachePolicy, RequestDirectives, Selection};
 pub(crate) use self::policy::{POLICY, is_field_name, report_names};
 
 /// The store.

@@ -30,6 +30,8 @@ pub struct CachePolicy {
     pub headers: Vec<String>,
     /// Which cookies are in the key.
     pub cookies: Selection,
+    /// Whether what a viewer's `Cache-Control` asks of caches counts.
+    pub request_directives: RequestDirectives,
     /// Whether text may be answered with gzip.
     pub gzip: bool,
     /// Whether text may be answered with Brotli.
@@ -45,6 +47,16 @@ impl CachePolicy {
     pub fn error_ttl_of(&self, status: u16) -> Duration {
         self.error_ttls.iter().find(|(of, _)| *of == status).map_or(self.error_ttl, |(_, ttl)| *ttl)
     }
+}
+
+/// What becomes of a viewer's `Cache-Control` and `Pragma`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequestDirectives {
+    /// They count for nothing, as in CloudFront.
+    #[default]
+    Ignore,
+    /// They are heard (RFC 9111 5.2.1).
+    Honor,
 }
 
 /// Which of a set of names.
@@ -148,6 +160,13 @@ pub(crate) const POLICY: &[Setting] = &[
     )
     .example("language"),
     Setting::new(
+        "request_directives",
+        Kind::Word(&["ignore", "honor"]),
+        Value("ignore", "as in CloudFront, no viewer can have the origin asked past the cache"),
+        "Set it to honor where viewers may ask for newer answers (no-cache, max-age) or older ones (max-stale).",
+    )
+    .example("honor"),
+    Setting::new(
         "gzip",
         Kind::Flag,
         Value("true", "manifests shrink to a tenth"),
@@ -213,6 +232,10 @@ impl CachePolicy {
             query,
             headers,
             cookies,
+            request_directives: match section.word("request_directives") {
+                Some("honor") => RequestDirectives::Honor,
+                _ => RequestDirectives::Ignore,
+            },
             gzip: section.flag("gzip"),
             brotli: section.flag("brotli"),
         }

@@ -32,8 +32,9 @@ pub(super) const SLICE: u64 = 2 * 1024 * 1024;
 pub(super) enum Part {
     /// All of a resource.
     Whole,
-    /// All of a resource of which there is something stale, that may still hold or stand in.
-    Again(Box<Stored>),
+    /// All of a resource of which there is something stale, that may still hold or stand in; and how it is fetched in
+    /// slices, where what does not hold was.
+    Again(Box<Stored>, Option<Workshop>),
     /// The first slice of what may be large.
     First(Workshop),
     /// A slice of what was begun.
@@ -44,7 +45,7 @@ impl Part {
     pub(super) fn ask(&self) -> Ask {
         match self {
             Self::Whole => Ask::default(),
-            Self::Again(earlier) => Ask { range: None, known: renewal::validators(earlier) },
+            Self::Again(earlier, _) => Ask { range: None, known: renewal::validators(earlier) },
             Self::First(_) => Ask { range: Some(0..SLICE), known: None },
             Self::Slice { expected, identity, .. } => {
                 Ask { range: Some(expected.clone()), known: Some(identity.known.clone()) }
@@ -144,8 +145,8 @@ fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
     let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
     let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
-    let (first, last, total): (u64, u64, u64) =
-        (first.parse().ok()?, last.parse().ok()?, total.parse().ok()?);
+    let number = |it: &str| it.parse::<u64>().ok().filter(|_| !it.starts_with('+'));
+    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
     (first <= last && last < total).then(|| (first..last + 1, total))
 }
 

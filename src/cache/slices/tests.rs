@@ -25,7 +25,7 @@ fn fetched(status: u16, fields: &[(&'static str, &'static str)]) -> Fetched {
 }
 
 #[test]
-fn a_content_range_is_read_whole_or_not_at_all() {
+fn section_7_a_content_range_is_read_whole_or_not_at_all() {
     let check = |value: &'static str, expected: Option<(Range<u64>, u64)>| {
         assert_eq!(content_range(&fetched(206, &[("content-range", value)]).headers), expected, "{value}");
     };
@@ -39,7 +39,7 @@ fn a_content_range_is_read_whole_or_not_at_all() {
 }
 
 #[test]
-fn only_a_slice_that_names_its_octets_begins_a_sliced_body() {
+fn section_7_only_a_slice_that_names_its_octets_begins_a_sliced_body() {
     let check = |status, fields: &[(&'static str, &'static str)], expected: &str| {
         let found = match first(&fetched(status, fields)) {
             First::Slice { total, .. } => format!("slice of {total}"),
@@ -62,7 +62,7 @@ fn only_a_slice_that_names_its_octets_begins_a_sliced_body() {
 }
 
 #[test]
-fn a_slice_of_another_version_is_refused() {
+fn section_7_a_slice_of_another_version_is_refused() {
     let identity =
         |fields: &[(&'static str, &'static str)]| Identity::of(&fetched(206, fields).headers, 100).unwrap();
     let check = |known: &[(&'static str, &'static str)],
@@ -155,7 +155,7 @@ async fn read(reader: Reader) -> Result<Bytes, Failure> {
 }
 
 #[tokio::test]
-async fn only_the_slices_that_are_read_are_fetched_and_each_once() {
+async fn section_7_only_the_slices_that_are_read_are_fetched_and_each_once() {
     let (cache, films) = (Cache::new(64 << 20), Films::new());
     let object = films.get(&cache).await;
     assert_eq!((object.length(), object.head().status), (Some(TOTAL), StatusCode::OK));
@@ -174,7 +174,7 @@ async fn only_the_slices_that_are_read_are_fetched_and_each_once() {
 }
 
 #[tokio::test]
-async fn many_who_read_one_slice_cause_one_fetch() {
+async fn section_7_many_who_read_one_slice_cause_one_fetch() {
     let (cache, films) = (Cache::new(64 << 20), Films::new());
     let object = films.get(&cache).await;
     films.asked();
@@ -187,7 +187,7 @@ async fn many_who_read_one_slice_cause_one_fetch() {
 }
 
 #[tokio::test]
-async fn versions_are_never_joined() {
+async fn section_7_versions_are_never_joined() {
     let (cache, films) = (Cache::new(64 << 20), Films::new());
     let object = films.get(&cache).await;
     assert_eq!(read(object.read(0..10)).await.unwrap(), octets(0, 0..10));
@@ -198,7 +198,7 @@ async fn versions_are_never_joined() {
 }
 
 #[tokio::test]
-async fn an_origin_without_ranges_is_asked_for_the_whole() {
+async fn section_7_an_origin_without_ranges_is_asked_for_the_whole() {
     let (cache, films) = (Cache::new(64 << 20), Films { has_ranges: false, ..Films::new() });
     let object = films.get(&cache).await;
     assert!(!object.is_sliced());
@@ -207,7 +207,7 @@ async fn an_origin_without_ranges_is_asked_for_the_whole() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_kept_is_not_sliced() {
+async fn section_7_what_may_not_be_kept_is_not_sliced() {
     let (cache, films) = (Cache::new(64 << 20), Films { cache_control: "no-store", ..Films::new() });
     let object = films.get(&cache).await;
     assert_eq!(read(object.read_all()).await.unwrap(), octets(0, 0..TOTAL));
