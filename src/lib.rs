@@ -1,6 +1,8 @@
 //! Levada: live and on-demand streaming through an edge cache that behaves like CloudFront.
 //!
 //! The modules in the order a request meets them; ARCHITECTURE.md tells the same story.
+//!
+//! The feature `http3`, on by default, brings HTTP/3 and its engines; without it `listen.https.http3` does nothing.
 
 pub mod passage;
 

@@ -289,11 +289,12 @@ impl Secure {
     fn bind(https: &Https, certificates: &Arc<Certificates>) -> io::Result<Self> {
         let config = tls::server_config(certificates, https.security_policy)?;
         let tls = Tls { config, certificates: Arc::clone(certificates), alt_svc: None };
-        let mut tcp = Listener::bind("HTTPS", https.address, Some(tls.clone()))?;
+        let bind = || Listener::bind("HTTPS", https.address, Some(tls.clone()));
         #[cfg(not(feature = "http3"))]
-        return Ok(Self { tcp });
+        return Ok(Self { tcp: bind()? });
         #[cfg(feature = "http3")]
         {
+            let mut tcp = bind()?;
             let mut tries = if https.address.port() == 0 { PORTS_TRIED } else { 1 };
             let quic = loop {
                 if !https.http3 {
@@ -304,7 +305,7 @@ impl Secure {
                     Ok(quic) => break Some(quic),
                     Err(error) if tries == 1 => return Err(error),
                     // A port that the system chose for TCP may be in use for UDP.
-                    Err(_) => tcp = Listener::bind("HTTPS", https.address, Some(tls.clone()))?,
+                    Err(_) => tcp = bind()?,
                 }
                 tries -= 1;
             };
