@@ -1,5 +1,7 @@
 //! Viewers who come over UDP.
 
+use h3_quinn::quinn::ConnectionError;
+
 use crate::support::house::House;
 use crate::support::http::Line;
 use crate::support::quic::{Http3, quic};
@@ -84,6 +86,24 @@ async fn a_frame_that_says_it_is_endless_is_not_waited_for() {
     }
     drop(connection);
     house.settles("levada_viewer_connections_open", 0).await;
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn who_begins_requests_only_to_reset_them_is_closed() {
+    let house = House::open().await;
+    let (_endpoint, connection) = quic(house.https(), house.path()).await.unwrap();
+    let flood = async {
+        while let Ok((mut sending, _receiving)) = connection.open_bi().await {
+            let _ = sending.write_all(&[0x01]).await;
+            let _ = sending.reset(0_u32.into());
+        }
+    };
+    soon("the server to have enough", flood).await;
+    match connection.close_reason() {
+        Some(ConnectionError::ApplicationClosed(it)) => assert_eq!(it.error_code.into_inner(), 0x107),
+        other => panic!("{other:?}"),
+    }
     house.running.stop().await;
 }
 
