@@ -26,25 +26,46 @@ impl fmt::Debug for dyn Slices {
     }
 }
 
-/// Reads a range slice by slice. The next slice is opened when the one before has been read: who stops reading stops
-/// fetching.
+/// Reads a range slice by slice. Who has read half a slice has the next one opened before it is due, and no other: who
+/// stops reading stops fetching.
 pub(super) struct Walk {
     slices: Arc<dyn Slices>,
+    /// Where it began to read.
+    start: u64,
     position: u64,
     end: u64,
     at: At,
+    ahead: Option<Ahead>,
 }
 
 enum At {
     /// Between two slices.
     Between,
-    Opening(BoxFuture<'static, Result<Arc<Object>, Failure>>),
+    Opening {
+        opening: BoxFuture<'static, Result<Arc<Object>, Failure>>,
+        /// It began before it was due.
+        is_early: bool,
+    },
     Within(Box<Reader>),
+}
+
+/// The slice that comes after the one that is read.
+struct Ahead {
+    index: u64,
+    state: Early,
+}
+
+enum Early {
+    Opening(BoxFuture<'static, Result<Arc<Object>, Failure>>),
+    Open(Box<Reader>),
+    /// It is opened anew when it is due: its failure concerns nobody yet.
+    Failed,
 }
 
 impl Walk {
     pub(super) fn new(slices: Arc<dyn Slices>, range: Range<u64>) -> Self {
-        Self { slices, position: range.start, end: range.end, at: At::Between }
+        let Range { start, end } = range;
+        Self { slices, start, position: start, end, at: At::Between, ahead: None }
     }
 
     pub(super) const fn remaining(&self) -> u64 {
@@ -58,24 +79,20 @@ impl Walk {
             }
             let size = self.slices.size();
             match &mut self.at {
-                At::Between => self.at = At::Opening(self.slices.open(self.position / size)),
-                At::Opening(opening) => {
-                    let mut context = Context::from_waker(context.waker());
-                    match opening.as_mut().poll(&mut context) {
+                At::Between => self.at = self.enter(self.position / size),
+                At::Opening { opening, is_early } => {
+                    match opening.as_mut().poll(&mut Context::from_waker(context.waker())) {
                         Poll::Pending => return Poll::Pending,
+                        Poll::Ready(Err(_)) if *is_early => self.at = At::Between,
                         Poll::Ready(Err(failure)) => return self.fail(failure),
-                        Poll::Ready(Ok(slice)) => {
-                            let begin = self.position / size * size;
-                            let end = self.end.min(begin.saturating_add(size));
-                            let range = self.position - begin..end - begin;
-                            self.at = At::Within(Box::new(slice.read(range)));
-                        }
+                        Poll::Ready(Ok(slice)) => self.at = At::Within(self.read(&slice, self.position)),
                     }
                 }
                 At::Within(reader) => match reader.poll_chunk(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Some(Ok(chunk))) => {
                         self.position += chunk.len() as u64;
+                        self.look_ahead(context);
                         return Poll::Ready(Some(Ok(chunk)));
                     }
                     Poll::Ready(Some(Err(failure))) => return self.fail(failure),
@@ -89,6 +106,40 @@ impl Walk {
                 },
             }
         }
+    }
+
+    fn enter(&mut self, index: u64) -> At {
+        match self.ahead.take().filter(|it| it.index == index).map(|it| it.state) {
+            Some(Early::Open(reader)) => At::Within(reader),
+            Some(Early::Opening(opening)) => At::Opening { opening, is_early: true },
+            Some(Early::Failed) | None => At::Opening { opening: self.slices.open(index), is_early: false },
+        }
+    }
+
+    /// What is wanted of a slice, from `position` on, which lies in it.
+    fn read(&self, slice: &Arc<Object>, position: u64) -> Box<Reader> {
+        let size = self.slices.size();
+        let begin = position / size * size;
+        let end = self.end.min(begin.saturating_add(size));
+        Box::new(slice.read(position - begin..end - begin))
+    }
+
+    fn look_ahead(&mut self, context: &Context<'_>) {
+        let size = self.slices.size();
+        let index = self.position.div_ceil(size);
+        let begin = index.saturating_mul(size);
+        let is_looked_after = self.ahead.as_ref().is_some_and(|it| it.index == index);
+        if begin >= self.end || self.position - self.start < size / 2 || is_looked_after {
+            return;
+        }
+        // It is under way from its first poll on.
+        let mut opening = self.slices.open(index);
+        let state = match opening.as_mut().poll(&mut Context::from_waker(context.waker())) {
+            Poll::Pending => Early::Opening(opening),
+            Poll::Ready(Ok(slice)) => Early::Open(self.read(&slice, begin)),
+            Poll::Ready(Err(_)) => Early::Failed,
+        };
+        self.ahead = Some(Ahead { index, state });
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {

@@ -227,10 +227,14 @@ proptest! {
     }
 }
 
-/// Slices of four octets of "0123456789", of which the third may be missing.
+/// Slices of four octets of "0123456789".
+#[derive(Default)]
 struct Digits {
     opened: std::sync::Mutex<Vec<u64>>,
+    /// The third lacks an octet.
     broken: bool,
+    /// So often the second cannot be opened.
+    failing: usize,
 }
 
 impl Slices for Digits {
@@ -239,7 +243,11 @@ impl Slices for Digits {
     }
 
     fn open(&self, index: u64) -> futures_util::future::BoxFuture<'static, Result<Arc<Object>, Failure>> {
-        self.opened.lock().unwrap().push(index);
+        let mut opened = self.opened.lock().unwrap();
+        opened.push(index);
+        if index == 1 && opened.iter().filter(|&&it| it == 1).count() <= self.failing {
+            return Box::pin(async { Err(Failure::Busy) });
+        }
         let octets = match index {
             0 => "0123",
             1 => "4567",
@@ -253,7 +261,7 @@ impl Slices for Digits {
 #[tokio::test]
 async fn a_sliced_body_is_read_from_anywhere_and_opens_no_slice_too_many() {
     let read = async |range: Range<u64>, expected: &str, opened: &[u64]| {
-        let digits = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: false });
+        let digits = Arc::new(Digits::default());
         let slices: Arc<dyn Slices> = Arc::clone(&digits) as _;
         let object = Object::sliced(head(None), 10, slices, None);
         assert_eq!(object.length(), Some(10));
@@ -271,8 +279,36 @@ async fn a_sliced_body_is_read_from_anywhere_and_opens_no_slice_too_many() {
 
 #[test]
 fn a_slice_that_is_too_short_is_no_end() {
-    let slices = Arc::new(Digits { opened: std::sync::Mutex::default(), broken: true });
+    let slices = Arc::new(Digits { broken: true, ..Digits::default() });
     let object = Object::sliced(head(None), 10, slices, None);
     let cut = Poll::Ready(Err(Failure::Truncated { got: 9, promised: 10 }));
     check(&mut object.read_all(), b"012345678", cut);
+}
+
+#[test]
+fn section_7_the_next_slice_is_opened_when_half_a_slice_was_read_and_no_other() {
+    let opened_after_a_chunk = |range: Range<u64>, expected: &[u64]| {
+        let digits = Arc::new(Digits::default());
+        let slices: Arc<dyn Slices> = Arc::clone(&digits) as _;
+        let mut reader = Object::sliced(head(None), 10, slices, None).read(range);
+        assert!(matches!(reader.poll_chunk(&Context::from_waker(Waker::noop())), Poll::Ready(Some(Ok(_)))));
+        assert_eq!(*digits.opened.lock().unwrap(), expected);
+    };
+    opened_after_a_chunk(0..10, &[0, 1]);
+    opened_after_a_chunk(2..10, &[0, 1]);
+    opened_after_a_chunk(3..10, &[0]);
+    opened_after_a_chunk(0..4, &[0]);
+    opened_after_a_chunk(8..10, &[2]);
+}
+
+#[test]
+fn a_slice_that_could_not_be_opened_early_is_opened_again_when_it_is_due() {
+    let read = |failing, expected: &[u8], end, opened: &[u64]| {
+        let digits = Arc::new(Digits { failing, ..Digits::default() });
+        let slices: Arc<dyn Slices> = Arc::clone(&digits) as _;
+        check(&mut Object::sliced(head(None), 10, slices, None).read_all(), expected, end);
+        assert_eq!(*digits.opened.lock().unwrap(), opened);
+    };
+    read(1, b"0123456789", Poll::Ready(Ok(())), &[0, 1, 1, 2]);
+    read(2, b"0123", Poll::Ready(Err(Failure::Busy)), &[0, 1, 1]);
 }
