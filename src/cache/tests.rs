@@ -2,6 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
 
+mod hit_ratio;
+mod trace;
+
 use std::future::pending;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
