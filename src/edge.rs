@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::origin::Origins;
 use crate::page;
 use crate::passage::{Admitted, Answer, Behavior, Request, Routed, Upload};
+use crate::protect::Protect;
 use crate::respond;
 use crate::viewer::{RequestBody, Serve};
 
@@ -29,6 +30,7 @@ pub struct Tables {
 /// The edge: everything between a viewer's request and its response.
 pub struct Edge {
     tables: Arc<ArcSwap<Tables>>,
+    protect: Arc<Protect>,
     access: Arc<Access>,
     cache: Cache,
     challenges: Challenges,
@@ -38,11 +40,12 @@ impl Edge {
     /// An edge over these stations. Challenges are answered before them.
     pub const fn new(
         tables: Arc<ArcSwap<Tables>>,
+        protect: Arc<Protect>,
         access: Arc<Access>,
         cache: Cache,
         challenges: Challenges,
     ) -> Self {
-        Self { tables, access, cache, challenges }
+        Self { tables, protect, access, cache, challenges }
     }
 }
 
@@ -63,11 +66,18 @@ impl Serve for Edge {
             Err(unrouted) => return respond::unrouted(&unrouted, SystemTime::now()),
         };
         let received = routed.request().received();
+        let guarded = match self.protect.judge(routed, received) {
+            Ok(it) => it,
+            Err(refusal) => {
+                let response = respond::refusal(&refusal, received);
+                return self.with_page(&tables, refusal.routed(), response).await;
+            }
+        };
         // A preflight carries neither query nor cookies, so it is answered before anyone asks for a signature.
-        if let Some(preflight) = respond::preflight(&routed, received) {
+        if let Some(preflight) = respond::preflight(guarded.routed(), received) {
             return preflight;
         }
-        let asked = match self.access.admit(routed, received) {
+        let asked = match self.access.admit(guarded, received) {
             Ok(it) => it,
             Err(refusal) => {
                 let response = respond::refusal(&refusal, received);
@@ -99,7 +109,7 @@ impl Edge {
             return response;
         };
         let received = page.request().received();
-        let Ok(asked) = self.access.admit(page, received) else { return response };
+        let Ok(asked) = self.access.admit(self.protect.excuse(page), received) else { return response };
         let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::none())).await;
         respond::in_place_of(response, status, self.respond(&asked, answer).await)
     }

@@ -12,6 +12,8 @@ pub mod viewer;
 
 pub mod behavior;
 
+pub mod protect;
+
 pub mod access;
 
 pub mod cache;
@@ -35,6 +37,8 @@ pub mod control;
 pub mod body;
 
 pub mod counter;
+
+mod recent;
 
 pub mod new_file;
 

@@ -36,6 +36,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::audience::Audience;
 use crate::observe::metrics::Books;
 use crate::origin::Origins;
+use crate::protect::{self, Protect};
 use crate::viewer::tls::{self, Certificates, Unusable};
 use crate::viewer::{self, Limits, Listener, Tls, Viewers};
 
@@ -81,6 +82,9 @@ pub enum CannotStart {
     /// Public keys.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     PublicKeys(Vec<KeyProblem>),
+    /// A file of addresses or countries.
+    #[error(transparent)]
+    Protection(protect::Unusable),
 }
 
 /// A server that takes viewers and publishers.
@@ -119,6 +123,7 @@ struct Parts {
     load: Load,
     signer: Option<Signer>,
     tables: Arc<ArcSwap<Tables>>,
+    protect: Arc<Protect>,
     access: Arc<Access>,
     https_port: Option<u16>,
     gate: Arc<Gate>,
@@ -159,6 +164,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let cache = Cache::open(&config.cache);
     let https_port = secure.as_ref().map(|it| it.tcp.local_address()).transpose()?.map(|it| it.port());
     let access = Arc::new(Access::new(rules(&config, https_port)?));
+    let protect = Arc::new(Protect::new(protection(&config, None)?));
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
     let tables = Arc::new(ArcSwap::from_pointee(Tables {
         routes: routes(&config),
@@ -179,6 +185,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         viewer: Arc::clone(&viewer_stats),
         operators: Arc::clone(&operator_stats),
         access: Arc::clone(&access),
+        protect: Arc::clone(&protect),
         cache: cache.clone(),
         tables: Arc::clone(&tables),
         rtmp: Arc::clone(&rtmp_stats),
@@ -187,7 +194,13 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     };
 
     let challenges = Challenges::default();
-    let edge = Edge::new(Arc::clone(&tables), Arc::clone(&access), cache.clone(), challenges.clone());
+    let edge = Edge::new(
+        Arc::clone(&tables),
+        Arc::clone(&protect),
+        Arc::clone(&access),
+        cache.clone(),
+        challenges.clone(),
+    );
     let journal = {
         let (log, audience) = (access_log.clone(), Arc::clone(&audience));
         move |record: &viewer::Record| {
@@ -203,6 +216,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         load: extras.load,
         signer: extras.signer,
         tables,
+        protect,
         access,
         https_port,
         gate,
@@ -415,12 +429,14 @@ impl Parts {
         let new = (self.load)()?;
         let old = self.config.load_full();
         let rules = rules(&new, self.https_port).map_err(|error| error.to_string())?;
+        let protection = protection(&new, Some(&self.protect.rules())).map_err(|error| error.to_string())?;
         let apps = hook::Compiled::read(&new.apps).map_err(|error| error.to_string())?;
         // The last that can fail; from here on everything is swapped.
         if let (Some(certificates), Some(https)) = (&self.certificates, &new.listen.https) {
             certificates.reload(&present(https, &new.state_dir)).map_err(|error| error.to_string())?;
         }
         self.gate.replace(apps);
+        self.protect.replace(protection);
         self.access.replace(rules);
         let previous = self.tables.load_full();
         self.tables.store(Arc::new(Tables {
@@ -587,6 +603,14 @@ fn rules(config: &Config, https_port: Option<u16>) -> Result<Rules, CannotStart>
         trusted_clients: config.listen.trusted_clients.clone(),
         https_port,
     })
+}
+
+/// What clients asked so far still counts under the rules that `previous` had, too.
+fn protection(config: &Config, previous: Option<&protect::Rules>) -> Result<protect::Rules, CannotStart> {
+    let Config { distributions, geo_database, .. } = config;
+    let (database, trusted) = (geo_database.as_deref(), &config.listen.trusted_clients);
+    protect::Rules::build(distributions, database, trusted, |file| std::fs::read(file), previous)
+        .map_err(CannotStart::Protection)
 }
 
 fn signed_names(access: &Arc<Access>) -> Arc<crate::hook::SignedNames> {

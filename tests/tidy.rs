@@ -61,7 +61,7 @@ const NOT_IN_HEARTS: &[&str] = &[
 ];
 
 /// Stations of a request's way: neighbors who do not visit.
-const STATIONS: &[&str] = &["viewer", "behavior", "access", "cache", "origin", "respond"];
+const STATIONS: &[&str] = &["viewer", "behavior", "protect", "access", "cache", "origin", "respond"];
 
 /// Who in `src` may name `ingest`: who builds it, who shows it, who implements its port, and the publishing command.
 const NAMES_INGEST: &[&str] = &["serve", "control", "hook", "observe", "command"];

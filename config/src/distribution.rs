@@ -11,6 +11,7 @@ use crate::cache::{self, CachePolicy};
 use crate::methods::{self, ALLOWED_METHODS, CACHED_METHODS, MAX_REQUEST_BODY};
 use crate::names::{Names, by_id};
 use crate::origin::{Origin, OriginGroup, OriginKind};
+use crate::protect::{self, Protection};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required, Value};
 use crate::setting::{Kind, Setting};
@@ -30,6 +31,8 @@ pub struct Distribution {
     pub enabled: bool,
     /// What is asked for by whoever asks for `/`: an object's name without a slash in front; empty: `/` itself.
     pub default_root_object: String,
+    /// Who is refused whatever he asks for.
+    pub protection: Protection,
     /// What viewers get in place of errors, one for each error.
     pub custom_error_responses: Vec<CustomErrorResponse>,
     /// In the order they are tried; the last is the default behavior, with the pattern `*`.
@@ -123,6 +126,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it to what whoever asks for `/` gets; directories below have no such thing.",
     )
     .example("index.html"),
+    Setting::new(
+        "addresses",
+        Kind::Table(protect::ADDRESSES),
+        Absent("every address may ask"),
+        "Set it to refuse viewers by their address.",
+    ),
+    Setting::new(
+        "geo_restriction",
+        Kind::Table(protect::GEO_RESTRICTION),
+        Absent("viewers of every country may ask"),
+        "Set it to refuse viewers by their country; it needs geo.database.",
+    ),
+    Setting::new(
+        "rate_rule",
+        Kind::Tables(protect::RATE_RULE, &["name"]),
+        Absent("clients may ask as much as they want"),
+        "One for each limit on how much one client may ask; loopback and listen.trusted_clients have none.",
+    ),
     Setting::new(
         "custom_error_response",
         Kind::Tables(error_response::SETTINGS, &["error_code"]),
@@ -256,6 +277,8 @@ pub(crate) struct Known<'a> {
     pub(crate) cache_policies: &'a [CachePolicy],
     pub(crate) origin_request_policies: &'a Names<'a>,
     pub(crate) response_headers_policies: &'a Names<'a>,
+    /// Whether anybody's country can be known.
+    pub(crate) geo: bool,
     /// Whether a request can come by https: there is a TLS listener, or a proxy that may say so.
     pub(crate) https: bool,
 }
@@ -342,6 +365,7 @@ impl Distribution {
             default: section.flag("default"),
             enabled: section.flag("enabled"),
             default_root_object,
+            protection: Protection::read(section, known.geo),
             custom_error_responses: CustomErrorResponse::read_all(section),
             behaviors,
         }

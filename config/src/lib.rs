@@ -14,6 +14,7 @@ pub mod observe;
 pub mod origin;
 pub mod packaging;
 pub mod problem;
+pub mod protect;
 pub mod stream_keys;
 pub mod units;
 
@@ -69,6 +70,8 @@ pub struct Config {
     pub origin_groups: Vec<origin::OriginGroup>,
     /// Host names and their behaviors; exactly one is the default.
     pub distributions: Vec<distribution::Distribution>,
+    /// A database of countries in MaxMind's format.
+    pub geo_database: Option<PathBuf>,
     /// The control address.
     pub control: control::Control,
     /// Logs.

@@ -19,6 +19,7 @@ use crate::origin_request::{self, OriginRequestPolicy};
 use crate::overrides::Overrides;
 use crate::packaging::{self, Packaging};
 use crate::problem::{Place, Problem, Problems};
+use crate::protect;
 use crate::response::{self, ResponseHeadersPolicy};
 use crate::section::{Found, Reading, Section};
 use crate::setting::Default::{Absent, Value};
@@ -80,6 +81,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         Absent("one with `/live/*` and `/vod/*`"),
         "Host names and their behaviors.",
     ),
+    Setting::new("geo", Kind::Table(protect::GEO), Absent("nobody's country is known"), "Where viewers are."),
     Setting::new("control", Kind::Table(control::SETTINGS), Absent("its defaults"), "The control page, whose address is listen.control."),
     Setting::new("observe", Kind::Table(observe::SETTINGS), Absent("its defaults"), "Logs."),
 ];
@@ -149,7 +151,9 @@ fn read(root: &Section<'_>) -> Config {
     let response_headers_policies = ResponseHeadersPolicy::read_all(root);
     let origins = Origin::read_all(root);
     let origin_groups = OriginGroup::read_all(root, &origins);
+    let geo_database = root.table("geo").optional_path("database");
     let known = Known {
+        geo: geo_database.is_some(),
         origins: &origins,
         origin_groups: &origin_groups,
         key_groups: &key_groups,
@@ -181,6 +185,7 @@ fn read(root: &Section<'_>) -> Config {
         origins,
         origin_groups,
         distributions,
+        geo_database,
         control,
         observe: Observe::read(&root.table("observe")),
     }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use levada::access::{Access, Rules};
+use levada::protect::{self, Protect};
 use levada::behavior::Table;
 use levada::passage::{Answer, Head, Lifetime, Object, RequestId, Scheme, Verdict, canonical};
 use levada::respond;
@@ -44,6 +45,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(distributions, cache_policies, origin_request_policies, response_headers_policies)
 });
 
+static PROTECT: LazyLock<Protect> = LazyLock::new(|| Protect::new(protect::Rules::default()));
+
 static ACCESS: LazyLock<Access> = LazyLock::new(|| Access::new(Rules::default()));
 
 fuzz_target!(|input: &[u8]| {
@@ -64,7 +67,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(!once.split('/').any(|it| it == ".." || it == "."), "no dots are left in {once}");
     }
     let Ok(routed) = TABLE.route(request) else { return };
-    let Ok(asked) = ACCESS.admit(routed, *NOW) else { return };
+    let Ok(guarded) = PROTECT.judge(routed, *NOW) else { return };
+    let Ok(asked) = ACCESS.admit(guarded, *NOW) else { return };
     let (content_type, whole) = if asked.path().ends_with(".m3u8") {
         ("application/vnd.apple.mpegurl", PLAYLIST.clone())
     } else {

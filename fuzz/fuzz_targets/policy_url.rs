@@ -11,6 +11,7 @@ use levada::access::sign::{Algorithm, NewKeys, Signer, Terms, is_signed};
 use levada::access::{Access, Keys, Rules};
 use levada::behavior::Table;
 use levada::passage::{RequestId, Scheme, canonical};
+use levada::protect::{self, Protect};
 use levada::viewer::{Peer, read_request};
 use levada_config::access::{KeyGroup, PublicKey};
 use levada_config::cache::{CachePolicy, Selection};
@@ -18,6 +19,7 @@ use levada_config::distribution::{
     AllowedMethods,
     Behavior, Distribution, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
 };
+use levada_config::protect::Protection;
 use levada_config::units::{ByteSize, PathPattern};
 use libfuzzer_sys::fuzz_target;
 
@@ -25,6 +27,7 @@ use libfuzzer_sys::fuzz_target;
 static NOW: LazyLock<SystemTime> = LazyLock::new(|| UNIX_EPOCH + Duration::from_secs(1_767_225_600));
 
 struct House {
+    protect: Protect,
     signer: Signer,
     access: Access,
     table: Table,
@@ -38,6 +41,7 @@ static HOUSE: LazyLock<House> = LazyLock::new(|| {
     };
     let public = Keys::load(&config, |_| Ok(keys.public.clone().into_bytes())).expect("it was just made");
     House {
+        protect: Protect::new(protect::Rules::default()),
         signer: Signer::from_pem("KFUZZ", keys.private.as_bytes()).expect("it was just made"),
         access: Access::new(Rules { keys: public, ..Rules::default() }),
         table: table(),
@@ -65,6 +69,7 @@ fn table() -> Table {
         aliases: Vec::new(),
         default: true,
         enabled: true,
+        protection: Protection::default(),
         custom_error_responses: Vec::new(),
         default_root_object: String::new(),
         behaviors: vec![behavior("/public/*", &[]), behavior("*", &["viewers"])],
@@ -107,7 +112,8 @@ fuzz_target!(|input: &[u8]| {
     assert_eq!(canonical(routed.path()).as_deref(), Ok(routed.path()), "a canonical path is canonical");
     let is_public = routed.behavior().trusted_key_groups.is_empty();
     assert_eq!(is_public, routed.path().starts_with("/public/"), "the path that goes on chose the behavior");
-    match HOUSE.access.admit(routed, *NOW) {
+    let guarded = HOUSE.protect.judge(routed, *NOW).expect("nobody is refused for who he is");
+    match HOUSE.access.admit(guarded, *NOW) {
         Ok(admitted) if is_public => assert!(admitted.credentials().is_none(), "nothing was signed"),
         Ok(admitted) => {
             assert!(resource.is_some(), "nobody else has the key");

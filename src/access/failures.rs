@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use super::policy::unix_seconds;
-use super::recent::Recent;
+use crate::recent::Recent;
 
 /// Wrong signatures an address may send at once: a player with a broken link asks for a few dozen files before anyone
 /// notices.

@@ -1,6 +1,6 @@
 //! May this viewer have it? Protocol, method, then signatures exactly as CloudFront checks them (cloudfront.md 1).
 //!
-//! Takes a [`Routed`], gives an [`Admitted`] or a [`Refusal`] with its reason. Signing parameters end here: what goes on
+//! Takes a [`Guarded`], gives an [`Admitted`] or a [`Refusal`] with its reason. Signing parameters end here: what goes on
 //! has none, so no cache key and no origin ever sees one.
 //!
 //! ```text
@@ -13,7 +13,6 @@ mod failures;
 mod keys;
 mod policy;
 mod presented;
-mod recent;
 mod resource;
 pub mod sign;
 mod signature;
@@ -29,7 +28,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use config::units::IpNetwork;
 
-use crate::passage::{Admitted, Behavior, Credentials, Reason, Refusal, Routed};
+use crate::passage::{Admitted, Behavior, Credentials, Guarded, Reason, Refusal, Routed};
 
 pub use keys::{KeyFault, KeyProblem, Keys};
 pub use stats::Stats;
@@ -92,7 +91,8 @@ impl Access {
     ///
     /// # Errors
     /// [`Refusal`] with the first reason in CloudFront's order (cloudfront.md 1.7).
-    pub fn admit(&self, routed: Routed, now: SystemTime) -> Result<Admitted, Refusal> {
+    pub fn admit(&self, guarded: Guarded, now: SystemTime) -> Result<Admitted, Refusal> {
+        let routed = guarded.into_routed();
         match self.judge(&routed, now) {
             Ok((query, credentials)) => Ok(Admitted::new(Witness(()), routed, query, credentials)),
             Err(reason) => {

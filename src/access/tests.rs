@@ -62,7 +62,7 @@ fn example(url: &str, groups: &[&str]) -> Example {
 }
 
 fn admit(access: &Access, url: &str) -> Result<Admitted, Reason> {
-    access.admit(example(url, &["viewers", "own"]).routed(), at(NOW)).map_err(|it| it.reason().clone())
+    access.admit(example(url, &["viewers", "own"]).guarded(), at(NOW)).map_err(|it| it.reason().clone())
 }
 
 fn check(url: &str, expected: Result<(), Reason>) {
@@ -139,7 +139,7 @@ fn a_custom_policy_must_cover_the_url_as_received_and_the_path_that_goes_on() {
     let check = |path: &str, canonical: &str, expected| {
         let mut example = example(&CUSTOM_RSA_SHA1.replace("/live/ch1/index.m3u8", path), &["viewers"]);
         example.canonical_path = Some(canonical.to_owned());
-        let found = access.admit(example.routed(), at(NOW));
+        let found = access.admit(example.guarded(), at(NOW));
         assert_eq!(found.map(drop).map_err(|it| it.reason().clone()), expected, "{path}");
     };
     check("/live/ch1/a/../b", "/live/ch1/b", Ok(()));
@@ -156,7 +156,7 @@ fn a_custom_policy_is_for_its_network_and_its_time() {
     let check = |client: &str, seconds: u64, expected| {
         let mut example = example(CUSTOM_RSA_SHA1, &["viewers"]);
         example.facts.client = client.parse().unwrap();
-        let found = access.admit(example.routed(), at(seconds));
+        let found = access.admit(example.guarded(), at(seconds));
         assert_eq!(found.map(drop).map_err(|it| it.reason().clone()), expected, "{client} {seconds}");
     };
     check("192.0.2.1", NOW, Ok(()));
@@ -175,7 +175,7 @@ fn a_custom_policy_is_for_its_network_and_its_time() {
 fn a_canned_policy_expires() {
     let access = access();
     let at_second = |seconds| {
-        let admitted = access.admit(example(CANNED_RSA_SHA1, &["viewers"]).routed(), at(seconds));
+        let admitted = access.admit(example(CANNED_RSA_SHA1, &["viewers"]).guarded(), at(seconds));
         admitted.map(drop).map_err(|it| it.reason().clone())
     };
     assert_eq!(at_second(4_102_444_799), Ok(()));
@@ -243,7 +243,7 @@ fn with_cookies(url: &str, vector: &str) -> Example {
 fn cookies_say_the_same_and_a_signing_parameter_makes_them_void() {
     let access = access();
     let check = |url: &str, vector: &str, expected| {
-        let found = access.admit(with_cookies(url, vector).routed(), at(NOW));
+        let found = access.admit(with_cookies(url, vector).guarded(), at(NOW));
         let found = found.map(|it| (it.query().map(str::to_owned), it.credentials().is_some()));
         assert_eq!(found.map_err(|it| it.reason().clone()), expected, "{url}");
     };
@@ -257,15 +257,15 @@ fn cookies_say_the_same_and_a_signing_parameter_makes_them_void() {
 
 #[test]
 fn a_key_signs_only_for_behaviors_that_trust_its_group() {
-    let found = access().admit(example(CANNED_RSA_SHA1, &["own"]).routed(), at(NOW));
+    let found = access().admit(example(CANNED_RSA_SHA1, &["own"]).guarded(), at(NOW));
     assert_eq!(found.unwrap_err().reason(), &Reason::UnknownKey);
-    let found = access().admit(example(CANNED_RSA_SHA1, &["no such group"]).routed(), at(NOW));
+    let found = access().admit(example(CANNED_RSA_SHA1, &["no such group"]).guarded(), at(NOW));
     assert_eq!(found.unwrap_err().reason(), &Reason::UnknownKey);
 }
 
 #[test]
 fn a_public_behavior_leaves_the_query_alone() {
-    let admitted = access().admit(example("http://h/a?Expires=1&b", &[]).routed(), at(NOW)).unwrap();
+    let admitted = access().admit(example("http://h/a?Expires=1&b", &[]).guarded(), at(NOW)).unwrap();
     assert_eq!((admitted.query(), admitted.credentials().is_none()), (Some("Expires=1&b"), true));
 }
 
@@ -273,12 +273,12 @@ fn a_public_behavior_leaves_the_query_alone() {
 fn protocol_and_method_are_judged_before_signatures() {
     let mut post = example(CANNED_RSA_SHA1, &["viewers"]);
     post.head().method = Method::POST;
-    assert_eq!(access().admit(post.routed(), at(NOW)).unwrap_err().reason(), &Reason::Method);
+    assert_eq!(access().admit(post.guarded(), at(NOW)).unwrap_err().reason(), &Reason::Method);
 }
 
 #[test]
 fn a_refusal_keeps_what_it_was_routed_to() {
-    let refusal = access().admit(example("https://h/a", &["viewers"]).routed(), at(NOW)).unwrap_err();
+    let refusal = access().admit(example("https://h/a", &["viewers"]).guarded(), at(NOW)).unwrap_err();
     assert_eq!(refusal.routed().behavior().trusted_key_groups, ["viewers"]);
     assert_eq!(refusal.reason().status(), 403);
 }
@@ -314,7 +314,7 @@ fn a_policy_that_was_verified_is_still_judged_each_time() {
     admit(&access, CUSTOM_RSA_SHA1).unwrap();
     let elsewhere = CUSTOM_RSA_SHA1.replace("/ch1/", "/ch2/");
     assert_eq!(admit(&access, &elsewhere).unwrap_err(), Reason::Resource);
-    let late = access.admit(example(CUSTOM_RSA_SHA1, &["viewers"]).routed(), at(4_102_444_800));
+    let late = access.admit(example(CUSTOM_RSA_SHA1, &["viewers"]).guarded(), at(4_102_444_800));
     assert_eq!(late.unwrap_err().reason(), &Reason::Expired);
 }
 
@@ -341,7 +341,7 @@ fn who_sends_many_wrong_signatures_is_not_looked_at_any_more_but_known_policies_
     admit(&access, CUSTOM_RSA_SHA1).unwrap();
     let mut elsewhere = example(CANNED_RSA_SHA1, &["viewers"]);
     elsewhere.facts.client = "192.0.2.34".parse().unwrap();
-    access.admit(elsewhere.routed(), at(NOW)).unwrap();
+    access.admit(elsewhere.guarded(), at(NOW)).unwrap();
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn loopback_and_trusted_clients_have_no_limit() {
         for _ in 0..150 {
             let mut wrong = example(&CANNED_RSA_SHA1.replace("?v=7", "?v=8"), &["viewers"]);
             wrong.facts.client = client.parse().unwrap();
-            let refusal = access.admit(wrong.routed(), at(NOW)).unwrap_err();
+            let refusal = access.admit(wrong.guarded(), at(NOW)).unwrap_err();
             assert_eq!(refusal.reason(), &Reason::BadSignature, "{client}");
         }
     }
@@ -381,7 +381,7 @@ fn a_custom_signature_of_a_url_is_handed_on_where_it_counts() {
     asked.neighbors =
         vec![behavior("*.own", &["own"]), behavior("*.public", &[]), behavior("*", &["viewers"])];
     let access = access();
-    let admitted = access.admit(asked.routed(), at(NOW)).unwrap();
+    let admitted = access.admit(asked.guarded(), at(NOW)).unwrap();
     let credentials = admitted.credentials().unwrap();
     assert_eq!(Some(&*credentials.query), CUSTOM_RSA_SHA1.split_once('?').map(|it| it.1));
     assert_eq!(&*credentials.key_pair_id, "KRSATEST000001");

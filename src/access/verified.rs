@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::keys::{Hash, PublicKey};
 use super::policy::Policy;
-use super::recent::Recent;
+use crate::recent::Recent;
 
 /// Memory for verified policies: 16 MiB hold at least twenty thousand of the usual size, many more than the viewers
 /// with a policy of their own that one server has.

@@ -198,6 +198,7 @@ mod tests {
             default: at == 0,
             enabled: aliases[0] != "off.example",
             default_root_object: "live/index.html".into(),
+            protection: config::protect::Protection::default(),
             custom_error_responses: vec![CustomErrorResponse {
                 error_code: 404,
                 page: Some(config::distribution::ErrorPage {

@@ -17,6 +17,7 @@ use crate::cache::Cache;
 use crate::edge::Tables;
 use crate::origin::AskedOf;
 use crate::origin::vod::Vod;
+use crate::protect::Protect;
 use crate::viewer;
 
 /// The books that are read.
@@ -28,6 +29,8 @@ pub struct Books {
     pub operators: Arc<viewer::Stats>,
     /// Signatures.
     pub access: Arc<Access>,
+    /// Who is refused whatever he asks for.
+    pub protect: Arc<Protect>,
     /// The cache.
     pub cache: Cache,
     /// Stored assets.
@@ -84,7 +87,22 @@ impl Books {
         let it = self.access.stats();
         page.counter("access_verifications", "Signatures checked with a key", it.verifications)?;
         page.counter("access_recognitions", "Signatures known from before", it.recognitions)?;
-        page.counters("access_refusals", "Requests refused, by reason", "reason", it.refusals)
+        page.counters("access_refusals", "Requests refused, by reason", "reason", it.refusals)?;
+        let it = self.protect.stats();
+        let refusals = [
+            ("address-denied", it.addresses.count()),
+            ("country", it.countries.count()),
+            ("rate", it.rates.count()),
+        ];
+        page.counters(
+            "protect_refusals",
+            "Viewers refused whatever they ask for, by reason",
+            "reason",
+            refusals,
+        )?;
+        let matches: Vec<_> = self.protect.rules().matches().collect();
+        let matches = matches.iter().map(|(rule, count)| (rule.as_str(), *count));
+        page.counters("protect_rate_rule_matches", "Requests beyond a rate rule's limit", "rule", matches)
     }
 
     fn cached(&self, page: &mut Page<'_>) -> std::fmt::Result {

@@ -13,9 +13,10 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::{
-    Admitted, Behavior, Credentials, Distribution, Facts, Request, RequestId, ResponseHeaders, Routed, Scheme,
+    Admitted, Behavior, Credentials, Distribution, Facts, Guarded, Request, RequestId, ResponseHeaders,
+    Routed, Scheme,
 };
-use crate::{access, behavior, viewer};
+use crate::{access, behavior, protect, viewer};
 
 /// A request to be, with the rules it comes under.
 pub(crate) struct Example {
@@ -148,6 +149,10 @@ impl Example {
         let path = self.canonical_path.unwrap_or_else(|| self.facts.head.uri.path().to_owned());
         let request = Request::new(viewer::Witness::in_tests(), self.facts);
         Routed::new(behavior::Witness::in_tests(), request, path, Arc::new(distribution), behavior)
+    }
+
+    pub(crate) fn guarded(self) -> Guarded {
+        Guarded::new(protect::Witness::in_tests(), self.routed(), None)
     }
 
     pub(crate) fn admitted(self) -> Admitted {

@@ -73,11 +73,16 @@ impl Admitted {
         let (made, sent) = match name {
             "host" => (HeaderValue::try_from(&**request.host()).ok(), None),
             "x-forwarded-for" => (HeaderValue::try_from(request.client().to_string()).ok(), None),
+            "cloudfront-viewer-country" => (self.country(), None),
             _ if name.starts_with("cloudfront-") => (made(request, name), None),
             _ if is_of_the_connection(request, name) => (None, None),
             _ => (None, Some(request.headers().get_all(name).iter())),
         };
         made.map(Cow::Owned).into_iter().chain(sent.into_iter().flatten().map(Cow::Borrowed))
+    }
+
+    fn country(&self) -> Option<HeaderValue> {
+        HeaderValue::from_str(self.routed().country()?.as_str()).ok()
     }
 
     /// The names that an origin request policy adds.

@@ -1,7 +1,7 @@
 //! The types a request becomes on its way, each made only by its station.
 //!
 //! ```text
-//! viewer ─Request─▶ behavior ─Routed─▶ access ─Admitted─▶ cache, origin ─Answer─▶ respond
+//! viewer ─Request─▶ behavior ─Routed─▶ protect ─Guarded─▶ access ─Admitted─▶ cache, origin ─Answer─▶ respond
 //! ```
 //! A type that proves something is built with the `Witness` of the station that may say so; a `Witness` can be made
 //! nowhere else. Stations import this module and never each other.
@@ -16,6 +16,7 @@ mod device;
 pub(crate) mod example;
 mod fetch;
 mod forwarded;
+mod guarded;
 mod object;
 mod outcome;
 mod path;
@@ -34,6 +35,7 @@ pub use fetch::{
     Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Source, Validators,
 };
 pub use forwarded::Forwarded;
+pub use guarded::{Country, Guarded};
 pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::canonical;

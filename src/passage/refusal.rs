@@ -1,9 +1,11 @@
 //! A request whose viewer may not have what it asks for.
 
+use std::sync::Arc;
+
 use http::StatusCode;
 
 use super::Routed;
-use crate::access;
+use crate::{access, protect};
 
 /// Why a viewer is refused.
 ///
@@ -22,6 +24,19 @@ pub enum Reason {
     HttpsOnly,
     /// A method this behavior does not answer.
     Method,
+    /// The address is one of those that are refused, or none of those that are not.
+    AddressDenied,
+    /// Viewers in its country are refused.
+    Country,
+    /// The client asks more than it may.
+    Rate {
+        /// 403 or 429.
+        status: StatusCode,
+        /// Seconds until it may be worth asking again.
+        retry_after: u32,
+        /// The name of the rule.
+        rule: Arc<str>,
+    },
     /// A body larger than this behavior takes.
     TooLarge,
     /// Neither query nor cookies name a key.
@@ -57,7 +72,13 @@ impl Reason {
     /// a page.
     pub const fn error(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Redirect { .. } | Self::HttpsOnly | Self::Method | Self::TooLarge => None,
+            Self::Redirect { .. }
+            | Self::HttpsOnly
+            | Self::Method
+            | Self::TooLarge
+            | Self::AddressDenied
+            | Self::Country
+            | Self::Rate { .. } => None,
             Self::MissingKey => Some(("MissingKey", "Missing Key-Pair-Id query parameter or cookie value")),
             Self::UnknownKey => Some(("InvalidKey", "Unknown Key")),
             Self::MalformedSignature => Some(("MalformedSignature", "Could not unencode Signature")),
@@ -81,6 +102,9 @@ impl Reason {
             Self::HttpsOnly => "https-only",
             Self::Method => "method",
             Self::TooLarge => "too-large",
+            Self::AddressDenied => "address-denied",
+            Self::Country => "country",
+            Self::Rate { .. } => "rate",
             Self::MissingKey => "missing-key",
             Self::UnknownKey => "unknown-key",
             Self::MalformedSignature => "malformed-signature",
@@ -100,7 +124,7 @@ impl Reason {
     /// The status of the answer.
     pub const fn status(&self) -> StatusCode {
         match self {
-            Self::Redirect { status, .. } => *status,
+            Self::Redirect { status, .. } | Self::Rate { status, .. } => *status,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             _ => StatusCode::FORBIDDEN,
         }
@@ -117,6 +141,11 @@ pub struct Refusal {
 impl Refusal {
     /// Made by `access` alone.
     pub fn new(_: access::Witness, routed: Routed, reason: Reason) -> Self {
+        Self { routed: Box::new(routed), reason }
+    }
+
+    /// Made by `protect`, before anybody looked for a signature.
+    pub fn before_access(_: protect::Witness, routed: Routed, reason: Reason) -> Self {
         Self { routed: Box::new(routed), reason }
     }
 

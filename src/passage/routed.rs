@@ -7,7 +7,7 @@ use config::distribution::{AllowedMethods, OriginRequestPolicy, RewriteManifests
 use config::units::PathPattern;
 use http::StatusCode;
 
-use super::{Request, ResponseHeaders};
+use super::{Country, Request, ResponseHeaders};
 use crate::behavior;
 
 /// A distribution as requests see it.
@@ -83,6 +83,7 @@ pub struct Routed {
     path: String,
     distribution: Arc<Distribution>,
     behavior: Arc<Behavior>,
+    country: Option<Country>,
 }
 
 impl Routed {
@@ -94,7 +95,16 @@ impl Routed {
         distribution: Arc<Distribution>,
         behavior: Arc<Behavior>,
     ) -> Self {
-        Self { request, path, distribution, behavior }
+        Self { request, path, distribution, behavior, country: None }
+    }
+
+    pub(super) fn from_country(self, country: Option<Country>) -> Self {
+        Self { country, ..self }
+    }
+
+    /// Where the viewer is, if that is known yet.
+    pub const fn country(&self) -> Option<Country> {
+        self.country
     }
 
     /// What was asked.

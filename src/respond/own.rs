@@ -48,8 +48,12 @@ pub fn refusal(refusal: &Refusal, now: SystemTime) -> Response<Body> {
             }
             Mark { reason: Some(reason.name().into()), ..Mark::of(Served::Redirect) }
         }
+        Reason::Rate { rule, .. } => Mark::error(&format!("{} {rule}", reason.name())),
         _ => Mark::error(reason.name()),
     };
+    if let Reason::Rate { retry_after, .. } = reason {
+        headers.insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
     if *reason == Reason::Method {
         headers.insert(ALLOW, HeaderValue::from_static(routed.behavior().allowed_methods.list()));
     }
@@ -63,6 +67,8 @@ const fn sentence(reason: &Reason) -> &'static str {
         Reason::HttpsOnly => "This is served over https only.",
         Reason::Method => "This request method is not allowed here.",
         Reason::TooLarge => "The request's body is too large.",
+        Reason::Country => "This is not served in your country.",
+        Reason::Rate { .. } => "Too many requests; try again later.",
         _ => "Access denied.",
     }
 }

@@ -226,3 +226,40 @@ async fn an_error_is_answered_with_a_page_wherever_it_comes_from() {
     // Nobody may see that page, so the error stays what it is, and no error of a page has a page.
     mirror.ask("GET /missing").await.expect(404);
 }
+
+#[tokio::test]
+async fn viewers_are_refused_by_address_and_country_before_anyone_asks_for_a_signature() {
+    let behaviors = "default_behavior = { target_origin = \"web\", trusted_key_groups = [\"viewers\"] }";
+    let mirror = Mirror::under(
+        "cache_policy = \"Managed-CachingDisabled\"\norigin_request_policy = \"Country\"",
+        &format!(
+            "[[origin_request_policy]]\nname = \"Country\"\nheaders = [\"CloudFront-Viewer-Country\"]\n\
+             [geo]\ndatabase = \"geo.mmdb\"\n\
+             [[distribution]]\nid = \"denied\"\naliases = [\"denied.example\"]\n{behaviors}\n\
+             addresses = {{ deny_file = \"denied.txt\" }}\n\
+             [[distribution]]\nid = \"abroad\"\naliases = [\"abroad.example\"]\n{behaviors}\n\
+             geo_restriction = {{ restriction_type = \"blacklist\", locations = [\"DE\"] }}\n"
+        ),
+    )
+    .await;
+    let text = mirror.ask("GET /a").await.expect(200).text().to_owned();
+    assert!(text.contains("\ncloudfront-viewer-country: de\n"), "{text}");
+    let refused = async |host: &str| {
+        let answer = mirror.house.ask(&format!("GET /a\nHost: {host}")).await.expect(403);
+        answer.text().to_owned()
+    };
+    assert!(refused("abroad.example").await.contains("not served in your country"));
+    assert!(refused("denied.example").await.contains("MissingKey"), "nobody is denied yet");
+    std::fs::write(mirror.house.path().join("denied.txt"), "127.0.0.0/8 # all of us\n")
+        .expect("it is written");
+    mirror.house.running.reload().expect("the list is read");
+    assert!(refused("denied.example").await.contains("Access denied"));
+    std::fs::write(mirror.house.path().join("denied.txt"), "127.0.0.0/33\n").expect("it is written");
+    let error = mirror.house.running.reload().expect_err("that is no network");
+    assert!(error.contains("denied.txt: line 1"), "{error}");
+    assert!(refused("denied.example").await.contains("Access denied"), "what was holds on");
+    let refusals = async |reason: &str| {
+        mirror.house.metric(&format!("levada_protect_refusals_total{{reason=\"{reason}\"}}")).await
+    };
+    assert_eq!((refusals("address-denied").await, refusals("country").await), (2, 1));
+}

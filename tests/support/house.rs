@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::encoder::Encoder;
 use super::http::{Answer, Line, ask};
 use super::playlist::Playlist;
-use super::{film, secure, until};
+use super::{film, mmdb, secure, until};
 
 /// The configuration of every house. Stories change it with settings such as `listen.keep_alive=1s`.
 const CONFIGURATION: &str = r#"
@@ -293,4 +293,6 @@ fn furnish(at: &Path) {
     secure::write_certificate(at);
     fs::create_dir(at.join("media")).expect("the library is made");
     write("media/sample.mp4", film::FILE);
+    write("denied.txt", b"# nobody\n");
+    write("geo.mmdb", &mmdb::database(&[("127.0.0.0/8", "DE")], 24));
 }

@@ -5,6 +5,7 @@ pub(crate) mod film;
 pub(crate) mod frames;
 pub(crate) mod house;
 pub(crate) mod http;
+pub(crate) mod mmdb;
 pub(crate) mod playlist;
 #[cfg(feature = "http3")]
 pub(crate) mod quic;

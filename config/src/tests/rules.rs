@@ -288,6 +288,32 @@ fn a_page_for_an_error_has_a_path_and_a_status() {
 }
 
 #[test]
+fn who_is_refused_is_written_in_networks_countries_and_limits() {
+    let keys = |more: &str| {
+        keys_of(&format!(
+            "{}[[origin]]\nid = \"live\"\nkind = \"live\"\n[[distribution]]\nid = \"d\"\n\
+             default_behavior = {{ target_origin = \"live\" }}\n{more}\n",
+            if more.contains("DE") { "[geo]\ndatabase = \"geo.mmdb\"\n" } else { "" }
+        ))
+    };
+    assert_eq!(keys("addresses = { deny = [\"10.0.0.0/8\"], allow_file = \"allowed.txt\" }"), [""; 0]);
+    assert_eq!(keys("addresses = { deny = [\"10.0.0.1/8\"] }"), ["distribution.d.addresses.deny"]);
+    let geo = |locations| {
+        keys(&format!("geo_restriction = {{ restriction_type = \"whitelist\", locations = [{locations}] }}"))
+    };
+    assert_eq!(geo("\"DE\", \"at\""), [""; 0]);
+    assert_eq!(geo("\"DE\", \"Germany\""), ["distribution.d.geo_restriction.locations"]);
+    assert_eq!(geo("\"FR\""), ["distribution.d.geo_restriction"], "nobody's country is known");
+    let rule = |rule: &str| keys(&format!("rate_rule = [{{ name = \"r\", {rule} }}]"));
+    assert_eq!(rule("limit = 10, window = \"1s\", action = \"count\""), [""; 0]);
+    assert_eq!(rule("limit = 0"), ["distribution.d.rate_rule.r.limit"]);
+    assert_eq!(
+        rule("limit = 1, action = \"count\", response_code = \"403\""),
+        ["distribution.d.rate_rule.r.response_code"]
+    );
+}
+
+#[test]
 fn a_distribution_has_no_more_than_cloudfront_lets_it_have() {
     let with = |behaviors: usize, aliases: usize| {
         let behavior = |it| format!("{{ path_pattern = \"/{it}\", target_origin = \"live\" }}");

@@ -92,8 +92,12 @@ parents = ["http://parent:8080"]
 [[origin_group]]
 id = "pair"
 members = ["o", "web"]
+[geo]
+database = "geo.mmdb"
 [[distribution]]
 id = "d"
+rate_rule = [{ name = "spare", limit = 7 }]
+geo_restriction = { restriction_type = "whitelist", locations = ["FR"] }
 custom_error_response = [{ error_code = "403", response_page_path = "/e.html", response_code = "500" }]
 default_behavior = { target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }
 behavior = [{ path_pattern = "/a", target_origin = "web", allowed_methods = ["GET", "HEAD", "OPTIONS"] }]

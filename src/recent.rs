@@ -7,7 +7,7 @@ use std::mem;
 /// Keeps two generations. Entries are used and made in the young one; when that is full it becomes the old one, and
 /// what was old is forgotten. So each operation is short, and the weight of all entries never exceeds a bound.
 #[derive(Debug)]
-pub(super) struct Recent<K, V> {
+pub(crate) struct Recent<K, V> {
     young: HashMap<K, (V, usize)>,
     old: HashMap<K, (V, usize)>,
     young_weight: usize,
@@ -17,12 +17,12 @@ pub(super) struct Recent<K, V> {
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     /// Holds entries of at most `weight` together.
-    pub(super) fn new(weight: usize) -> Self {
+    pub(crate) fn new(weight: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), young_weight: 0, limit: weight / 2 }
     }
 
     /// The value under `key`, which becomes young by being asked for.
-    pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+    pub(crate) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         if let Some((key, (value, weight))) = self.old.remove_entry(key) {
             self.insert(key, value, weight);
         }
@@ -30,7 +30,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     /// Keeps a value of `weight`, unless it alone weighs more than a generation may.
-    pub(super) fn insert(&mut self, key: K, value: V, weight: usize) {
+    pub(crate) fn insert(&mut self, key: K, value: V, weight: usize) {
         self.old.remove(&key);
         if weight > self.limit {
             return;
@@ -46,7 +46,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     /// Forgets all values but those that `keep` likes.
-    pub(super) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
+    pub(crate) fn retain(&mut self, keep: impl Fn(&V) -> bool) {
         self.old.retain(|_, (value, _)| keep(value));
         self.young.retain(|_, (value, _)| keep(value));
         self.young_weight = self.young.values().map(|(_, weight)| weight).sum();
