@@ -184,7 +184,8 @@ pub(super) fn seconds(argument: Option<&[u8]>) -> Duration {
     Duration::from_secs(value.min(LONGEST))
 }
 
-/// The same directive twice: the smallest counts.
+/// The same directive twice: the smallest counts, also in a dictionary, where RFC 8941 has the last. Who says two
+/// lifetimes is not to be believed about the longer.
 fn shorter(known: &mut Option<Duration>, new: Duration) {
     *known = Some(known.map_or(new, |it| it.min(new)));
 }

@@ -94,7 +94,8 @@ pub(super) enum First {
     Slice { identity: Identity, total: u64 },
     /// An answer like any other.
     Answer,
-    /// Of no use: the whole is to be asked for.
+    /// Of no use: the whole is to be asked for. A part that is another than was asked for is dropped, and no error yet as
+    /// http-edge.md 7 has it: nothing was sent, and the whole may be right.
     Useless,
 }
 
