@@ -93,7 +93,7 @@ mod tests {
             lifetime: Duration::from_secs(10),
             leeway: Leeway { origin_fails: minute, keep: minute, ..Leeway::default() },
         };
-        let now = received + Duration::from_secs(later);
+        let now = received.checked_add(Duration::from_secs(later)).expect("it is soon");
         assert_eq!(wish.accepts(&freshness, now), fresh, "{line} {later}");
         assert_eq!(wish.accepts_stale(&freshness, now), stale, "{line} {later}");
     }
