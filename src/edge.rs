@@ -84,7 +84,7 @@ impl Serve for Edge {
                 return self.with_page(&tables, refusal.routed(), response).await;
             }
         };
-        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::new(body))).await;
+        let answer = self.cache.get(&asked, tables.origins.way(&asked, Upload::new(body))).await;
         let is_overload = answer.is_overload();
         let response = self.respond(&asked, answer).await;
         if is_overload { response } else { self.with_page(&tables, asked.routed(), response).await }
@@ -110,7 +110,7 @@ impl Edge {
         };
         let received = page.request().received();
         let Ok(asked) = self.access.admit(self.protect.excuse(page), received) else { return response };
-        let answer = self.cache.get(&asked, tables.origins.fetch_plan(&asked, Upload::none())).await;
+        let answer = self.cache.get(&asked, tables.origins.way(&asked, Upload::none())).await;
         respond::in_place_of(response, status, self.respond(&asked, answer).await)
     }
 }

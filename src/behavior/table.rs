@@ -46,7 +46,7 @@ impl Table {
         let (mut exact, mut wildcard, mut default) = (HashMap::new(), HashMap::new(), None);
         for meant in distributions {
             let distribution = Arc::new(Distribution {
-                id: meant.id.clone(),
+                id: meant.id.as_str().into(),
                 enabled: meant.enabled,
                 host: meant.aliases.iter().find(|it| !it.starts_with("*.")).cloned(),
                 root: Some(&meant.default_root_object).filter(|it| !it.is_empty()).map(|it| format!("/{it}")),

@@ -23,7 +23,7 @@ impl Key {
         let mut text = String::with_capacity(id.len() + path.len() + query.len() + 24);
         let mut number = itoa::Buffer::new();
         // Lengths first: no part can be written so that it reads as the next one.
-        for part in [id.as_str(), path, query] {
+        for part in [&**id, path, query] {
             text.extend([number.format(part.len()), ":", part]);
         }
         text.push_str(number.format(source.origin));

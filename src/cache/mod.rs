@@ -59,7 +59,7 @@ pub use self::stats::Stats;
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
 use self::wish::Wish;
-use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Verdict};
+use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Planned, Verdict};
 
 /// How long a follower waits for a fetch that names no deadline; then it goes alone.
 const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
@@ -134,13 +134,14 @@ impl Cache {
     /// The answer to a request: from the store, from a fetch that is under way, or by `plan`.
     ///
     /// Waits for the head only; the body may still grow.
-    pub async fn get(&self, asked: &Admitted, plan: FetchPlan) -> Answer {
-        if plan.is_looped() {
-            return self.miss(Err(Failure::Looped), Forward::Bypass, Company::Leader);
-        }
+    pub async fn get(&self, asked: &Admitted, plan: impl Planned) -> Answer {
         let (behavior, method) = (asked.routed().behavior(), asked.routed().request().method());
         let policy = &behavior.cache_policy;
         if let Approach::Pass(forward) = verdict::approach(method, behavior) {
+            let plan = plan.plan();
+            if plan.is_looped() {
+                return self.miss(Err(Failure::Looped), forward, Company::Leader);
+            }
             let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
             if changes_what_is_kept(asked, &answer) {
                 self.outdate(asked).await;
@@ -171,11 +172,16 @@ impl Cache {
             Decision::Fetch(forward) if wish.only_if_cached => {
                 return self.miss(Err(Failure::NotStored), forward, Company::Leader);
             }
-            Decision::Fetch(forward) if wish.no_store => {
-                return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
-            }
             Decision::Fetch(forward) => forward,
         };
+        let plan = plan.plan();
+        if plan.is_looped() {
+            // It would wait for itself.
+            return self.miss(Err(Failure::Looped), forward, Company::Leader);
+        }
+        if wish.no_store {
+            return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+        }
         // Who wishes for newer than what is stored has nothing of it.
         let is_wish = forward == Forward::Request;
         let leeway = |it: &Stored| (it.freshness.leeway, it.freshness.stale_for(now).unwrap_or_default());

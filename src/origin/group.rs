@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::LASTING;
 use crate::counter::Counter;
-use crate::passage::{Failure, FetchPlan, Fetched, Source};
+use crate::passage::{Failure, FetchPlan, Fetched, Planned as _, Source};
 
 /// What a group does with what its primary said.
 #[derive(Clone)]
@@ -29,10 +29,21 @@ impl Group {
         }
     }
 
+    /// Where it goes; `is_alone`: whether the primary alone can be asked.
+    pub(super) fn source(
+        &self,
+        method: &Method,
+        is_alone: bool,
+        primary: Source,
+        secondary: Source,
+    ) -> Source {
+        if is_alone || !is_repeatable(method) { primary } else { both(primary, secondary) }
+    }
+
     /// A plan that tries the primary, every time, and takes the secondary's answer for final. Only what may be sent twice
     /// goes to both.
     pub(super) fn plan(&self, method: &Method, primary: FetchPlan, secondary: FetchPlan) -> FetchPlan {
-        if !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+        if !is_repeatable(method) {
             return primary;
         }
         let source = both(primary.source(), secondary.source());
@@ -45,6 +56,10 @@ impl Group {
             fails
         })
     }
+}
+
+const fn is_repeatable(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Whether the primary did not answer, or with a status that is a failure. What it cannot be asked at all, such as a

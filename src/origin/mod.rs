@@ -18,7 +18,7 @@ use futures_util::future::BoxFuture;
 use http::Method;
 use packager::live::Registry;
 
-use crate::passage::{Admitted, Ask, Failure, FetchPlan, Fetched, Source, Upload};
+use crate::passage::{Admitted, Ask, Failure, FetchPlan, Fetched, Planned, Source, Upload};
 use directory::Directory;
 use group::Group;
 use live::Live;
@@ -150,10 +150,31 @@ impl Origins {
         Some((known.number, kind))
     }
 
+    /// How what was asked would be fetched. `upload` goes to a web server with the first fetch; the cache fetches once what
+    /// has one.
+    pub fn way<'a>(&'a self, asked: &'a Admitted, upload: Upload) -> Way<'a> {
+        let target = &asked.routed().behavior().target_origin;
+        let source = match self.groups.get(target) {
+            Some(group) => {
+                let [primary, secondary] = &group.members;
+                let is_alone = !upload.is_none();
+                let method = asked.routed().request().method();
+                group.source(method, is_alone, self.source(primary, asked), self.source(secondary, asked))
+            }
+            None => self.source(target, asked),
+        };
+        Way { origins: self, asked, upload, source }
+    }
+
+    /// What an origin is asked for, and where that is.
+    fn source(&self, id: &str, asked: &Admitted) -> Source {
+        let Some(origin) = self.by_id.get(id) else { return Source { origin: NOWHERE, dropped: 0 } };
+        let dropped = asked.path().len() - origin.path(asked).len();
+        Source { origin: origin.number, dropped }
+    }
+
     /// How to fetch what was asked; owned, so that a fetch outlives the viewer who caused it.
-    ///
-    /// `upload` goes to a web server with the first fetch; the cache fetches once what has one.
-    pub fn fetch_plan(&self, asked: &Admitted, upload: Upload) -> FetchPlan {
+    fn fetch_plan(&self, asked: &Admitted, upload: Upload) -> FetchPlan {
         let target = &asked.routed().behavior().target_origin;
         match self.groups.get(target) {
             // A body can be sent to one of them.
@@ -170,18 +191,16 @@ impl Origins {
 
     /// How to fetch it from one origin.
     fn plan(&self, id: &str, asked: &Admitted, upload: Upload) -> FetchPlan {
-        let behavior = asked.routed().behavior();
-        let Some(origin) = self.by_id.get(id).cloned() else {
+        let source = self.source(id, asked);
+        let Some(origin) = self.by_id.get(id) else {
             let missing = format!("there is no origin {id:?}");
-            return FetchPlan::new(Source { origin: NOWHERE, dropped: 0 }, move |_| {
+            return FetchPlan::new(source, move |_| {
                 let missing = missing.clone();
                 Box::pin(async { Err(Failure::Unreadable(missing)) })
             });
         };
-        let prefix = origin.strip_prefix.unwrap_or_else(|| behavior.path_pattern.literal_prefix());
-        let path: Arc<str> = without_prefix(asked.path(), &prefix).into();
-        let source = Source { origin: origin.number, dropped: asked.path().len() - path.len() };
-        match origin.kind {
+        let path: Arc<str> = origin.path(asked).into();
+        match origin.kind.clone() {
             Kind::Live(live) => {
                 let query = asked.keyed_query();
                 let query: Option<Arc<str>> = (!query.is_empty()).then(|| query.into());
@@ -218,7 +237,9 @@ impl Origins {
         let may_keep = !asked.routed().behavior().cache_policy.max_ttl.is_zero();
         let is_read = matches!(*asked.routed().request().method(), Method::GET | Method::HEAD);
         let fallback = match &parents.fallback {
-            Some(id) if !(may_keep && is_read && upload.is_none()) => return self.plan(id, asked, upload),
+            Some(id) if !(may_keep && is_read && upload.is_none()) => {
+                return self.plan(id, asked, upload).under(source);
+            }
             Some(id) => Some(self.plan(id, asked, Upload::none())),
             None => None,
         };
@@ -284,6 +305,36 @@ fn over_http(
         .looped(looped)
         .in_slices(web::may_be_large(asked.path()))
         .lasting()
+}
+
+impl Origin {
+    /// The path as it knows it.
+    fn path<'a>(&self, asked: &'a Admitted) -> &'a str {
+        match &self.strip_prefix {
+            Some(prefix) => without_prefix(asked.path(), prefix),
+            None => without_prefix(asked.path(), &asked.routed().behavior().path_pattern.literal_prefix()),
+        }
+    }
+}
+
+/// How what was asked would be fetched.
+pub struct Way<'a> {
+    origins: &'a Origins,
+    asked: &'a Admitted,
+    upload: Upload,
+    source: Source,
+}
+
+impl Planned for Way<'_> {
+    fn source(&self) -> Source {
+        self.source
+    }
+
+    fn plan(self) -> FetchPlan {
+        let plan = self.origins.fetch_plan(self.asked, self.upload);
+        debug_assert_eq!(Planned::source(&plan), self.source, "a way and its plan lead to one place");
+        plan
+    }
 }
 
 /// What was asked of a web server, for the books.

@@ -139,7 +139,7 @@ impl Example {
         let behaviors =
             std::iter::once(Arc::clone(&behavior)).chain(self.neighbors.into_iter().map(Arc::new));
         let distribution = Distribution {
-            id: self.distribution.to_owned(),
+            id: self.distribution.into(),
             enabled: true,
             error_pages: Vec::new(),
             host: Some("video.example".to_owned()),

@@ -174,6 +174,25 @@ pub struct FetchPlan {
     looped: bool,
 }
 
+/// A [`FetchPlan`] that is made where it is needed: what is found in the cache needs only to know where it would come from.
+pub trait Planned {
+    /// Where the plan goes.
+    fn source(&self) -> Source;
+
+    /// The plan.
+    fn plan(self) -> FetchPlan;
+}
+
+impl Planned for FetchPlan {
+    fn source(&self) -> Source {
+        self.source
+    }
+
+    fn plan(self) -> FetchPlan {
+        self
+    }
+}
+
 impl FetchPlan {
     /// A plan that goes to `source` by running `fetch` whenever the cache asks for it.
     pub fn new<F>(source: Source, fetch: F) -> Self
@@ -202,6 +221,12 @@ impl FetchPlan {
     #[must_use]
     pub fn in_slices(self, sliceable: bool) -> Self {
         Self { sliceable, ..self }
+    }
+
+    /// The same, known as what goes to `source`, in whose place it is run.
+    #[must_use]
+    pub fn under(self, source: Source) -> Self {
+        Self { source, ..self }
     }
 
     /// The same, with another plan that is run where what this one brings `fails`. What they bring together has a source of
@@ -269,11 +294,6 @@ impl FetchPlan {
     /// Names of fields that it tells the origin and that are not in the key.
     pub fn unkeyed(&self) -> &[HeaderName] {
         &self.unkeyed
-    }
-
-    /// Where it goes.
-    pub const fn source(&self) -> Source {
-        self.source
     }
 
     /// When the origin answers at the latest, if it says so.

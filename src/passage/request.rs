@@ -78,6 +78,14 @@ impl Scheme {
             Self::Https => "https",
         }
     }
+
+    /// The port that its URLs need not name.
+    pub const fn usual_port(self) -> &'static str {
+        match self {
+            Self::Http => "80",
+            Self::Https => "443",
+        }
+    }
 }
 
 /// One HTTP request whose framing, target and host are legal.

@@ -14,7 +14,7 @@ use crate::behavior;
 #[derive(Debug)]
 pub struct Distribution {
     /// For logs, metrics and cache keys.
-    pub id: String,
+    pub id: Arc<str>,
     /// Whether it answers anybody.
     pub enabled: bool,
     /// The host name that other servers know it by: its first alias without a wildcard.

@@ -70,7 +70,7 @@ pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark,
     if timing::is_told(routed) {
         headers.append(SERVER_TIMING, timing::line(routed.request(), mark.served, now));
     }
-    let distribution = routed.distribution().id.as_str().into();
+    let distribution = Arc::clone(&routed.distribution().id);
     let Mark { served, reason } = mark;
     response.extensions_mut().insert(Outcome { served, reason, distribution });
     unrouted(response, routed.request(), served, now);

@@ -174,7 +174,7 @@ fn host(head: &Parts, scheme: Scheme) -> Result<String, Rude> {
 
 /// Lower case, no trailing dot, no default port.
 fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
-    if is_normal(text) {
+    if is_normal(text, scheme) {
         return Ok(text.to_owned());
     }
     let authority: Authority = text.parse().map_err(|_| Rude::Host)?;
@@ -183,24 +183,29 @@ fn normal_host(text: &str, scheme: Scheme) -> Result<String, Rude> {
         return Err(Rude::Host);
     }
     let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
-    let default = match scheme {
-        Scheme::Http => 80,
-        Scheme::Https => 443,
-    };
     let Some(port) = text.strip_prefix(authority.host()).and_then(|it| it.strip_prefix(':')) else {
         return Ok(name);
     };
     match port.parse::<u16>() {
-        Ok(port) if port == default => Ok(name),
+        Ok(port) if port.to_string() == scheme.usual_port() => Ok(name),
         Ok(port) => Ok(format!("{name}:{port}")),
         Err(_) => Err(Rude::Host),
     }
 }
 
-/// Whether a host is a name in lower case and nothing else, as players send it to a server on its scheme's own port.
-fn is_normal(text: &str) -> bool {
+/// Whether a host is a name in lower case, and a port at most that is not the scheme's own: as players send it.
+fn is_normal(text: &str, scheme: Scheme) -> bool {
     let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit() || matches!(it, b'-' | b'.' | b'_');
-    !text.is_empty() && !text.ends_with('.') && text.bytes().all(plain)
+    let (name, is_plain_port) = match text.split_once(':') {
+        None => (text, true),
+        Some((name, port)) => {
+            let is_canonical = (1..=4).contains(&port.len())
+                && port.bytes().all(|it| it.is_ascii_digit())
+                && !port.starts_with('0');
+            (name, is_canonical && port != scheme.usual_port())
+        }
+    };
+    is_plain_port && !name.is_empty() && !name.ends_with('.') && name.bytes().all(plain)
 }
 
 /// What the proxy before us says of the viewer, when it is one we trust.

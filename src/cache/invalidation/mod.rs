@@ -205,7 +205,7 @@ impl Invalidations {
             return 0;
         }
         let distributions = self.read();
-        let Some(it) = distributions.get(&asked.routed().distribution().id) else { return 0 };
+        let Some(it) = distributions.get(&*asked.routed().distribution().id) else { return 0 };
         let it = it.covered(manner);
         let query = asked.keyed_query();
         if query.is_empty() {

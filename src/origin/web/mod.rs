@@ -262,7 +262,7 @@ pub(super) fn may_be_large(path: &str) -> bool {
     ];
     let name = path.rsplit('/').next().unwrap_or_default();
     name.rsplit_once('.')
-        .is_some_and(|(_, extension)| LARGE.contains(&extension.to_ascii_lowercase().as_str()))
+        .is_some_and(|(_, extension)| LARGE.iter().any(|it| it.eq_ignore_ascii_case(extension)))
 }
 
 /// Which server it is, paths included. No two are written alike: neither a domain nor a policy has a space.
