@@ -27,7 +27,7 @@ pub struct Guarded(Routed);
 impl Guarded {
     /// Made by `protect` alone, which knows where the viewer is, or not.
     pub fn new(_: protect::Witness, routed: Routed, country: Option<Country>) -> Self {
-        Self(routed.from_country(country))
+        Self(routed.with_country(country))
     }
 
     /// What was asked and under which rules.

@@ -98,7 +98,7 @@ impl Routed {
         Self { request, path, distribution, behavior, country: None }
     }
 
-    pub(super) fn from_country(self, country: Option<Country>) -> Self {
+    pub(super) fn with_country(self, country: Option<Country>) -> Self {
         Self { country, ..self }
     }
 

@@ -287,7 +287,7 @@ mod tests {
         assert_eq!(Database::parse(b"\xab\xcd\xefMaxMind.com".to_vec()).unwrap_err(), Fault::Metadata);
         let whole = database(WORLD, 24);
         let marker = whole.windows(MARKER.len()).position(|it| it == MARKER).unwrap();
-        assert_eq!(Database::parse(whole[marker..].to_vec()).unwrap_err(), Fault::Short);
+        assert_eq!(Database::parse(whole.split_at(marker).1.to_vec()).unwrap_err(), Fault::Short);
     }
 
     proptest! {
@@ -298,8 +298,7 @@ mod tests {
         ) {
             let mut octets = database(WORLD, 28);
             for (at, octet) in changes {
-                let at = at.index(octets.len());
-                octets[at] = octet;
+                *at.get_mut(&mut octets) = octet;
             }
             if let Ok(database) = Database::parse(octets) {
                 for address in addresses {

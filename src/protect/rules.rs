@@ -95,7 +95,7 @@ impl Rules {
         let mut guards = HashMap::new();
         for it in distributions.iter().filter(|it| it.protection != Protection::default()) {
             let before = previous.and_then(|rules| rules.of(&it.id));
-            guards.insert(it.id.clone(), Guard::build(&it.protection, &read, before)?);
+            guards.insert(it.id.clone(), Guard::build(&it.protection, read, before)?);
         }
         Ok(Self { countries, guards, trusted: trusted.to_vec() })
     }
