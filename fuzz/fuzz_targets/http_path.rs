@@ -12,9 +12,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::BodyExt;
 use levada::access::{Access, Rules};
-use levada::protect::{self, Protect};
 use levada::behavior::Table;
 use levada::passage::{Answer, Head, Lifetime, Object, RequestId, Scheme, Verdict, canonical};
+use levada::protect::{self, Protect};
 use levada::respond;
 use levada::viewer::{Peer, read_request};
 use levada_config::{Found, Sources, resolve};
@@ -39,8 +39,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
         look: &|_| Found::Directory,
     };
     let config = resolve(&sources).expect("the embedded default is right");
-    let config::Config {
-        distributions, cache_policies, origin_request_policies, response_headers_policies, ..
+    let levada_config::Config {
+        distributions,
+        cache_policies,
+        origin_request_policies,
+        response_headers_policies,
+        ..
     } = &config;
     Table::new(distributions, cache_policies, origin_request_policies, response_headers_policies)
 });
@@ -59,7 +63,8 @@ fuzz_target!(|input: &[u8]| {
     }
     let Ok(head) = head.body(()) else { return };
     let peer = Peer { address: ([192, 0, 2, 1], 4711).into(), scheme: Scheme::Http };
-    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW) else {
+    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW)
+    else {
         return;
     };
     if let Ok(once) = canonical(request.path()) {
@@ -89,7 +94,11 @@ fn hit(content_type: &'static str, mut whole: Bytes) -> Answer {
         Head { status: http::StatusCode::OK, headers, length: None, lifetime: Some(Lifetime::Immutable) };
     let second = whole.split_off(whole.len() / 3);
     let object: Arc<Object> = Object::whole(head, vec![whole, second]);
-    Answer { object: Ok(object), verdict: Verdict::Hit { ttl: Duration::from_secs(9), detail: None }, age: Duration::ZERO }
+    Answer {
+        object: Ok(object),
+        verdict: Verdict::Hit { ttl: Duration::from_secs(9), detail: None },
+        age: Duration::ZERO,
+    }
 }
 
 fn check(response: http::Response<respond::Body>, whole: &Bytes) {

@@ -16,8 +16,7 @@ use levada::viewer::{Peer, read_request};
 use levada_config::access::{KeyGroup, PublicKey};
 use levada_config::cache::{CachePolicy, Selection};
 use levada_config::distribution::{
-    AllowedMethods,
-    Behavior, Distribution, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
+    AllowedMethods, Behavior, Distribution, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
 };
 use levada_config::protect::Protection;
 use levada_config::units::{ByteSize, PathPattern};
@@ -85,7 +84,7 @@ fn table() -> Table {
         headers: Vec::new(),
         cookies: Selection::None,
         gzip: false,
-        request_directives: config::cache::RequestDirectives::Ignore,
+        request_directives: levada_config::cache::RequestDirectives::Ignore,
         brotli: false,
     };
     let response_headers_policy =
@@ -105,7 +104,8 @@ fuzz_target!(|input: &[u8]| {
     let head = http::Request::builder().uri(target).header("host", "h.example").header("cookie", cookies);
     let Ok(head) = head.body(()) else { return };
     let peer = Peer { address: ([192, 0, 2, 1], 4711).into(), scheme: Scheme::Https };
-    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW) else {
+    let Ok(request) = read_request(head.into_parts().0.into(), false, peer, &[], RequestId::new(1), *NOW)
+    else {
         return;
     };
     let Ok(routed) = HOUSE.table.route(request) else { return };
@@ -120,7 +120,10 @@ fuzz_target!(|input: &[u8]| {
             assert!(!admitted.query().is_some_and(is_signed), "a signature went on");
             let behavior = admitted.routed().behavior();
             let trusted = |it: &str| HOUSE.access.trusts(behavior, it);
-            assert!(admitted.credentials().is_none_or(|it| trusted(&it.key_pair_id)), "a key nobody trusts goes on");
+            assert!(
+                admitted.credentials().is_none_or(|it| trusted(&it.key_pair_id)),
+                "a key nobody trusts goes on"
+            );
         }
         Err(refusal) => assert!(!is_public, "nothing to refuse: {:?}", refusal.reason()),
     }
