@@ -11,7 +11,7 @@ use crate::behavior::Table;
 use crate::cache::Cache;
 use crate::origin::Origins;
 use crate::page;
-use crate::passage::{Admitted, Answer, Behavior, Request, Routed, Upload};
+use crate::passage::{Admitted, Answer, Behavior, Reason, Request, Routed, Upload};
 use crate::protect::Protect;
 use crate::respond;
 use crate::viewer::{RequestBody, Serve};
@@ -70,7 +70,11 @@ impl Serve for Edge {
             Ok(it) => it,
             Err(refusal) => {
                 let response = respond::refusal(&refusal, received);
-                return self.with_page(&tables, refusal.routed(), response).await;
+                // Whoever is turned away for asking too much, or at all, causes no fetch of a page.
+                return match refusal.reason() {
+                    Reason::Country => self.with_page(&tables, refusal.routed(), response).await,
+                    _ => response,
+                };
             }
         };
         // A preflight carries neither query nor cookies, so it is answered before anyone asks for a signature.

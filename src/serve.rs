@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use config::Config;
+use config::distribution::AllowedMethods;
 use config::ingest::Publish;
 use config::listen::{Certificate, Https};
 use config::problem::Problems;
@@ -152,7 +153,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     };
     let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
     let secure = match (&listen.https, &certificates) {
-        (Some(it), Some(certificates)) => Some(Secure::bind(it, certificates)?),
+        (Some(it), Some(certificates)) => Some(Secure::bind(it, certificates, takes_bodies(&config))?),
         _ => None,
     };
     let rtmp = listen.rtmp.map(|it| viewer::bind("RTMP", it)).transpose()?;
@@ -292,6 +293,12 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     Ok(running)
 }
 
+/// Whether viewers may send bodies anywhere.
+fn takes_bodies(config: &Config) -> bool {
+    let mut behaviors = config.distributions.iter().flat_map(|it| &it.behaviors);
+    behaviors.any(|it| it.allowed_methods == AllowedMethods::All)
+}
+
 /// The sockets of `listen.https`.
 struct Secure {
     tcp: Listener,
@@ -300,12 +307,16 @@ struct Secure {
 }
 
 impl Secure {
-    fn bind(https: &Https, certificates: &Arc<Certificates>) -> io::Result<Self> {
+    /// `takes_bodies`: whether requests may have them, which HTTP/3 does not take: then nobody is told of it.
+    fn bind(https: &Https, certificates: &Arc<Certificates>, takes_bodies: bool) -> io::Result<Self> {
         let config = tls::server_config(certificates, https.security_policy)?;
         let tls = Tls { config, certificates: Arc::clone(certificates), alt_svc: None };
         let bind = || Listener::bind("HTTPS", https.address, Some(tls.clone()));
         #[cfg(not(feature = "http3"))]
-        return Ok(Self { tcp: bind()? });
+        {
+            let _ = takes_bodies;
+            Ok(Self { tcp: bind()? })
+        }
         #[cfg(feature = "http3")]
         {
             let mut tcp = bind()?;
@@ -323,7 +334,7 @@ impl Secure {
                 }
                 tries -= 1;
             };
-            if quic.is_some() {
+            if quic.is_some() && !takes_bodies {
                 tcp.offer_http3()?;
             }
             Ok(Self { tcp, quic })

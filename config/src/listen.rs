@@ -227,7 +227,7 @@ const HTTPS: &[Setting] = &[
     Setting::new(
         "http3",
         Kind::Flag,
-        Value("true", "viewers on bad networks see fewer stalls, and others lose nothing"),
+        Value("true", "viewers on bad networks see fewer stalls; nobody is told of it while a behavior takes bodies, which it does not"),
         "Set it to false when the port's UDP does not come through to this machine.",
     )
     .example("false")

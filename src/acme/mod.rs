@@ -105,7 +105,8 @@ impl Keeper {
                             tracing::info!(names = self.settings.names.join(", "), "there is a new certificate");
                             renewed();
                             pause = FIRST_PAUSE;
-                            Duration::ZERO
+                            // One that is due at once, by a strange clock or authority, is no reason to ask again.
+                            LOOK
                         }
                         Err(trouble) => {
                             let wait = pause;

@@ -38,12 +38,15 @@ impl Admitted {
                 self.tell_beside(&mut it, name);
             }
         }
-        it.describe_body(request);
+        it.describe_body(request, behavior.caches_options);
         let also = behavior.origin_request.as_ref().map_or(&Selection::None, |it| &it.cookies);
         let keyed = &behavior.cache_policy.cookies;
         if *keyed != Selection::None || *also != Selection::None {
             let cookies = cookies::selected(request.headers(), |it| keyed.has(it) || also.has(it));
             it.headers.extend(cookies.map(|it| (COOKIE, it)));
+            if cookies::selected(request.headers(), |it| also.has(it) && !keyed.has(it)).is_some() {
+                it.unkeyed.push(COOKIE);
+            }
         }
         it
     }
@@ -105,7 +108,8 @@ impl Admitted {
     /// Tells what is not in the key.
     fn tell_beside(&self, it: &mut Forwarded, name: &str) {
         let behavior = self.routed().behavior();
-        if behavior.cache_policy.headers.iter().any(|it| it == name) {
+        // Cookies are chosen one by one.
+        if name == COOKIE.as_str() || behavior.cache_policy.headers.iter().any(|it| it == name) {
             return;
         }
         let shared = !behavior.cache_policy.max_ttl.is_zero();
@@ -130,8 +134,10 @@ impl Admitted {
 impl Forwarded {
     /// What a body is goes with it, and so do conditions on which something is changed, and who changes it
     /// (cloudfront.md 3.4).
-    fn describe_body(&mut self, request: &Request) {
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
+    fn describe_body(&mut self, request: &Request, caches_options: bool) {
+        // What others may be given depends on no field that is not in the key.
+        let keeps_options = caches_options && *request.method() == Method::OPTIONS;
+        if matches!(*request.method(), Method::GET | Method::HEAD) || keeps_options {
             return;
         }
         let changes = *request.method() != Method::OPTIONS;

@@ -5,14 +5,15 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::header::{
     ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
-    LAST_MODIFIED, LOCATION, RETRY_AFTER,
+    EXPIRES, LAST_MODIFIED, LOCATION, RETRY_AFTER,
 };
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use jiff::Timestamp;
 
 use super::body::Body;
 use super::cors;
 use super::stamp::{self, Mark};
+use crate::passage::LEVADA_LIFETIME;
 use crate::passage::{
     Failure, Outcome, Reason, Refusal, Request, RouteFault, Routed, Served, Unrouted, Verdict,
 };
@@ -73,6 +74,12 @@ const fn sentence(reason: &Reason) -> &'static str {
     }
 }
 
+/// Fields that say to caches alone how long an answer lives (RFC 9213).
+const TARGETED: [HeaderName; 2] =
+    [HeaderName::from_static("cdn-cache-control"), HeaderName::from_static("levada-cache-control")];
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
 /// A page in place of an error, with a status of its own; the log has the error's reason. A page that fails is its own
 /// answer.
 pub fn in_place_of(error: Response<Body>, status: StatusCode, mut page: Response<Body>) -> Response<Body> {
@@ -81,12 +88,16 @@ pub fn in_place_of(error: Response<Body>, status: StatusCode, mut page: Response
     }
     *page.status_mut() = status;
     let headers = page.headers_mut();
-    // What a viewer keeps of it, and asks for in parts, is the page's, and not what it asked for.
-    for name in [ACCEPT_RANGES, ETAG, LAST_MODIFIED] {
+    // What a viewer keeps of it, and asks for in parts, is the page's, and not what it asked for. Nor may a cache on the
+    // way give others what was said to this viewer.
+    for name in [ACCEPT_RANGES, ETAG, EXPIRES, LAST_MODIFIED, LEVADA_LIFETIME].iter().chain(&TARGETED) {
         headers.remove(name);
     }
-    if let Some(x_cache) = error.headers().get("x-cache") {
-        headers.insert("x-cache", x_cache.clone());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for name in [ALLOW, CACHE_CONTROL, RETRY_AFTER, X_CACHE] {
+        if let Some(value) = error.headers().get(&name) {
+            headers.insert(name, value.clone());
+        }
     }
     if let Some(outcome) = error.extensions().get::<Outcome>() {
         let outcome = outcome.clone();

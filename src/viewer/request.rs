@@ -228,17 +228,28 @@ impl Forwarded {
             .rev()
             .filter_map(|it| it.to_str().ok())
             .flat_map(|it| it.rsplit(','))
-            .map_while(|it| it.trim().parse::<IpAddr>().ok())
+            .map_while(|it| address(it.trim()))
             .map(|it| it.to_canonical())
             .find(|it| !is_trusted(*it))
             .unwrap_or(own.client);
-        let scheme = match headers.get("x-forwarded-proto").map(http::HeaderValue::as_bytes) {
-            Some(b"https") => Scheme::Https,
-            Some(b"http") => Scheme::Http,
+        // The last is the proxy's own; what stands before it may be a viewer's.
+        let protocols = headers.get_all("x-forwarded-proto").iter().next_back();
+        let last = protocols.and_then(|it| it.to_str().ok()).and_then(|it| it.rsplit(',').next());
+        let scheme = match last.map(str::trim) {
+            Some("https") => Scheme::Https,
+            Some("http") => Scheme::Http,
             _ => own.scheme,
         };
         Self { client, scheme }
     }
+}
+
+/// An address, also with a port or in brackets, as some proxies write it.
+fn address(text: &str) -> Option<IpAddr> {
+    let plain = || text.parse().ok();
+    let with_port = || text.parse::<SocketAddr>().ok().map(|it| it.ip());
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    plain().or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
@@ -321,6 +332,17 @@ mod tests {
             (believed.client().to_string().as_str(), believed.scheme()),
             ("203.0.113.9", Scheme::Https)
         );
+        for (line, client) in [
+            ("203.0.113.9:5123", "203.0.113.9"),
+            ("[2001:db8::1]:443", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("198.51.100.7, unknown", "192.0.2.1"),
+        ] {
+            let build = http::Request::builder().uri("/").header(HOST, "a").header("x-forwarded-for", line);
+            let build = build.header("x-forwarded-proto", "https").header("x-forwarded-proto", "https, http");
+            let it = read_with(build, &trusted).unwrap();
+            assert_eq!((it.client().to_string().as_str(), it.scheme()), (client, Scheme::Http), "{line}");
+        }
         let stranger = read_with(build(), &[]).unwrap();
         assert_eq!((stranger.client().to_string().as_str(), stranger.scheme()), ("192.0.2.1", Scheme::Http));
     }

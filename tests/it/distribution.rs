@@ -222,6 +222,7 @@ async fn an_error_is_answered_with_a_page_wherever_it_comes_from() {
     mirror.ask("GET /gone/film").await.expect(200);
     let head = mirror.ask("HEAD /members/film").await.expect(404);
     assert!(head.body.is_empty());
+    assert_eq!(head.header("cache-control").as_deref(), Some("no-store"), "it is said to this viewer alone");
     assert_eq!(mirror.asked(), 1, "the page is kept like any other");
     // Nobody may see that page, so the error stays what it is, and no error of a page has a page.
     mirror.ask("GET /missing").await.expect(404);

@@ -18,6 +18,10 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 /// RFC 8586.
 const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
+/// Octets of `Via` or `CDN-Loop` that caches before us have written: some thirty of them. More is written by a viewer who
+/// wants an origin to refuse what others ask for; a longer `Via` goes no further, a longer `CDN-Loop` is a loop.
+const LONGEST_WAY: usize = 1024;
+
 /// What of a viewer's request goes on.
 #[derive(Clone, Debug)]
 pub(in crate::origin) struct Question {
@@ -50,12 +54,15 @@ impl Question {
             && !behavior.cache_policy.max_ttl.is_zero();
         let method = if shares { Method::GET } else { request.method().clone() };
         let before = request.headers().get_all(CDN_LOOP);
-        let looped = before.iter().filter_map(|it| it.to_str().ok()).any(|it| names(it, node));
+        let octets: usize = before.iter().map(HeaderValue::len).sum();
+        let looped =
+            octets > LONGEST_WAY || before.iter().filter_map(|it| it.to_str().ok()).any(|it| names(it, node));
         for value in before {
             headers.append(CDN_LOOP, value.clone());
         }
         headers.append(CDN_LOOP, HeaderValue::try_from(node).expect("a node's name is a token"));
-        for value in request.headers().get_all(VIA) {
+        let via_octets: usize = request.headers().get_all(VIA).iter().map(HeaderValue::len).sum();
+        for value in request.headers().get_all(VIA).iter().filter(|_| via_octets <= LONGEST_WAY) {
             headers.append(VIA, value.clone());
         }
         headers.append(VIA, via(request.version(), node));

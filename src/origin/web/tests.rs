@@ -201,6 +201,18 @@ fn a_request_that_went_in_a_loop_is_known_by_our_name() {
     let looped = |field: &str| question(Example::get("/a").header("cdn-loop", field)).is_looped();
     assert!(looped("other, LEVADA-1;hop=2"));
     assert!(!looped("other, levada-10, levada"));
+    assert!(looped(&"x, ".repeat(400)), "nobody has come so far");
+}
+
+#[test]
+fn section_21_a_way_that_no_cache_wrote_goes_no_further() {
+    let told = |field: &str| {
+        let question = question(Example::get("/a").header("via", field));
+        let request = question.request(&settings(80), &Ask::default()).unwrap();
+        request.headers().get_all("via").iter().count()
+    };
+    assert_eq!(told("1.1 other"), 2);
+    assert_eq!(told(&"1.1 x, ".repeat(200)), 1);
 }
 
 #[tokio::test]

@@ -199,3 +199,17 @@ fn names_that_are_not_in_the_key_are_told_apart() {
     theirs.response_headers.cors = None;
     assert_eq!(unkeyed(theirs), ["origin", "user-agent"]);
 }
+
+#[test]
+fn a_cookie_that_is_told_and_not_keyed_makes_an_answer_that_varies_on_it_one_viewers_own() {
+    let unkeyed = |keyed: &[&str], told: Selection| {
+        let example = request().policy(|it| it.cookies = Selection::Only(names(keyed)));
+        let asked = under(example, OriginRequestPolicy { cookies: told, ..policy() });
+        asked.forwarded().unkeyed.contains(&COOKIE)
+    };
+    assert!(unkeyed(&[], Selection::All));
+    assert!(unkeyed(&["language"], Selection::Only(names(&["session"]))));
+    assert!(!unkeyed(&["session"], Selection::Only(names(&["session"]))));
+    assert!(!unkeyed(&["session", "language"], Selection::All));
+    assert!(!unkeyed(&[], Selection::Only(names(&["another"]))));
+}

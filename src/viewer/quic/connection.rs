@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h3::error::{Code, StreamError};
 use h3::server::{RequestResolver, RequestStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
 use quinn::VarInt;
@@ -107,7 +108,7 @@ async fn answer<S: Serve>(
     };
     let is_head = head.method == Method::HEAD;
     let (mut sending, mut receiving) = stream.split();
-    let has_body = has_body(&head.headers, &mut receiving).await;
+    let has_body = has_body(&head, &mut receiving, shared.limits.header_timeout).await;
     let answered = async {
         let response = connection::answer(head, RequestBody::none(), has_body, visit, shared).await;
         send(response, is_head, &mut sending).await
@@ -124,7 +125,7 @@ async fn read(
     resolver: RequestResolver<Streams, Bytes>,
     visit: &Visit,
     patience: Duration,
-) -> Option<(http::request::Parts, RequestStream<Both, Bytes>)> {
+) -> Option<(Parts, RequestStream<Both, Bytes>)> {
     let began = Instant::now();
     let refused = match tokio::time::timeout(patience, resolver.resolve_request()).await {
         Ok(Ok((request, stream))) => return Some((request.into_parts().0, stream)),
@@ -145,11 +146,18 @@ async fn read(
     None
 }
 
-/// Whether the viewer says that a body comes, or sends one with the head. One that comes later is never read.
-async fn has_body(headers: &HeaderMap, receiving: &mut RequestStream<Receiving, Bytes>) -> bool {
-    let is_announced = headers.get(CONTENT_LENGTH).is_some_and(|it| it.as_bytes() != b"0");
-    is_announced
-        || poll_fn(|cx| Poll::Ready(matches!(receiving.poll_recv_data(cx), Poll::Ready(Ok(Some(_)))))).await
+/// Whether a body comes: the viewer says so, or sends one. Behind a head that asks for no change, one that comes later is
+/// never read; else it is waited for, since a change without its body would be another one.
+async fn has_body(head: &Parts, receiving: &mut RequestStream<Receiving, Bytes>, patience: Duration) -> bool {
+    if head.headers.get(CONTENT_LENGTH).is_some_and(|it| it.as_bytes() != b"0") {
+        return true;
+    }
+    if head.method.is_safe() {
+        return poll_fn(|cx| Poll::Ready(matches!(receiving.poll_recv_data(cx), Poll::Ready(Ok(Some(_))))))
+            .await;
+    }
+    let first = poll_fn(|cx| receiving.poll_recv_data(cx).map_ok(|it| it.is_none()));
+    !matches!(tokio::time::timeout(patience, first).await, Ok(Ok(true)))
 }
 
 async fn send<B>(
