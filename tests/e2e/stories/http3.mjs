@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { overHttp3, run, watch, watched, withPage } from '../support/players.mjs';
-import { ROOT, freePort, serve, sleep } from '../support/server.mjs';
+import { fetchOverHttp3, keyOf, overHttp3, watch, watched, withPage } from '../support/players.mjs';
+import { freePort, serve, sleep } from '../support/server.mjs';
 
 const openssl = (...args) => execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] });
 
@@ -25,8 +24,7 @@ address = "127.0.0.1:${port}"
 certificate = "${at('certificate.pem')}"
 private_key = "${at('key.pem')}"
 `);
-  const spki = openssl('pkey', '-in', at('key.pem'), '-pubout', '-outform', 'DER');
-  try { return await use(server, port, at('ca.pem'), createHash('sha256').update(spki).digest('base64')); } finally {
+  try { return await use(server, port, at('ca.pem'), keyOf(at('certificate.pem'))); } finally {
     await server.stop();
     rmSync(directory, { recursive: true, force: true });
   }
@@ -34,9 +32,7 @@ private_key = "${at('key.pem')}"
 
 export const stories = {
   'aioquic fetches a title over HTTP/3, whole and as over HTTP/1.1': () => withSecure(async (server, port, authority) => {
-    const python = join(ROOT, 'target/python/bin/python');
-    const { stdout } = await run(python, [join(ROOT, 'tests/e2e/support/http3.py'), port, authority, '/vod/sample.mp4/index.m3u8']);
-    const seen = JSON.parse(stdout);
+    const seen = await fetchOverHttp3(port, authority, 'localhost', '/vod/sample.mp4/index.m3u8');
     assert.deepEqual(seen.statuses, [200]);
     assert.deepEqual(seen.rude, [400, 413, 414]);
     const sizes = await Promise.all(seen.segments.map(async (it) => (await (await fetch(server.base + it)).arrayBuffer()).byteLength));
@@ -52,5 +48,5 @@ export const stories = {
     assert.ok(spoken.length > 3 && spoken.every((it) => it === 'h3'), spoken.join());
     assert.ok(server.accessLog().some((it) => it.protocol.startsWith('HTTP/3') && it.complete));
     return `${spoken.length} resources, all over h3`;
-  }, { ignoreHTTPSErrors: false }, overHttp3(`localhost:${port}`, key))),
+  }, { ignoreHTTPSErrors: false }, overHttp3('localhost', port, key))),
 };

@@ -1,6 +1,6 @@
 """A viewer over HTTP/3 who is not of our making: fetches a title whole, and asks what no viewer should.
 
-http3.py PORT AUTHORITY_CERTIFICATE /path/of/a/multivariant/playlist
+http3.py PORT AUTHORITY_CERTIFICATE NAME /path/of/a/multivariant/playlist
 """
 import asyncio
 import json
@@ -31,10 +31,10 @@ class Viewer(QuicConnectionProtocol):
             if it.stream_ended and not done.done():
                 done.set_result((int(fields[b":status"]), fields, bytes(octets)))
 
-    async def get(self, path, authority="localhost", fields=()):
+    async def get(self, path, authority=None, fields=()):
         stream = self._quic.get_next_available_stream_id()
         self.answers[stream] = (asyncio.get_running_loop().create_future(), {}, bytearray())
-        pseudo = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", authority.encode()), (b":path", path.encode())]
+        pseudo = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", (authority or self._quic.configuration.server_name).encode()), (b":path", path.encode())]
         self.http.send_headers(stream, pseudo + list(fields), end_stream=True)
         self.transmit()
         return await asyncio.wait_for(self.answers[stream][0], 20)
@@ -44,8 +44,8 @@ def uris(playlist):
     return [it for it in playlist.decode().splitlines() if it and not it.startswith("#")]
 
 
-async def main(port, authority, path):
-    configuration = QuicConfiguration(is_client=True, alpn_protocols=["h3"], cafile=authority, server_name="localhost")
+async def main(port, authority, name, path):
+    configuration = QuicConfiguration(is_client=True, alpn_protocols=["h3"], cafile=authority, server_name=name)
     async with connect("127.0.0.1", port, configuration=configuration, create_protocol=Viewer) as viewer:
         _, _, multivariant = await viewer.get(path)
         media = posixpath.join(posixpath.dirname(path), uris(multivariant)[0])
@@ -54,7 +54,7 @@ async def main(port, authority, path):
         segments = [posixpath.join(posixpath.dirname(media), it) for it in [init, *uris(playlist)]]
         answers = await asyncio.gather(*(viewer.get(it) for it in segments))
         rude = [
-            (await viewer.get("/", authority="user@localhost"))[0],
+            (await viewer.get("/", authority="user@" + name))[0],
             (await viewer.get(path, fields=[(b"content-length", b"5")]))[0],
             (await viewer.get("/" + "a" * 9000))[0],
         ]
@@ -66,4 +66,4 @@ async def main(port, authority, path):
         }))
 
 
-asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3]))
+asyncio.run(main(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,5 +1,6 @@
 // Real players: hls.js, dash.js and Shaka in Chromium, ffprobe, VLC.
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -24,11 +25,27 @@ export async function withPage(use, options = {}, args = ARGUMENTS) {
   }
 }
 
-/** For `withPage`: speaks HTTP/3 to one origin on this machine and nothing else, and trusts one key there. */
-export const overHttp3 = (origin, key) => [...ARGUMENTS.filter((it) => it !== '--disable-quic'), '--enable-quic',
-  `--origin-to-force-quic-on=${origin}`, `--ignore-certificate-errors-spki-list=${key}`,
+/** What Chromium knows a certificate's key by. */
+export function keyOf(certificate) {
+  const pem = execFileSync('openssl', ['x509', '-in', certificate, '-noout', '-pubkey']);
+  return createHash('sha256').update(execFileSync('openssl', ['pkey', '-pubin', '-outform', 'DER'], { input: pem })).digest('base64');
+}
+
+/** For `withPage`: knows one name as this machine, and trusts no certificate but that of one key. */
+export const trusting = (name, key) => [...ARGUMENTS.filter((it) => it !== '--ignore-certificate-errors'),
   // Where an origin is forced to HTTP/3, Chromium tries one address of its host.
-  '--host-resolver-rules=MAP localhost 127.0.0.1'];
+  `--ignore-certificate-errors-spki-list=${key}`, `--host-resolver-rules=MAP ${name} 127.0.0.1`];
+
+/** The same, speaking HTTP/3 there and nothing else. */
+export const overHttp3 = (name, port, key) => [...trusting(name, key).filter((it) => it !== '--disable-quic'), '--enable-quic',
+  `--origin-to-force-quic-on=${name}:${port}`];
+
+/** What aioquic gets of a title from a name of ours, trusting one authority alone. */
+export async function fetchOverHttp3(port, authority, name, path) {
+  const python = join(ROOT, 'target/python/bin/python');
+  const { stdout } = await run(python, [join(ROOT, 'tests/e2e/support/http3.py'), port, authority, name, path]);
+  return JSON.parse(stdout);
+}
 
 /** What hls.js on the watch page says of itself. */
 export const watched = (page) => page.evaluate(() => {
