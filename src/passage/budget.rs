@@ -75,6 +75,11 @@ impl Reservation {
         covered
     }
 
+    /// Another reservation of the same budget.
+    pub fn beside(&self, bytes: u64) -> Option<Self> {
+        self.budget.reserve(bytes)
+    }
+
     /// Gives back `bytes` that were spent.
     pub fn release(&mut self, bytes: u64) {
         let bytes = bytes.min(self.spent);

@@ -160,4 +160,15 @@ impl Example {
         let credentials = self.credentials.clone();
         Admitted::new(access::Witness::in_tests(), self.routed(), query, credentials)
     }
+
+    /// The same under the rules of another request: the very same behavior.
+    pub(crate) fn admitted_beside(self, other: &Admitted) -> Admitted {
+        let query = self.facts.head.uri.query().map(str::to_owned);
+        let request = Request::new(viewer::Witness::in_tests(), self.facts);
+        let (distribution, behavior) = (other.routed().distribution(), other.routed().behavior());
+        let path = request.path().to_owned();
+        let (distribution, behavior) = (Arc::clone(distribution), Arc::clone(behavior));
+        let routed = Routed::new(behavior::Witness::in_tests(), request, path, distribution, behavior);
+        Admitted::new(access::Witness::in_tests(), routed, query, self.credentials)
+    }
 }

@@ -36,7 +36,7 @@ pub use fetch::{
 };
 pub use forwarded::Forwarded;
 pub use guarded::{Country, Guarded};
-pub use object::{Abandoned, Filler, Form, Head, Object, Reader, Slices, body_cost};
+pub use object::{Abandoned, Circumstances, Filler, Form, Head, Object, Reader, Slices, Written, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::canonical;
 pub use refusal::{Reason, Refusal};

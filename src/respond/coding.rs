@@ -52,6 +52,15 @@ impl Coding {
         }
     }
 
+    /// The coding of a form, if it is one.
+    pub(super) const fn of(form: Form) -> Option<Self> {
+        match form {
+            Form::Joined => None,
+            Form::Gzip => Some(Self::Gzip),
+            Form::Brotli => Some(Self::Brotli),
+        }
+    }
+
     pub(super) const fn form(self) -> Form {
         match self {
             Self::Gzip => Form::Gzip,
@@ -107,6 +116,9 @@ pub(super) fn is_untouchable(head: &Head) -> bool {
 /// The best coding that the viewer accepts and the behavior allows.
 pub(super) fn negotiate(request: &HeaderMap, behavior: &Behavior) -> Option<Coding> {
     let policy = &behavior.cache_policy;
+    if !policy.gzip && !policy.brotli {
+        return None;
+    }
     let accepted = Accepted::of(request);
     let offers =
         [(Coding::Brotli, policy.brotli, accepted.brotli), (Coding::Gzip, policy.gzip, accepted.gzip)];
@@ -133,12 +145,14 @@ impl Accepted {
         for member in lines.flat_map(|it| it.split(',')) {
             let (name, parameters) = member.split_once(';').unwrap_or((member, ""));
             let quality = quality(parameters);
-            match name.trim().to_ascii_lowercase().as_str() {
-                "gzip" | "x-gzip" => gzip = Some(quality),
-                "br" => brotli = Some(quality),
-                "identity" => identity = Some(quality),
-                "*" => any = Some(quality),
-                _ => {}
+            let name = name.trim();
+            let is = |coding: &str| name.eq_ignore_ascii_case(coding);
+            match () {
+                () if is("gzip") || is("x-gzip") => gzip = Some(quality),
+                () if is("br") => brotli = Some(quality),
+                () if is("identity") => identity = Some(quality),
+                () if name == "*" => any = Some(quality),
+                () => {}
             }
         }
         let other = any.unwrap_or(0);

@@ -3,6 +3,7 @@
 //! Where every origin is allowed, the answer says so to everybody, as players expect; elsewhere it names the asking
 //! origin and varies on it. Refusals and failures get the same fields: without them a page sees only "CORS error".
 
+use config::distribution::Cors as Rules;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
@@ -46,19 +47,28 @@ pub(super) fn add_preflight(headers: &mut HeaderMap, request: &Request, cors: &C
     }
 }
 
+/// Whether an answer says the same whoever asks.
+pub(super) fn is_for_everyone(cors: &Cors) -> bool {
+    is_any(&cors.rules) && !cors.rules.allow_credentials
+}
+
+fn is_any(rules: &Rules) -> bool {
+    rules.allow_origins.iter().any(|it| it == "*")
+}
+
 /// Says which origin may read the answer; false when the asking one may not.
 fn allow_origin(headers: &mut HeaderMap, request: &Request, cors: &Cors) -> bool {
     for name in [ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_EXPOSE_HEADERS]
     {
         headers.remove(name);
     }
-    let rules = &cors.rules;
-    let everyone = rules.allow_origins.iter().any(|it| it == "*");
-    if everyone && !rules.allow_credentials {
+    if is_for_everyone(cors) {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         return true;
     }
     vary(headers, "Origin");
+    let rules = &cors.rules;
+    let everyone = is_any(rules);
     let Some(origin) = request.headers().get(ORIGIN) else { return false };
     let allowed = everyone
         || origin.to_str().is_ok_and(|it| rules.allow_origins.iter().any(|allowed| matches(allowed, it)));
@@ -101,8 +111,6 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<&HeaderValue>) {
 
 #[cfg(test)]
 mod tests {
-    use config::distribution::Cors as Rules;
-
     use super::*;
     use crate::passage::example::Example;
 

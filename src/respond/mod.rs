@@ -5,6 +5,7 @@
 //! read it. It reads no clock and fetches nothing; it waits only for the end of a text that is to be changed, and for
 //! the length of a body that a range is asked of.
 
+mod again;
 mod body;
 mod coding;
 mod conditional;
@@ -68,14 +69,20 @@ async fn found(
     now: SystemTime,
     trusts: impl Fn(&Behavior, &str) -> bool,
 ) -> Result<Response<Body>, Failure> {
+    let circumstances = again::circumstances(asked, answer, &object);
+    if let Some(response) = circumstances.as_ref().and_then(|it| again::response(asked, answer, &object, it))
+    {
+        return Ok(response);
+    }
     let request = asked.routed().request();
     let representation = representation::choose(asked, Arc::clone(&object), trusts).await?;
+    let coding = representation.coding;
     let head = object.head();
     let mut headers = HeaderMap::with_capacity(FIELDS);
     let given = head.headers.iter().filter(|(name, _)| **name != CONTENT_LENGTH);
     headers.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     set(&mut headers, ETAG, representation.etag.clone());
-    if let Some(coding) = representation.coding {
+    if let Some(coding) = coding {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     }
     if representation.negotiable {
@@ -85,7 +92,7 @@ async fn found(
     stamp::lifetime(&mut headers, request, head, representation.signed);
     stamp::age(&mut headers, answer);
     let made = stamp::made(&mut headers, answer.age, now);
-    stamp::cache_status(&mut headers, &answer.verdict);
+    headers.append(stamp::CACHE_STATUS, stamp::cache_status(&answer.verdict));
 
     // Conditions on a change were the origin's to judge.
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -102,6 +109,9 @@ async fn found(
     };
     let mark = Mark::of(stamp::served(response.status(), &answer.verdict));
     stamp::routed(&mut response, asked.routed(), mark, now);
+    if let Some(circumstances) = circumstances {
+        again::keep(asked, &object, circumstances, coding, &response);
+    }
     Ok(response)
 }
 

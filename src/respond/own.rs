@@ -152,7 +152,7 @@ pub(super) fn failure(
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    stamp::cache_status(response.headers_mut(), verdict);
+    response.headers_mut().append(stamp::CACHE_STATUS, stamp::cache_status(verdict));
     stamp::routed(&mut response, routed, Mark::error(&failure.to_string()), now);
     response
 }

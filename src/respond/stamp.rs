@@ -16,10 +16,10 @@ use crate::passage::{
 };
 
 /// RFC 9211.
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// RFC 8586: who sends it is a cache.
-const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+pub(super) const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// CloudFront's word on where an answer came from.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -27,7 +27,7 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// The request's name, as logs have it.
-const X_LEVADA_ID: HeaderName = HeaderName::from_static("x-levada-id");
+pub(super) const X_LEVADA_ID: HeaderName = HeaderName::from_static("x-levada-id");
 
 /// Our name in `Via` and `Cache-Status`.
 const PSEUDONYM: &str = "Levada";
@@ -70,10 +70,16 @@ pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark,
     if timing::is_told(routed) {
         headers.append(SERVER_TIMING, timing::line(routed.request(), mark.served, now));
     }
+    let served = mark.served;
+    outcome(response, routed, mark);
+    unrouted(response, routed.request(), served, now);
+}
+
+/// Tells the log what became of a request.
+pub(super) fn outcome<B>(response: &mut Response<B>, routed: &Routed, mark: Mark) {
     let distribution = Arc::clone(&routed.distribution().id);
     let Mark { served, reason } = mark;
     response.extensions_mut().insert(Outcome { served, reason, distribution });
-    unrouted(response, routed.request(), served, now);
 }
 
 /// Puts on what every response has, also where there is no behavior.
@@ -120,10 +126,10 @@ pub(super) fn served(status: StatusCode, verdict: &Verdict) -> Served {
     }
 }
 
-/// Adds what the cache did, behind what caches before us did (RFC 9211).
-pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
+/// What the cache did; it stands behind what caches before us did (RFC 9211).
+pub(super) fn cache_status(verdict: &Verdict) -> HeaderValue {
     let line = Line::new().text(PSEUDONYM);
-    let line = match verdict {
+    match verdict {
         Verdict::Hit { ttl, detail } => line.text("; hit; ttl=").number(ttl.as_secs()).text(match detail {
             None => "",
             Some(Detail::BehaviorTtl) => "; detail=behavior-ttl",
@@ -160,8 +166,8 @@ pub(super) fn cache_status(headers: &mut HeaderMap, verdict: &Verdict) {
                 (false, false) => line,
             }
         }
-    };
-    headers.append(CACHE_STATUS, line.value());
+    }
+    .value()
 }
 
 /// Says how old the answer is, where that is more than the origin's own business: an answer that came just now for this

@@ -17,7 +17,8 @@ use super::*;
 use crate::access;
 use crate::passage::example::Example;
 use crate::passage::{
-    Credentials, Excuse, Forward, Head, Lifetime, Outcome, Reason, Refusal, Served, Verdict,
+    Credentials, Excuse, Forward, Head, Lifetime, Outcome, Reason, Refusal, RequestId, Scheme, Served,
+    Verdict,
 };
 
 const TYPE: &str = "video/mp4";
@@ -73,6 +74,19 @@ impl Got {
         assert_eq!(self.get(name.clone()), Some(value), "{name}");
     }
 
+    fn is_like(&self, other: &Self) {
+        let lines = |got: &Self| {
+            let mut lines: Vec<_> = got.headers.iter().map(|it| format!("{it:?}")).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!((self.status, lines(self), &self.outcome), (other.status, lines(other), &other.outcome));
+        // Parts of several ranges stand between boundaries that are drawn anew.
+        if self.status != 206 {
+            assert_eq!(self.body, other.body);
+        }
+    }
+
     fn get(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name).map(|it| it.to_str().unwrap())
     }
@@ -96,8 +110,15 @@ fn collect(response: Response<Body>) -> Got {
 
 fn get(example: Example, answer: Answer) -> Got {
     let asked = example.admitted();
+    let got = get_as(&asked, answer.clone());
+    // Whoever asks the same again is answered the same, from what was kept of the first response.
+    got.is_like(&get_as(&asked, answer));
+    got
+}
+
+fn get_as(asked: &Admitted, answer: Answer) -> Got {
     let trusts = |behavior: &Behavior, key: &str| !behavior.trusted_key_groups.is_empty() && key == "K2";
-    collect(to(&asked, answer, now(), trusts).now_or_never().expect("nothing has to be waited for"))
+    collect(to(asked, answer, now(), trusts).now_or_never().expect("nothing has to be waited for"))
 }
 
 #[test]
@@ -119,6 +140,95 @@ fn a_hit_says_that_it_is_one_and_how_old_it_is() {
     assert_eq!(got.named("access-control-allow-origin"), Some("*"));
     assert_eq!(got.named("access-control-expose-headers"), Some("Age, Date"));
     assert_eq!((got.outcome.served, &*got.outcome.distribution), (Served::Hit, "default"));
+}
+
+/// Whatever was kept of one response, another is what it would have been without.
+fn check_again(rules: impl Fn(Example) -> Example, expected_kept: bool) {
+    let playlist = || {
+        let text = format!("#EXTM3U\n{}", "a.ts\n".repeat(99));
+        Object::whole(head(200, &[("content-type", HLS), ("etag", "\"a\"")]), vec![Bytes::from(text)])
+    };
+    let first = rules(Example::get("/a")).admitted();
+    let mut over_http = Example::get("/a");
+    over_http.facts.scheme = Scheme::Http;
+    let mut over_http2 = Example::get("/a");
+    over_http2.head().version = http::Version::HTTP_2;
+    let mut other_id = Example::get("/a");
+    other_id.facts.id = RequestId::new(8);
+    let with = |name, value| Example::get("/a").header(name, value);
+    let others = [
+        Example::get("/a"),
+        other_id,
+        over_http,
+        over_http2,
+        signed(RewriteManifests::Append, "abc"),
+        Example::get("/a").method(Method::HEAD),
+        with("accept-encoding", "gzip"),
+        with("accept-encoding", "br"),
+        with("origin", "https://page.example"),
+        with("range", "bytes=0-3"),
+        with("if-none-match", "\"a\""),
+        with("if-match", "\"b\""),
+        with("pragma", "server-timing"),
+        with("cdn-loop", "Levada"),
+    ];
+    let shared = playlist();
+    get_as(&first, hit(Arc::clone(&shared)));
+    for other in others {
+        let asked = other.admitted_beside(&first);
+        let written = get_as(&asked, hit(playlist()));
+        for _ in 0..2 {
+            get_as(&asked, hit(Arc::clone(&shared))).is_like(&written);
+        }
+    }
+    let circumstances = again::circumstances(&first, &hit(Arc::clone(&shared)), &shared).unwrap();
+    assert_eq!(shared.written(&circumstances).is_some(), expected_kept);
+    let reloaded = rules(Example::get("/a")).admitted();
+    let circumstances = again::circumstances(&reloaded, &hit(Arc::clone(&shared)), &shared).unwrap();
+    assert!(shared.written(&circumstances).is_none(), "other rules make other responses");
+}
+
+#[test]
+fn what_is_answered_again_is_what_would_have_been_answered_anew() {
+    let with_cors = |change: fn(&mut config::distribution::Cors)| {
+        move |mut it: Example| {
+            change(it.response_headers.cors.as_mut().unwrap());
+            it
+        }
+    };
+    let added = |name: &'static str| {
+        move |mut it: Example| {
+            let (name, value) = (name.to_owned(), "1".to_owned());
+            it.response_headers.headers.push(AddedHeader { name, value, overrides: true, https_only: true });
+            it
+        }
+    };
+    let removed = |name: &'static str| {
+        move |mut it: Example| {
+            it.response_headers.remove_headers.push(name.to_owned());
+            it
+        }
+    };
+    check_again(|it| it, true);
+    check_again(|it| Example { response_headers: Default::default(), ..it }, true);
+    check_again(with_cors(|it| it.allow_credentials = true), false);
+    check_again(with_cors(|it| it.allow_origins = vec!["https://page.example".to_owned()]), false);
+    check_again(with_cors(|it| it.origin_override = false), true);
+    check_again(added("strict-transport-security"), true);
+    check_again(added("age"), false);
+    check_again(removed("etag"), true);
+    check_again(removed("date"), false);
+    let timed = |mut it: Example| {
+        it.response_headers.server_timing = Some(0);
+        it
+    };
+    check_again(timed, false);
+    let rewriting = |mut it: Example| {
+        it.behavior.rewrite_manifests = RewriteManifests::Append;
+        it.behavior.trusted_key_groups = vec!["viewers".to_owned()];
+        it
+    };
+    check_again(rewriting, true);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod places;
 mod reader;
 mod sliced;
 mod state;
+mod written;
 
 #[cfg(test)]
 mod tests;
@@ -31,10 +32,12 @@ pub use self::derived::Form;
 pub use self::filler::{Abandoned, Filler};
 pub use self::reader::Reader;
 pub use self::sliced::Slices;
+pub use self::written::{Circumstances, Written};
 
 use self::derived::Notes;
 use self::sliced::Walk;
 use self::state::{CHUNK_COST, Retention, Shared};
+use self::written::Shelf;
 use super::{Failure, Lifetime, Reservation};
 
 /// What a head and an entry of the store cost beside the texts in them.
@@ -75,6 +78,8 @@ pub struct Object {
     slices: Option<Arc<dyn Slices>>,
     /// What its origin says of the octets by now, with the memory that takes.
     renewed: Option<Box<(Head, Reservation)>>,
+    /// How it was given before; under another head it is given otherwise.
+    written: Shelf,
 }
 
 impl Object {
@@ -110,7 +115,7 @@ impl Object {
 
     fn grow(head: Head, reservation: Option<Reservation>) -> (Arc<Self>, Filler) {
         let shared = Arc::new(Shared::new(head, reservation));
-        (Arc::new(Self { shared: Arc::clone(&shared), slices: None, renewed: None }), Filler::new(shared))
+        (Arc::new(Self::of(Arc::clone(&shared), None, None)), Filler::new(shared))
     }
 
     /// An object of `length` octets that lie in slices; the reservation covers its head.
@@ -121,11 +126,15 @@ impl Object {
         reservation: Option<Reservation>,
     ) -> Arc<Self> {
         let head = Head { length: Some(length), ..head };
-        Arc::new(Self {
-            shared: Arc::new(Shared::new(head, reservation)),
-            slices: Some(slices),
-            renewed: None,
-        })
+        Arc::new(Self::of(Arc::new(Shared::new(head, reservation)), Some(slices), None))
+    }
+
+    fn of(
+        shared: Arc<Shared>,
+        slices: Option<Arc<dyn Slices>>,
+        renewed: Option<Box<(Head, Reservation)>>,
+    ) -> Self {
+        Self { shared, slices, renewed, written: Shelf::default() }
     }
 
     /// The same octets, and all that was made of them, under another head; `reservation` covers that head.
@@ -134,7 +143,7 @@ impl Object {
     pub fn renewed(&self, head: Head, reservation: Reservation) -> Arc<Self> {
         let head = Head { length: self.length(), ..head };
         let (shared, slices) = (Arc::clone(&self.shared), self.slices.clone());
-        Arc::new(Self { shared, slices, renewed: Some(Box::new((head, reservation))) })
+        Arc::new(Self::of(shared, slices, Some(Box::new((head, reservation)))))
     }
 
     /// Whether its octets lie in slices, and are never here as one.
@@ -186,6 +195,16 @@ impl Object {
         };
         let notes = self.shared.derived.notes.get_or_make(|| Notes(Arc::new(make())), keep);
         notes.0.downcast().expect("notes are of one type")
+    }
+
+    /// How it was given before under the same circumstances.
+    pub fn written(&self, circumstances: &Circumstances) -> Option<Arc<Written>> {
+        self.written.find(circumstances)
+    }
+
+    /// Keeps how it was given, where there is memory for that; the newest few are kept.
+    pub fn keep_written(&self, circumstances: Circumstances, written: Written) {
+        self.written.keep(circumstances, written, |cost| self.shared.beside(cost));
     }
 
     /// Whether a reader may begin anywhere: an object that keeps nothing can be read once, forwards.

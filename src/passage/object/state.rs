@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::Head;
 use super::derived::Derived;
 use super::places::Places;
+use super::written::NoRoom;
 use crate::passage::{Failure, Reservation};
 
 /// What a chunk costs beside its octets: the handle, its end, and the allocation behind it.
@@ -47,6 +48,14 @@ impl Shared {
     /// Whether there is memory for what was made of the octets; takes it.
     pub(super) fn afford(&self, bytes: u64) -> bool {
         self.lock().reservation.as_mut().is_none_or(|it| it.spend(bytes))
+    }
+
+    /// Memory for what does not live as long as the octets; none where theirs is not counted either.
+    pub(super) fn beside(&self, bytes: u64) -> Result<Option<Reservation>, NoRoom> {
+        match &self.lock().reservation {
+            Some(it) => it.beside(bytes).map(Some).ok_or(NoRoom),
+            None => Ok(None),
+        }
     }
 
     /// Says that no more will come; the first word on the end counts.
