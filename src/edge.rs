@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
+use http::StatusCode;
 
 use crate::access::Access;
 use crate::acme::Challenges;
@@ -112,6 +113,16 @@ impl Edge {
         let Some((page, status)) = tables.routes.error_page(routed, response.status()) else {
             return response;
         };
+        Box::pin(self.in_place_of(tables, page, status, response)).await
+    }
+
+    async fn in_place_of(
+        &self,
+        tables: &Tables,
+        page: Routed,
+        status: StatusCode,
+        response: http::Response<respond::Body>,
+    ) -> http::Response<respond::Body> {
         let received = page.request().received();
         let Ok(asked) = self.access.admit(self.protect.excuse(page), received) else { return response };
         let answer = self.cache.get(&asked, tables.origins.way(&asked, Upload::none())).await;

@@ -35,7 +35,7 @@ mod wish;
 mod tests;
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use config::cache::CachePolicy;
 use tokio::sync::{Semaphore, oneshot};
@@ -138,32 +138,16 @@ impl Cache {
         let (behavior, method) = (asked.routed().behavior(), asked.routed().request().method());
         let policy = &behavior.cache_policy;
         if let Approach::Pass(forward) = verdict::approach(method, behavior) {
-            let plan = plan.plan();
-            if plan.is_looped() {
-                return self.miss(Err(Failure::Looped), forward, Company::Leader);
-            }
-            let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
-            if changes_what_is_kept(asked, &answer) {
-                self.outdate(asked).await;
-            }
-            return answer;
+            return Box::pin(self.pass(asked, plan.plan(), forward)).await;
         }
         let key = Key::of(asked, plan.source());
         let now = clock::now();
-        let invalidations = &self.inside.invalidations;
-        let spare = |born, tags: &[Box<str>]| invalidations.spare(born, asked, tags);
-        let outdated = |it: &Stored| invalidations.outdate(it.born, asked, &it.tags);
-        let stored = || {
-            let stored = self.inside.store.get(&key).filter(|it| spare(it.born, &it.tags))?;
-            let freshness = if outdated(&stored) { stored.freshness.ended(now) } else { stored.freshness };
-            Some(Stored { freshness, ..stored })
-        };
-        let found = stored();
+        let found = self.stored(asked, &key, now);
         let wish = Wish::of(asked.routed().request().headers(), policy);
         let forward = match verdict::decide(found.as_ref().map(|it| &it.freshness), &wish, now) {
             Decision::Hit { ttl } => {
                 let stored = found.expect("a hit is a stored answer");
-                return self.hit(stored, ttl);
+                return self.hit(stored, ttl, now);
             }
             Decision::Stale => {
                 let stored = found.expect("what is stale is a stored answer");
@@ -174,7 +158,30 @@ impl Cache {
             }
             Decision::Fetch(forward) => forward,
         };
-        let plan = plan.plan();
+        // Hits are many, and what is carried from station to station is copied: what only fetches need stands elsewhere.
+        Box::pin(self.seek(asked, plan.plan(), Sought { key, found, wish, forward, now })).await
+    }
+
+    /// What is not for caches goes to the origin, and may make useless what is stored.
+    async fn pass(&self, asked: &Admitted, plan: FetchPlan, forward: Forward) -> Answer {
+        if plan.is_looped() {
+            return self.miss(Err(Failure::Looped), forward, Company::Leader);
+        }
+        let policy = &asked.routed().behavior().cache_policy;
+        let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+        if changes_what_is_kept(asked, &answer) {
+            self.outdate(asked).await;
+        }
+        answer
+    }
+
+    /// What is not there to be given at once: from a fetch that is under way, or by `plan`; or what is stale, where that
+    /// may be given.
+    async fn seek(&self, asked: &Admitted, plan: FetchPlan, sought: Sought) -> Answer {
+        let Sought { key, found, wish, forward, now } = sought;
+        let policy = &asked.routed().behavior().cache_policy;
+        let invalidations = &self.inside.invalidations;
+        let spare = |born, tags: &[Box<str>]| invalidations.spare(born, asked, tags);
         if plan.is_looped() {
             // It would wait for itself.
             return self.miss(Err(Failure::Looped), forward, Company::Leader);
@@ -220,7 +227,7 @@ impl Cache {
         let part = renewal::part(found.as_ref(), workshop.clone())
             .unwrap_or_else(|| workshop.map_or(Part::Whole, Part::First));
         let again = || {
-            let stored = stored().filter(|_| !is_wish)?;
+            let stored = self.stored(asked, &key, now).filter(|_| !is_wish)?;
             let ttl = stored.freshness.ttl(now)?;
             Some((stored, ttl))
         };
@@ -228,7 +235,7 @@ impl Cache {
         let errand = Errand { plan, part, asked: on_disk.then(|| asked.clone()) };
         let joined = self.inside.flights.join(&key, patience, (now, invalidations.now()), spare, again);
         match (joined, meanwhile) {
-            (Join::Stored((stored, ttl)), _) => self.hit(stored, ttl),
+            (Join::Stored((stored, ttl)), _) => self.hit(stored, ttl, clock::now()),
             (Join::Follow(_), Some(stored)) => self.stale(stored, Excuse::Revalidating),
             (Join::Lead(ticket), Some(stored)) => {
                 // Nobody waits for it: who comes later finds what it brought, or why it brought nothing.
@@ -246,6 +253,15 @@ impl Cache {
                 }
             },
         }
+    }
+
+    /// What is stored under a key and was not invalidated; what is to count as stale does.
+    fn stored(&self, asked: &Admitted, key: &Key, now: Instant) -> Option<Stored> {
+        let invalidations = &self.inside.invalidations;
+        let stored = self.inside.store.get(key).filter(|it| invalidations.spare(it.born, asked, &it.tags))?;
+        let is_outdated = invalidations.outdate(stored.born, asked, &stored.tags);
+        let freshness = if is_outdated { stored.freshness.ended(now) } else { stored.freshness };
+        Some(Stored { freshness, ..stored })
     }
 
     fn weakly(&self) -> Weakly {
@@ -391,10 +407,10 @@ impl Cache {
         Ok(landing)
     }
 
-    fn hit(&self, stored: Stored, ttl: Duration) -> Answer {
+    fn hit(&self, stored: Stored, ttl: Duration, now: Instant) -> Answer {
         self.inside.stats.hits.add_one();
         Answer {
-            age: stored.freshness.age(clock::now()),
+            age: stored.freshness.age(now),
             object: Ok(stored.object),
             verdict: Verdict::Hit { ttl, detail: stored.detail },
         }
@@ -448,6 +464,16 @@ fn changes_what_is_kept(asked: &Admitted, answer: &Answer) -> bool {
     let keeps = !asked.routed().behavior().cache_policy.max_ttl.is_zero();
     let taken = |it: &Arc<Object>| it.head().status.is_success() || it.head().status.is_redirection();
     !is_safe && keeps && answer.object.as_ref().is_ok_and(taken)
+}
+
+/// What a request seeks that was not found, or not so that it could be given.
+struct Sought {
+    key: Key,
+    found: Option<Stored>,
+    wish: Wish,
+    forward: Forward,
+    /// When it was looked for.
+    now: Instant,
 }
 
 /// Whether a request began the fetch that answers it.

@@ -40,13 +40,18 @@ pub struct Outcome {
     pub served: Served,
     /// Why it was refused or failed, in words for the operator; viewers are not told.
     pub reason: Option<Arc<str>>,
-    /// The distribution's id; empty while there is none.
-    pub distribution: Arc<str>,
+    /// The distribution's id, if it is any's.
+    pub distribution: Option<Arc<str>>,
 }
 
 impl Outcome {
+    /// The distribution's id; empty where there is none.
+    pub fn distribution(&self) -> &str {
+        self.distribution.as_deref().unwrap_or_default()
+    }
+
     /// One without a reason and a distribution.
-    pub fn own(served: Served) -> Self {
-        Self { served, reason: None, distribution: "".into() }
+    pub const fn own(served: Served) -> Self {
+        Self { served, reason: None, distribution: None }
     }
 }

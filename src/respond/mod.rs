@@ -40,7 +40,7 @@ use self::multipart::{Multipart, content_range};
 use self::range::{Asked, Wanted};
 use self::representation::{Octets, Representation};
 use self::stamp::{Mark, text};
-use crate::passage::{Admitted, Answer, Behavior, Failure, Object, Request};
+use crate::passage::{Admitted, Answer, Behavior, Circumstances, Failure, Object, Request};
 
 /// Room for the fields of nearly all responses, so that they are laid out once.
 const FIELDS: usize = 24;
@@ -56,7 +56,14 @@ pub async fn to(
         Ok(object) => Arc::clone(object),
         Err(failure) => return own::failure(asked.routed(), failure, &answer.verdict, now),
     };
-    match found(asked, &answer, object, now, trusts).await {
+    let circumstances = again::circumstances(asked, &answer, &object);
+    if let Some(circumstances) = &circumstances
+        && let Some(response) = again::response(asked, &answer, &object, circumstances)
+    {
+        return response;
+    }
+    // Most responses end above, and are not to carry what it takes to write one from the beginning.
+    match Box::pin(found(asked, &answer, object, circumstances, now, trusts)).await {
         Ok(response) => response,
         Err(failure) => own::failure(asked.routed(), &failure, &answer.verdict, now),
     }
@@ -66,14 +73,10 @@ async fn found(
     asked: &Admitted,
     answer: &Answer,
     object: Arc<Object>,
+    circumstances: Option<Circumstances>,
     now: SystemTime,
     trusts: impl Fn(&Behavior, &str) -> bool,
 ) -> Result<Response<Body>, Failure> {
-    let circumstances = again::circumstances(asked, answer, &object);
-    if let Some(response) = circumstances.as_ref().and_then(|it| again::response(asked, answer, &object, it))
-    {
-        return Ok(response);
-    }
     let request = asked.routed().request();
     let representation = representation::choose(asked, Arc::clone(&object), trusts).await?;
     let coding = representation.coding;

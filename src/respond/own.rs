@@ -118,7 +118,7 @@ pub fn unrouted(unrouted: &Unrouted, now: SystemTime) -> Response<Body> {
     };
     let mut response = page(request, status, sentence);
     let reason = Some(unrouted.fault().to_string().into());
-    let distribution = "".into();
+    let distribution = None;
     response.extensions_mut().insert(crate::passage::Outcome { served: Served::Error, reason, distribution });
     stamp::unrouted(&mut response, request, Served::Error, now);
     response

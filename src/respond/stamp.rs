@@ -77,7 +77,7 @@ pub(super) fn routed<B>(response: &mut Response<B>, routed: &Routed, mark: Mark,
 
 /// Tells the log what became of a request.
 pub(super) fn outcome<B>(response: &mut Response<B>, routed: &Routed, mark: Mark) {
-    let distribution = Arc::clone(&routed.distribution().id);
+    let distribution = Some(Arc::clone(&routed.distribution().id));
     let Mark { served, reason } = mark;
     response.extensions_mut().insert(Outcome { served, reason, distribution });
 }

@@ -139,7 +139,7 @@ fn a_hit_says_that_it_is_one_and_how_old_it_is() {
     assert_eq!(got.named("x-content-type-options"), Some("nosniff"));
     assert_eq!(got.named("access-control-allow-origin"), Some("*"));
     assert_eq!(got.named("access-control-expose-headers"), Some("Age, Date"));
-    assert_eq!((got.outcome.served, &*got.outcome.distribution), (Served::Hit, "default"));
+    assert_eq!((got.outcome.served, got.outcome.distribution()), (Served::Hit, "default"));
 }
 
 /// Whatever was kept of one response, another is what it would have been without.

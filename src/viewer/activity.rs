@@ -166,10 +166,10 @@ impl Activity {
 
     /// A response's next octets, or its head alone, were handed over: they are to be taken within the send timeout
     /// and what the slowest line needs for them.
-    pub(super) fn hand(&self, response: RequestId, octets: usize, now: Instant) {
+    pub(super) fn hand(&self, response: RequestId, octets: usize, now: impl FnOnce() -> Instant) {
         if self.has_frames.load(Ordering::Relaxed) {
             let slow = Duration::from_secs(octets as u64 / SLOWEST);
-            lock(&self.handed).insert(response, now + self.patience.send + slow);
+            lock(&self.handed).insert(response, now() + self.patience.send + slow);
         }
     }
 
@@ -247,8 +247,8 @@ mod tests {
         let activity = Activity::new(start, PATIENCE);
         activity.speaks_frames();
         activity.begin();
-        activity.hand(one, 0, at(0));
-        activity.hand(other, 80 * 1024, at(0));
+        activity.hand(one, 0, || at(0));
+        activity.hand(other, 80 * 1024, || at(0));
         assert!(!activity.is_stalled(at(30)));
         assert!(activity.is_stalled(at(31)));
         activity.take(one);
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!((activity.judge(at(10)), activity.judge(at(11))), (Order::Stay, Order::Late));
         activity.speaks_frames();
         activity.begin();
-        activity.hand(RequestId::new(1), 0, at(20));
+        activity.hand(RequestId::new(1), 0, || at(20));
         assert_eq!((activity.judge(at(50)), activity.judge(at(51))), (Order::Stay, Order::Leave));
         activity.take(RequestId::new(1));
         activity.end(at(100));

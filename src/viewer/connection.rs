@@ -106,7 +106,9 @@ where
         let (shared, visit) = (Arc::clone(&shared), Arc::clone(visit));
         let (head, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        async move { Ok::<_, Infallible>(answer(head, body.into(), has_body, visit, shared).await) }
+        // In a place of its own: hyper hands on what it is given, and that would be copied each time.
+        let answering = Box::pin(answer(head, body.into(), has_body, visit, shared));
+        async move { Ok::<_, Infallible>(answering.await) }
     });
     let http = match protocol {
         Protocol::Either => http,
@@ -190,7 +192,11 @@ pub(super) async fn answer<S: Serve>(
                 None => request,
             };
             let span = tracing::debug_span!("request", %id);
-            let mut response = shared.serve.serve(request, body).instrument(span).await;
+            let serving = shared.serve.serve(request, body);
+            let mut response = match span.is_disabled() {
+                true => serving.await,
+                false => Box::pin(serving.instrument(span)).await,
+            };
             if let Some(elsewhere) = &visit.alt_svc {
                 response.headers_mut().insert(ALT_SVC, elsewhere.clone());
             }

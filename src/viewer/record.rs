@@ -177,7 +177,8 @@ impl Visit {
 
 /// A request that is being answered. Dropped, it is written down, whatever became of it.
 pub(super) struct Opened {
-    record: Record,
+    /// Apart, because its owner is handed on with the response's body.
+    record: Box<Record>,
     began: Instant,
     visit: Arc<Visit>,
 }
@@ -186,7 +187,7 @@ impl Opened {
     /// A head has come.
     pub(super) fn new(visit: Arc<Visit>, head: Arc<Parts>) -> Self {
         visit.activity.begin();
-        Self { record: visit.record(Some(head)), began: Instant::now(), visit }
+        Self { record: Box::new(visit.record(Some(head))), began: Instant::now(), visit }
     }
 
     /// Its name.
@@ -223,13 +224,14 @@ impl Opened {
         record.content_length = text(CONTENT_LENGTH).and_then(|it| it.parse().ok());
         record.range = text(CONTENT_RANGE).and_then(first_and_last);
         record.sent_bytes = "HTTP/1.1 200 OK\r\n".len() as u64 + octets(headers);
-        record.first_byte = self.began.elapsed();
+        let now = Instant::now();
+        record.first_byte = now.saturating_duration_since(self.began);
         if let Some(outcome) = response.extensions().get::<Outcome>() {
             record.outcome = outcome.clone();
         }
         // hyper never polls a body to its end that says it is at its end already.
         record.complete = record.method() == Method::HEAD.as_str() || response.body().is_end_stream();
-        self.visit.activity.hand(record.id, 0, Instant::now());
+        self.visit.activity.hand(record.id, 0, || now);
         response.map(|body| Watched { body, opened: self })
     }
 }
@@ -238,8 +240,9 @@ impl Drop for Opened {
     fn drop(&mut self) {
         let Self { record, began, visit } = self;
         visit.activity.take(record.id);
-        visit.activity.end(Instant::now());
-        record.total = began.elapsed();
+        let now = Instant::now();
+        visit.activity.end(now);
+        record.total = now.saturating_duration_since(*began);
         visit.books.enter(record);
     }
 }
@@ -284,7 +287,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Watched<B> {
             Some(Ok(frame)) => {
                 let octets = frame.data_ref().map_or(0, Bytes::len);
                 record.sent_bytes += octets as u64;
-                visit.activity.hand(record.id, octets, Instant::now());
+                visit.activity.hand(record.id, octets, Instant::now);
                 record.complete = body.is_end_stream();
             }
             None => record.complete = true,

@@ -199,9 +199,7 @@ fn is_normal(text: &str, scheme: Scheme) -> bool {
     let (name, is_plain_port) = match text.split_once(':') {
         None => (text, true),
         Some((name, port)) => {
-            let is_canonical = (1..=4).contains(&port.len())
-                && port.bytes().all(|it| it.is_ascii_digit())
-                && !port.starts_with('0');
+            let is_canonical = port.parse::<u16>().is_ok() && !port.starts_with(['0', '+']);
             (name, is_canonical && port != scheme.usual_port())
         }
     };

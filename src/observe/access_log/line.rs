@@ -88,7 +88,7 @@ fn json(record: &Record) -> String {
         status: status(record),
         result: record.result(),
         reason: record.outcome.reason.as_deref(),
-        distribution: &record.outcome.distribution,
+        distribution: record.outcome.distribution(),
         sent_bytes: record.sent_bytes,
         received_bytes: record.received_bytes,
         first_byte_seconds: seconds(record.first_byte),
@@ -118,7 +118,7 @@ fn w3c(record: &Record) -> String {
         record.sent_bytes.to_string(),
         record.client.to_string(),
         record.method().into(),
-        record.outcome.distribution.to_string(),
+        record.outcome.distribution().to_owned(),
         record.path().into(),
         format!("{:03}", status(record)),
         text(REFERER),
@@ -239,7 +239,7 @@ pub(crate) fn example_record() -> Record {
         outcome: crate::passage::Outcome {
             served: crate::passage::Served::Hit,
             reason: None,
-            distribution: "media".into(),
+            distribution: Some("media".into()),
         },
     }
 }
