@@ -16,7 +16,6 @@ const SHELLS: &[&str] = &[
     "cache::collapse",
     "cache::disk::files",
     "cache::fill",
-    "cache::store",
     "child",
     "command",
     "control",

@@ -21,7 +21,7 @@ use super::invalidation::{self, Moment};
 use super::key::Key;
 use super::recent::Fate;
 use super::slices::{self, Identity, Part, Sliced};
-use super::store::Stored;
+use super::store::{self, Stored};
 use super::{Inside, clock, renewal};
 use crate::passage::{
     Admitted, Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
@@ -442,7 +442,8 @@ impl Fill {
         let tags = invalidation::tags(&object.head().headers);
         let (object, born) = (Arc::clone(object), self.born);
         let detail = freshness::detail(object.head(), object.is_sliced(), &self.policy, clock::wall());
-        self.inside.store.offer(key, Stored { object, freshness, born, detail, tags, cost });
+        let stored = Stored { object, freshness, born, detail, tags, cost };
+        self.inside.store.offer(key, stored, clock::now());
     }
 
     /// Moves the body into the object; gives the object when it is complete and nothing of it was let go.
@@ -519,8 +520,7 @@ impl Fill {
     }
 
     fn head_cost(&self, head: &Head) -> u64 {
-        // The key is held by the store and by the table of fetches.
-        head.cost() + self.key.as_ref().map_or(0, |it| 2 * it.cost())
+        self.key.as_ref().map_or_else(|| head.cost(), |key| store::head_cost(key, head))
     }
 }
 

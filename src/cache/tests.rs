@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, reason = "bodies of tests have an end")]
 
 mod hit_ratio;
+mod policies;
 mod trace;
 
 use std::future::pending;

@@ -50,6 +50,7 @@ use super::freshness::{Freshness, Leeway};
 use super::invalidation::{self, Manner, Moment, Target};
 use super::key::Key;
 use super::stats::Counter;
+use super::store;
 use crate::passage::{Head, Object, Reservation, body_cost};
 
 /// Reads at once: enough to keep a fast disk busy, and few enough that one that hangs takes no other's threads.
@@ -520,7 +521,7 @@ impl Reading {
             Some(total) => FoundBody::Sliced(total),
             None => {
                 let cost =
-                    head.cost() + 2 * key.cost() + body_cost(record.length, record.checksums.len() as u64);
+                    store::head_cost(key, &head) + body_cost(record.length, record.checksums.len() as u64);
                 let Some(reservation) = reserve(cost) else { return Ok(Some(None)) };
                 let Some(chunks) = body.read(&record)? else { return Ok(None) };
                 FoundBody::Here(chunks, reservation)

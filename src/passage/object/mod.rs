@@ -40,8 +40,8 @@ use self::state::{CHUNK_COST, Retention, Shared};
 use self::written::Shelf;
 use super::{Failure, Lifetime, Reservation};
 
-/// What a head and an entry of the store cost beside the texts in them.
-const HEAD_COST: u64 = 512;
+/// What a head and what it is held in cost beside the texts in them.
+const HEAD_COST: u64 = 640;
 
 /// What is known before the first octet of the body.
 #[derive(Clone, Debug)]

@@ -312,3 +312,11 @@ fn a_slice_that_could_not_be_opened_early_is_opened_again_when_it_is_due() {
     read(1, b"0123456789", Poll::Ready(Ok(())), &[0, 1, 1, 2]);
     read(2, b"0123", Poll::Ready(Err(Failure::Busy)), &[0, 1, 1]);
 }
+
+#[test]
+fn what_an_object_is_said_to_cost_covers_it() {
+    // Each in an `Arc`, in what an allocator may round up to.
+    let counted = |it: usize| (it + 16).next_multiple_of(64);
+    let itself = counted(size_of::<Object>()) + counted(size_of::<super::state::Shared>());
+    assert!(itself as u64 <= super::HEAD_COST, "{itself}");
+}
