@@ -1,11 +1,10 @@
 //! When a certificate must be replaced: what it says of its time and of its names.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, ServerName};
 use webpki::EndEntityCert;
 
 const SEQUENCE: u8 = 0x30;
@@ -15,11 +14,14 @@ const GENERALIZED_TIME: u8 = 0x18;
 const VERSION: u8 = 0xa0;
 
 /// When a certificate should be replaced: after two thirds of its time, which leaves an authority weeks to come back,
-/// and at once when it has not exactly these names or cannot be read.
+/// and at once when it does not speak for one of these names or cannot be read. One that speaks for more, by name or by a
+/// wildcard, serves its time: authorities count what they are asked for.
 pub(super) fn due(leaf: &CertificateDer<'_>, names: &[String]) -> SystemTime {
-    let wanted: BTreeSet<_> = names.iter().map(String::as_str).collect();
-    let has = EndEntityCert::try_from(leaf).ok().map(|it| it.valid_dns_names().collect::<BTreeSet<_>>());
-    if has != Some(wanted) {
+    let speaks_for = |it: &EndEntityCert<'_>, name: &str| {
+        ServerName::try_from(name).is_ok_and(|name| it.verify_is_valid_for_subject_name(&name).is_ok())
+    };
+    let has_all = |it: EndEntityCert<'_>| names.iter().all(|name| speaks_for(&it, name));
+    if !EndEntityCert::try_from(leaf).is_ok_and(has_all) {
         return UNIX_EPOCH;
     }
     let due = validity(leaf).and_then(|(begin, end)| {
@@ -114,10 +116,21 @@ mod tests {
     }
 
     #[test]
-    fn what_has_other_names_or_cannot_be_read_is_replaced_at_once() {
+    fn a_certificate_that_speaks_for_more_names_serves_its_time() {
+        let names = ["a.example".to_owned(), "tv.b.example".to_owned()];
+        for has in [["a.example", "tv.b.example", "c.example"].as_slice(), &["a.example", "*.b.example"]] {
+            assert!(due(&certificate(has, (2026, 2029)), &names) > of_year(2027), "{has:?}");
+        }
+    }
+
+    #[test]
+    fn what_lacks_a_name_or_cannot_be_read_is_replaced_at_once() {
         let names = ["a.example".to_owned()];
-        assert_eq!(due(&certificate(&["b.example"], (2026, 2029)), &names), UNIX_EPOCH);
-        assert_eq!(due(&certificate(&["a.example", "b.example"], (2026, 2029)), &names), UNIX_EPOCH);
+        for has in ["b.example", "*.a.example", "*.example.a"] {
+            assert_eq!(due(&certificate(&[has], (2026, 2029)), &names), UNIX_EPOCH, "{has}");
+        }
+        let both = ["a.example".to_owned(), "b.example".to_owned()];
+        assert_eq!(due(&certificate(&["a.example"], (2026, 2029)), &both), UNIX_EPOCH);
         let whole = certificate(&["a.example"], (2026, 2029));
         for length in 0..whole.len() {
             // No beginning of it is read as more than it is.
