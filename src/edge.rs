@@ -38,7 +38,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// An edge over these stations. Challenges are answered before them.
+    /// An edge over these stations. Challenges are answered before them, whoever asks.
     pub const fn new(
         tables: Arc<ArcSwap<Tables>>,
         protect: Arc<Protect>,
@@ -54,19 +54,19 @@ impl Serve for Edge {
     type Body = respond::Body;
 
     async fn serve(&self, request: Request, body: RequestBody) -> http::Response<respond::Body> {
-        if let Some(own) = own(&request) {
-            return own;
-        }
+        // An authority asks from wherever it likes, and gets what only it can use.
         if let Some(answer) = self.challenges.answer(request.path()) {
             return respond::document(&request, "application/octet-stream", answer.into(), SystemTime::now());
         }
         // A request keeps the tables it began with, whatever is reloaded meanwhile.
         let tables = self.tables.load_full();
+        let received = request.received();
         let routed = match tables.routes.route(request) {
             Ok(it) => it,
-            Err(unrouted) => return respond::unrouted(&unrouted, SystemTime::now()),
+            Err(unrouted) => {
+                return respond::unrouted(&self.protect.judge_unrouted(unrouted, received), received);
+            }
         };
-        let received = routed.request().received();
         let guarded = match self.protect.judge(routed, received) {
             Ok(it) => it,
             Err(refusal) => {
@@ -78,6 +78,9 @@ impl Serve for Edge {
                 };
             }
         };
+        if let Some(own) = own(guarded.routed().request()) {
+            return own;
+        }
         // A preflight carries neither query nor cookies, so it is answered before anyone asks for a signature.
         if let Some(preflight) = respond::preflight(guarded.routed(), received) {
             return preflight;
@@ -130,7 +133,7 @@ impl Edge {
     }
 }
 
-/// What every host answers itself, before it is asked whose the path is: the time, and the watch page.
+/// What every host answers itself, whatever behavior the path is of: the time, and the watch page.
 fn own(request: &Request) -> Option<http::Response<respond::Body>> {
     if request.path() == TIME {
         return Some(respond::time(request, SystemTime::now()));

@@ -40,6 +40,10 @@ pub mod counter;
 
 mod recent;
 
+mod network;
+
+mod tally;
+
 pub mod new_file;
 
 pub mod vault;

@@ -620,8 +620,10 @@ fn rules(config: &Config, https_port: Option<u16>) -> Result<Rules, CannotStart>
 fn protection(config: &Config, previous: Option<&protect::Rules>) -> Result<protect::Rules, CannotStart> {
     let Config { distributions, geo_database, .. } = config;
     let (database, trusted) = (geo_database.as_deref(), &config.listen.trusted_clients);
-    protect::Rules::build(distributions, database, trusted, |file| std::fs::read(file), previous)
-        .map_err(CannotStart::Protection)
+    let rules = protect::Rules::build(distributions, database, trusted, |file| std::fs::read(file), previous)
+        .map_err(CannotStart::Protection)?;
+    rules.warnings().iter().for_each(|it| tracing::warn!("{it}"));
+    Ok(rules)
 }
 
 fn signed_names(access: &Arc<Access>) -> Arc<crate::hook::SignedNames> {

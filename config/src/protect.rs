@@ -68,7 +68,8 @@ pub(crate) const ADDRESSES: &[Setting] = &[
         "deny",
         Kind::Networks,
         Value("", "everybody may ask"),
-        "Set it to the networks whose requests are refused, before any other rule.",
+        "Set it to the networks whose requests are refused, before any other rule, whatever they ask this distribution for; \
+         they can still connect, and ask other distributions.",
     )
     .example("203.0.113.0/24"),
     Setting::new(
@@ -106,7 +107,8 @@ pub(crate) const GEO_RESTRICTION: &[Setting] = &[
         "locations",
         Kind::Texts,
         Required,
-        "Countries by their two letters (ISO 3166-1); whose country is not known may ask, as in CloudFront.",
+        "Countries by their two letters (ISO 3166-1); whose country is not known may ask, as in CloudFront, but a whitelist \
+         refuses IPv6 viewers where the database has no IPv6.",
     )
     .example("DE,AT"),
 ];
@@ -124,7 +126,7 @@ pub(crate) const RATE_RULE: &[Setting] = &[
         "limit",
         Kind::Count(between("1", "2000000000", "CloudFront's limit")),
         Required,
-        "Requests of one client (IPv6: one /64) within the window; more are too many.",
+        "Requests of one client (IPv6: one /64) within the window, more are too many; an IPv6 /48 has sixteen times that.",
     )
     .example("100"),
     Setting::new(

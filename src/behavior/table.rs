@@ -75,17 +75,17 @@ impl Table {
     /// # Errors
     /// [`Unrouted`] when the path has no canonical form, or the viewer meant to speak to another distribution.
     pub fn route(&self, request: Request) -> Result<Routed, Unrouted> {
-        let mut path = match canonical(request.path()) {
-            Ok(it) => it,
-            Err(fault) => return Err(Unrouted::new(Witness(()), request, fault)),
-        };
         let distribution = Arc::clone(self.distribution(request.host_name()));
         let connected_to = request.other_name().map(|it| self.distribution(it));
+        let mut path = match canonical(request.path()) {
+            Ok(it) => it,
+            Err(fault) => return Err(Unrouted::new(Witness(()), request, distribution, fault)),
+        };
         if connected_to.is_some_and(|it| !Arc::ptr_eq(it, &distribution)) {
-            return Err(Unrouted::new(Witness(()), request, RouteFault::Misdirected));
+            return Err(Unrouted::new(Witness(()), request, distribution, RouteFault::Misdirected));
         }
         if !distribution.enabled {
-            return Err(Unrouted::new(Witness(()), request, RouteFault::Disabled));
+            return Err(Unrouted::new(Witness(()), request, distribution, RouteFault::Disabled));
         }
         if let Some(root) = distribution.root.as_ref().filter(|_| path == "/") {
             // Whatever the method, and nowhere but at the root (cloudfront.md 2.2).
@@ -101,7 +101,7 @@ impl Table {
         let distribution = routed.distribution();
         let ErrorPage { path, status, .. } = distribution.error_pages.iter().find(|it| it.error == error)?;
         let behavior = Arc::clone(distribution.behavior(path));
-        let request = routed.request().for_page(Witness(()), path);
+        let request = routed.request().for_page(Witness(()), path, &behavior);
         let distribution = Arc::clone(distribution);
         Some((Routed::new(Witness(()), request, path.clone(), distribution, behavior), *status))
     }

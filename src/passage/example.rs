@@ -39,11 +39,12 @@ impl Example {
         let facts = Facts {
             id: RequestId::new(7),
             client: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            client_port: 4242,
+            client_port: Some(4242),
             scheme: Scheme::Https,
             host: "video.example".into(),
             other_name: None,
             head: Arc::new(head),
+            has_body: false,
             received: SystemTime::UNIX_EPOCH + Duration::from_secs(1_750_000_000),
         };
         let cors = Cors {

@@ -136,7 +136,7 @@ impl Forwarded {
     /// (cloudfront.md 3.4).
     fn describe_body(&mut self, request: &Request, caches_options: bool) {
         // What others may be given depends on no field that is not in the key.
-        let keeps_options = caches_options && *request.method() == Method::OPTIONS;
+        let keeps_options = caches_options && *request.method() == Method::OPTIONS && !request.has_body();
         if matches!(*request.method(), Method::GET | Method::HEAD) || keeps_options {
             return;
         }
@@ -228,7 +228,11 @@ fn made(request: &Request, name: &str) -> Option<HeaderValue> {
     }
     let text = match fact {
         "forwarded-proto" => request.scheme().as_str().to_owned(),
-        "viewer-address" => format!("{}:{}", request.client(), request.client_port()),
+        "viewer-address" => match request.client_port() {
+            Some(port) => format!("{}:{port}", request.client()),
+            // A proxy spoke for the viewer; its own port is not the viewer's.
+            None => request.client().to_string(),
+        },
         "viewer-header-count" => request.headers().len().to_string(),
         "viewer-http-version" => match request.version() {
             Version::HTTP_09 | Version::HTTP_10 => "1.0".to_owned(),

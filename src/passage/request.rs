@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{
-    CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, COOKIE, EXPECT, HOST, HeaderName, ORIGIN, PRAGMA, RANGE, TE,
+    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
+use super::Behavior;
 use crate::{behavior, viewer};
 
 /// Names one request in headers, logs and traces.
@@ -88,6 +90,18 @@ impl Scheme {
     }
 }
 
+/// What the edge looks at whatever is asked: who reads it and how, by which signed cookies, from which kind of device, and
+/// through whom it came. Cookies go no further than the behavior lets them.
+const OF_THE_VIEWER: [HeaderName; 8] =
+    [ACCEPT_ENCODING, HeaderName::from_static("cdn-loop"), CONNECTION, COOKIE, HOST, ORIGIN, USER_AGENT, VIA];
+
+/// Whether a field says how one request is meant, and not who makes it: its body, its conditions, what it wishes of caches.
+fn is_of_request(name: &HeaderName) -> bool {
+    const FAMILIES: [&str; 3] = ["access-control-request-", "content-", "if-"];
+    [CACHE_CONTROL, EXPECT, PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE].contains(name)
+        || FAMILIES.iter().any(|it| name.as_str().starts_with(it))
+}
+
 /// One HTTP request whose framing, target and host are legal.
 #[derive(Clone, Debug)]
 pub struct Request(Facts);
@@ -99,8 +113,8 @@ pub struct Facts {
     pub id: RequestId,
     /// The viewer's address: the peer's, or what a trusted proxy says.
     pub client: IpAddr,
-    /// The viewer's port.
-    pub client_port: u16,
+    /// The viewer's port; none where a proxy speaks for it and does not say.
+    pub client_port: Option<u16>,
     /// How the viewer spoke.
     pub scheme: Scheme,
     /// `Host` or `:authority` as sent, lower case, with its port when it is not the scheme's default.
@@ -109,6 +123,8 @@ pub struct Facts {
     pub other_name: Option<Arc<str>>,
     /// Method, target and fields as sent; the access log reads them, too.
     pub head: Arc<Parts>,
+    /// Whether a body comes behind them.
+    pub has_body: bool,
     /// When its head had come.
     pub received: SystemTime,
 }
@@ -125,8 +141,10 @@ impl Request {
     }
 
     /// What the same viewer would ask to be shown in place of an error: another path, as a whole, whatever was asked first.
+    /// Of its fields it has what the page's own behavior tells an origin, and what the edge itself looks at: the rest
+    /// belonged to the request that failed.
     #[must_use]
-    pub fn for_page(&self, _: behavior::Witness, path: &str) -> Self {
+    pub fn for_page(&self, _: behavior::Witness, path: &str, page: &Behavior) -> Self {
         let mut head = Parts::clone(&self.0.head);
         if head.method != Method::HEAD {
             head.method = Method::GET;
@@ -134,12 +152,15 @@ impl Request {
         if let Ok(uri) = Uri::try_from(path) {
             head.uri = uri;
         }
-        for name in
-            [RANGE, IF_RANGE, IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE, CONTENT_LENGTH]
-        {
-            head.headers.remove(name);
-        }
-        Self(Facts { head: Arc::new(head), ..self.0.clone() })
+        let stays =
+            |name: &HeaderName| OF_THE_VIEWER.contains(name) || page.tells(name) && !is_of_request(name);
+        head.headers = self
+            .headers()
+            .iter()
+            .filter(|(name, _)| stays(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        Self(Facts { head: Arc::new(head), has_body: false, ..self.0.clone() })
     }
 
     /// Its name.
@@ -152,8 +173,8 @@ impl Request {
         self.0.client
     }
 
-    /// The viewer's port.
-    pub const fn client_port(&self) -> u16 {
+    /// The viewer's port, if it is known.
+    pub const fn client_port(&self) -> Option<u16> {
         self.0.client_port
     }
 
@@ -165,6 +186,11 @@ impl Request {
     /// The method.
     pub fn method(&self) -> &Method {
         &self.0.head.method
+    }
+
+    /// Whether a body comes behind it.
+    pub const fn has_body(&self) -> bool {
+        self.0.has_body
     }
 
     /// The protocol's version.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use config::cache::CachePolicy;
 use config::distribution::{AllowedMethods, OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
 use config::units::PathPattern;
-use http::StatusCode;
+use http::{HeaderName, StatusCode};
 
 use super::{Country, Request, ResponseHeaders};
 use crate::behavior;
@@ -74,6 +74,15 @@ pub struct Behavior {
     pub caches_options: bool,
     /// Octets that a viewer may send with one request.
     pub max_request_body: u64,
+}
+
+impl Behavior {
+    /// Whether a policy has an origin told a field of the viewer's, if it sends one.
+    pub fn tells(&self, name: &HeaderName) -> bool {
+        let beside = |it: &Arc<OriginRequestPolicy>| it.headers.has(name.as_str());
+        self.cache_policy.headers.iter().any(|it| it == name.as_str())
+            || self.origin_request.as_ref().is_some_and(beside)
+    }
 }
 
 /// A request, the distribution it came for and the behavior its path chose.

@@ -1,7 +1,9 @@
 //! A request that belongs to no behavior.
 
-use super::Request;
-use crate::behavior;
+use std::sync::Arc;
+
+use super::{Distribution, Reason, Request};
+use crate::{behavior, protect};
 
 /// What makes a path unfit to choose a behavior by; all are answered 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,13 +50,36 @@ pub enum RouteFault {
 #[derive(Debug)]
 pub struct Unrouted {
     request: Box<Request>,
+    distribution: Arc<Distribution>,
     fault: RouteFault,
+    refused: Option<Reason>,
 }
 
 impl Unrouted {
     /// Made by `behavior` alone.
-    pub fn new(_: behavior::Witness, request: Request, fault: impl Into<RouteFault>) -> Self {
-        Self { request: Box::new(request), fault: fault.into() }
+    pub fn new(
+        _: behavior::Witness,
+        request: Request,
+        distribution: Arc<Distribution>,
+        fault: impl Into<RouteFault>,
+    ) -> Self {
+        Self { request: Box::new(request), distribution, fault: fault.into(), refused: None }
+    }
+
+    /// The same, whose viewer is refused whatever he asks for. Said by `protect` alone.
+    #[must_use]
+    pub fn refused(self, _: protect::Witness, reason: Reason) -> Self {
+        Self { refused: Some(reason), ..self }
+    }
+
+    /// For whom it came.
+    pub const fn distribution(&self) -> &Arc<Distribution> {
+        &self.distribution
+    }
+
+    /// Why its viewer is refused, if he is; he learns no more then.
+    pub const fn refusal(&self) -> Option<&Reason> {
+        self.refused.as_ref()
     }
 
     /// What was asked.

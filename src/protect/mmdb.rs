@@ -78,6 +78,11 @@ impl Database {
         Ok(Self { nodes, record: record as usize, tree, is_v6, octets })
     }
 
+    /// Whether IPv6 addresses are in it.
+    pub(super) const fn has_v6(&self) -> bool {
+        self.is_v6
+    }
+
     /// Where an address is; none where the database does not say.
     pub(super) fn country(&self, address: IpAddr) -> Option<Country> {
         let (bits, count) = match (address, self.is_v6) {

@@ -1,15 +1,18 @@
 //! Is this viewer refused, whatever he asks for? By address, by country, by how much he asks (cloudfront.md 8.1, 8.3).
 //!
 //! Takes a [`Routed`], gives a [`Guarded`] or a [`Refusal`]. It stands before signatures: a refused viewer costs no
-//! verification and no fetch. The station opens no file and asks no clock: what it needs is read for it, and every
-//! question brings its time.
+//! verification and no fetch, and gets none of our own pages either. The station opens no file and asks no clock: what it
+//! needs is read for it, and every question brings its time.
+//!
+//! Its rules are a distribution's, which the host names, so they do not cover what is no request yet: connections, TLS
+//! handshakes and heads that are no HTTP are bounded by `viewer` alone. Nor do they cover what an authority asks for to
+//! see that a name is ours.
 
 #[cfg(test)]
 #[path = "../../tests/support/mmdb.rs"]
 mod fixture;
 mod mmdb;
 mod networks;
-mod rate;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -25,7 +28,7 @@ pub use self::rules::{Rules, Unusable};
 
 use self::rules::Guard;
 use crate::counter::Counter;
-use crate::passage::{Country, Guarded, Reason, Refusal, Routed};
+use crate::passage::{Country, Guarded, Reason, Refusal, Request, Routed, Unrouted};
 
 /// The station: its rules, and its book.
 #[derive(Debug)]
@@ -71,16 +74,21 @@ impl Protect {
     /// # Errors
     /// [`Refusal`] with the first reason: address, country, rate.
     pub fn judge(&self, routed: Routed, now: SystemTime) -> Result<Guarded, Refusal> {
-        let rules = self.rules.load();
-        let client = routed.request().client().to_canonical();
-        let country = rules.country(client);
-        let verdict = match rules.of(&routed.distribution().id) {
-            Some(guard) => self.check(guard, &routed, client, country, now, rules.is_trusted(client)),
-            None => Ok(()),
-        };
-        match verdict {
-            Ok(()) => Ok(Guarded::new(Witness(()), routed, country)),
+        let id = &routed.distribution().id;
+        match self.verdict(id, routed.path(), routed.request(), now) {
+            Ok(country) => Ok(Guarded::new(Witness(()), routed, country)),
             Err(reason) => Err(Refusal::before_access(Witness(()), routed, reason)),
+        }
+    }
+
+    /// Judges who asks for what no behavior can be chosen for: whoever is refused learns nothing else. Rules look at the
+    /// path as it was sent.
+    #[must_use]
+    pub fn judge_unrouted(&self, unrouted: Unrouted, now: SystemTime) -> Unrouted {
+        let request = unrouted.request();
+        match self.verdict(&unrouted.distribution().id, request.path(), request, now) {
+            Ok(_) => unrouted,
+            Err(reason) => unrouted.refused(Witness(()), reason),
         }
     }
 
@@ -90,20 +98,31 @@ impl Protect {
         Guarded::new(Witness(()), page, country)
     }
 
-    fn check(
+    /// Where the viewer is, if he may ask.
+    fn verdict(
         &self,
-        guard: &Guard,
-        routed: &Routed,
-        client: IpAddr,
-        country: Option<Country>,
+        distribution: &str,
+        path: &str,
+        request: &Request,
         now: SystemTime,
-        is_trusted: bool,
-    ) -> Result<(), Reason> {
-        if !guard.takes_address(client) {
+    ) -> Result<Option<Country>, Reason> {
+        let rules = self.rules.load();
+        let client = request.client().to_canonical();
+        let country = rules.country(client);
+        if let Some(guard) = rules.of(distribution) {
+            self.check(guard, path, &Client { address: client, country, rules: &rules }, now)?;
+        }
+        Ok(country)
+    }
+
+    fn check(&self, guard: &Guard, path: &str, client: &Client<'_>, now: SystemTime) -> Result<(), Reason> {
+        let is_trusted = client.rules.is_trusted(client.address);
+        if !guard.takes_address(client.address) {
             self.stats.addresses.add_one();
             return Err(Reason::AddressDenied);
         }
-        if !guard.takes_country(country) {
+        let is_unplaced = !is_trusted && client.rules.cannot_place(client.address);
+        if !guard.takes_country(client.country, is_unplaced) {
             self.stats.countries.add_one();
             return Err(Reason::Country);
         }
@@ -112,8 +131,8 @@ impl Protect {
         }
         // Every rule counts every request that it is about, also one that another refuses.
         let mut verdict = Ok(());
-        for rule in guard.rates.iter().filter(|it| it.pattern.matches(routed.path())) {
-            let Some(retry_after) = rule.exceeded(client, now) else { continue };
+        for rule in guard.rates.iter().filter(|it| it.pattern.matches(path)) {
+            let Some(retry_after) = rule.exceeded(client.address, now) else { continue };
             rule.matches.add_one();
             if let (Some(status), true) = (rule.block, verdict.is_ok()) {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
@@ -123,6 +142,13 @@ impl Protect {
         }
         verdict
     }
+}
+
+/// Who asks.
+struct Client<'a> {
+    address: IpAddr,
+    country: Option<Country>,
+    rules: &'a Rules,
 }
 
 /// Proof that this station speaks; made here alone.

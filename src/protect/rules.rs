@@ -14,12 +14,17 @@ use config::units::{IpNetwork, PathPattern};
 
 use super::mmdb::Database;
 use super::networks::Networks;
-use super::rate::Tally;
 use crate::counter::Counter;
+use crate::network::Network;
 use crate::passage::Country;
+use crate::tally::Tally;
 
 /// A database of every network of the world takes a tenth of it.
 const LARGEST_FILE: usize = 1 << 30;
+
+/// Of an IPv6 /48, so many clients may ask their most: it is one house, or a quarter's phones of which few ask that much at
+/// once; who has it all has 65,536 clients to ask as.
+const CLIENTS_OF_A_SITE: u32 = 16;
 
 /// What a reload swaps whole.
 #[derive(Debug, Default)]
@@ -66,8 +71,16 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// The seconds until it may be worth asking again, when a client has asked too much, or all of its site together.
     pub(super) fn exceeded(&self, client: IpAddr, now: SystemTime) -> Option<u32> {
-        self.tally.exceeded(client, self.limit, now)
+        let of_client = self.tally.exceeded(Network::client(client), self.limit, now);
+        // Of IPv4 sites nothing is said: their addresses are handed out one by one.
+        let of_site = client.is_ipv6().then(|| {
+            let limit = self.limit.saturating_mul(CLIENTS_OF_A_SITE);
+            self.tally.exceeded(Network::site(client), limit, now)
+        });
+        let left = of_client.max(of_site.flatten())?;
+        Some(u32::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u32::MAX))
     }
 }
 
@@ -108,6 +121,27 @@ impl Rules {
     /// Where an address is, as far as is known.
     pub(super) fn country(&self, client: IpAddr) -> Option<Country> {
         self.countries.as_ref()?.country(client)
+    }
+
+    /// Whether the database has no address of this kind, so that it cannot say where one is.
+    pub(super) fn cannot_place(&self, client: IpAddr) -> bool {
+        client.is_ipv6() && self.countries.as_ref().is_some_and(|it| !it.has_v6())
+    }
+
+    /// What an operator should know of rules that can be used all the same.
+    pub fn warnings(&self) -> Vec<String> {
+        let lacks_v6 = self.countries.as_ref().is_some_and(|it| !it.has_v6());
+        let mut restricted: Vec<_> =
+            self.guards.iter().filter(|(_, it)| it.geo.is_some()).map(|(id, _)| id.as_str()).collect();
+        if !lacks_v6 || restricted.is_empty() {
+            return Vec::new();
+        }
+        restricted.sort_unstable();
+        vec![format!(
+            "geo.database has no IPv6 addresses: viewers who come by IPv6 pass the blacklists and are refused by the \
+             whitelists of {}; use a database that has both",
+            restricted.join(", ")
+        )]
     }
 
     /// Whether a client may ask as much as it wants.
@@ -163,11 +197,13 @@ impl Guard {
         !self.deny.has(client) && self.allow.as_ref().is_none_or(|it| it.has(client))
     }
 
-    /// Whose country is not known is taken, as by CloudFront.
-    pub(super) fn takes_country(&self, country: Option<Country>) -> bool {
+    /// Whose country is not known is taken, as by CloudFront. Of whom the database cannot know anything at all, only lists
+    /// of the refused take: a whitelist that half of the internet goes around would be none.
+    pub(super) fn takes_country(&self, country: Option<Country>, is_unplaced: bool) -> bool {
         match (&self.geo, country) {
             (Some((is_whitelist, countries)), Some(country)) => countries.contains(&country) == *is_whitelist,
-            _ => true,
+            (Some((is_whitelist, _)), None) => !(is_unplaced && *is_whitelist),
+            (None, _) => true,
         }
     }
 }

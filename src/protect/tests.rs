@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use config::protect::{Addresses, GeoRestriction, Protection, RateRule};
 
-use super::fixture::database;
+use super::fixture::{database, database_of};
 use super::*;
 use crate::passage::example::Example;
 
@@ -15,6 +15,10 @@ fn protect(protection: Protection) -> Protect {
 }
 
 fn rules(protection: Protection, previous: Option<&Rules>) -> Result<Rules, Unusable> {
+    built(protection, "/geo", previous)
+}
+
+fn built(protection: Protection, geo: &str, previous: Option<&Rules>) -> Result<Rules, Unusable> {
     let mut distribution = config::resolve(&config::Sources {
         file: None,
         base: Path::new("/"),
@@ -30,12 +34,13 @@ fn rules(protection: Protection, previous: Option<&Rules>) -> Result<Rules, Unus
     distribution.protection = protection;
     let read = |file: &Path| match file.to_str() {
         Some("/geo") => Ok(database(&[("192.0.2.0/24", "DE"), ("198.51.100.0/24", "FR")], 24)),
+        Some("/geo4") => Ok(database_of(&[("192.0.2.0/24", "DE")], 24, 4)),
         Some("/list") => Ok(b"# remarks\n203.0.113.0/24 # more\n\n2001:db8::/32\n".to_vec()),
         Some("/wrong") => Ok(b"203.0.113.0/24\n203.0.113.1/24\n".to_vec()),
         _ => Err(std::io::Error::from(std::io::ErrorKind::NotFound)),
     };
     let trusted = ["10.0.0.0/8".parse().unwrap()];
-    Rules::build(&[distribution], Some(Path::new("/geo")), &trusted, read, previous)
+    Rules::build(&[distribution], Some(Path::new(geo)), &trusted, read, previous)
 }
 
 fn ask(protect: &Protect, path: &str, client: &str, seconds: u64) -> Result<Guarded, Reason> {
@@ -84,6 +89,28 @@ fn a_country_is_refused_when_it_is_listed_or_not_and_who_is_nowhere_is_not() {
 }
 
 #[test]
+fn a_database_without_ipv6_lets_nobody_around_a_whitelist_and_is_told_of() {
+    let geo = |is_whitelist| {
+        let geo_restriction = Some(GeoRestriction { is_whitelist, locations: vec!["DE".to_owned()] });
+        built(Protection { geo_restriction, ..Default::default() }, "/geo4", None).unwrap()
+    };
+    let all = ["192.0.2.1", "2001:db8::1", "203.0.113.1", "::1"];
+    let refused = |is_whitelist| {
+        let station = Protect::new(geo(is_whitelist));
+        all.map(|it| refusal(&station, it))
+    };
+    assert_eq!(refused(true), [None, Some("country"), None, None]);
+    assert_eq!(refused(false), [Some("country"), None, None, None]);
+    let [warning] = &*geo(true).warnings() else { panic!("there is one thing to say") };
+    assert!(
+        warning.contains("no IPv6") && warning.ends_with("default; use a database that has both"),
+        "{warning}"
+    );
+    assert_eq!(built(Protection::default(), "/geo4", None).unwrap().warnings(), [""; 0]);
+    assert_eq!(rules(Protection::default(), None).unwrap().warnings(), [""; 0]);
+}
+
+#[test]
 fn where_a_viewer_is_goes_on_with_the_request() {
     let open = protect(Protection::default());
     let country = |client| ask(&open, "/a", client, 0).unwrap().routed().country();
@@ -119,6 +146,36 @@ fn a_client_is_refused_while_it_asks_more_than_a_rule_lets_it() {
     matches.sort_unstable();
     assert_eq!(matches, [("default/all".to_owned(), 1), ("default/logins".to_owned(), 1)]);
     assert!(ask(&station, "/login", "192.0.2.1", 1_200).is_ok(), "the window has slid on");
+}
+
+#[test]
+fn who_has_an_ipv6_site_asks_no_more_than_sixteen_clients() {
+    let station =
+        protect(Protection { rate_rules: vec![rate("r", "*", 2, Some(429))], ..Default::default() });
+    let asked =
+        |site: u16, client: u16| ask(&station, "/a", &format!("2001:db8:{site:x}:{client:x}::1"), 0).is_ok();
+    assert_eq!((0..1_000).filter(|it| asked(1, *it)).count(), 32);
+    assert!(asked(2, 0), "another site has its own");
+}
+
+#[test]
+fn who_is_refused_gets_no_other_answer_for_a_path_that_is_none() {
+    use crate::passage::{PathFault, Unrouted};
+
+    let rate_rules = vec![rate("r", "*", 2, Some(429))];
+    let station =
+        protect(Protection { deny: addresses(&["192.0.2.0/24"], None), rate_rules, ..Default::default() });
+    let refused = |client: &str| {
+        let mut example = Example::get("/%2f");
+        example.facts.client = client.parse().unwrap();
+        let routed = example.routed();
+        let (request, distribution) = (routed.request().clone(), Arc::clone(routed.distribution()));
+        let witness = crate::behavior::Witness::in_tests();
+        let unrouted = Unrouted::new(witness, request, distribution, PathFault::Separator);
+        station.judge_unrouted(unrouted, SystemTime::UNIX_EPOCH).refusal().map(Reason::name)
+    };
+    assert_eq!(refused("192.0.2.1"), Some("address-denied"));
+    assert_eq!([(); 3].map(|()| refused("198.51.100.1")), [None, None, Some("rate")]);
 }
 
 #[test]

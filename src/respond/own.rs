@@ -109,6 +109,16 @@ pub fn in_place_of(error: Response<Body>, status: StatusCode, mut page: Response
 /// The answer to a request whose path nobody can choose a behavior by.
 pub fn unrouted(unrouted: &Unrouted, now: SystemTime) -> Response<Body> {
     let request = unrouted.request();
+    if let Some(reason) = unrouted.refusal() {
+        let mut response = page(request, reason.status(), sentence(reason));
+        if let Reason::Rate { retry_after, .. } = reason {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+        }
+        let outcome = Outcome { reason: Some(reason.name().into()), ..Outcome::own(Served::Error) };
+        response.extensions_mut().insert(outcome);
+        stamp::unrouted(&mut response, request, Served::Error, now);
+        return response;
+    }
     let (status, sentence) = match unrouted.fault() {
         RouteFault::Path(_) => (StatusCode::BAD_REQUEST, "Bad request."),
         RouteFault::Misdirected => {

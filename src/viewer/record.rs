@@ -30,8 +30,8 @@ pub struct Record {
     pub received: SystemTime,
     /// The viewer's address.
     pub client: IpAddr,
-    /// The viewer's port.
-    pub client_port: u16,
+    /// The viewer's port; none where a proxy speaks for it and does not say.
+    pub client_port: Option<u16>,
     /// Its scheme.
     pub scheme: Scheme,
     /// What was asked, as it was sent; none where no head could be read.
@@ -156,7 +156,7 @@ impl Visit {
             id: self.books.names.next(),
             received: SystemTime::now(),
             client: self.peer.address.ip(),
-            client_port: self.peer.address.port(),
+            client_port: Some(self.peer.address.port()),
             scheme: self.peer.scheme,
             received_bytes: head.as_ref().map_or(0, |it| octets_of_request(it)),
             head,
@@ -208,6 +208,7 @@ impl Opened {
     /// It is one that can be judged.
     pub(super) fn understood(&mut self, request: &Request) {
         self.record.client = request.client();
+        self.record.client_port = request.client_port();
         self.record.scheme = request.scheme();
         self.record.host = Some(Arc::clone(request.host()));
     }

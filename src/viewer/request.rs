@@ -105,17 +105,8 @@ pub fn read(
     judge_target(&head.uri)?;
     let forwarded = Forwarded::read(&head.headers, peer, trusted_proxies);
     let host = host(&head, forwarded.scheme)?.into();
-    let Forwarded { client, scheme, .. } = forwarded;
-    let facts = Facts {
-        id,
-        client,
-        client_port: peer.address.port(),
-        scheme,
-        host,
-        other_name: None,
-        head,
-        received,
-    };
+    let Forwarded { client, client_port, scheme } = forwarded;
+    let facts = Facts { id, client, client_port, scheme, host, other_name: None, head, has_body, received };
     Ok(Request::new(Witness(()), facts))
 }
 
@@ -209,27 +200,30 @@ fn is_normal(text: &str, scheme: Scheme) -> bool {
 /// What the proxy before us says of the viewer, when it is one we trust.
 struct Forwarded {
     client: IpAddr,
+    /// None where the proxy names an address alone: the connection's own port is the proxy's.
+    client_port: Option<u16>,
     scheme: Scheme,
 }
 
 impl Forwarded {
     fn read(headers: &HeaderMap, peer: Peer, trusted: &[IpNetwork]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|it| it.contains(address));
-        let own = Self { client: peer.address.ip(), scheme: peer.scheme };
+        let Peer { address: socket, scheme } = peer;
+        let own = Self { client: socket.ip(), client_port: Some(socket.port()), scheme };
         if !is_trusted(own.client) {
             return own;
         }
         // The rightmost address that is not one of our proxies: everything left of it a stranger may have written.
-        let client = headers
+        let said = headers
             .get_all("x-forwarded-for")
             .iter()
             .rev()
             .filter_map(|it| it.to_str().ok())
             .flat_map(|it| it.rsplit(','))
             .map_while(|it| address(it.trim()))
-            .map(|it| it.to_canonical())
-            .find(|it| !is_trusted(*it))
-            .unwrap_or(own.client);
+            .map(|(it, port)| (it.to_canonical(), port))
+            .find(|(it, _)| !is_trusted(*it));
+        let (client, client_port) = said.unwrap_or((own.client, own.client_port));
         // The last is the proxy's own; what stands before it may be a viewer's.
         let protocols = headers.get_all("x-forwarded-proto").iter().next_back();
         let last = protocols.and_then(|it| it.to_str().ok()).and_then(|it| it.rsplit(',').next());
@@ -238,16 +232,16 @@ impl Forwarded {
             Some("http") => Scheme::Http,
             _ => own.scheme,
         };
-        Self { client, scheme }
+        Self { client, client_port, scheme }
     }
 }
 
 /// An address, also with a port or in brackets, as some proxies write it.
-fn address(text: &str) -> Option<IpAddr> {
-    let plain = || text.parse().ok();
-    let with_port = || text.parse::<SocketAddr>().ok().map(|it| it.ip());
-    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    plain().or_else(with_port).or_else(in_brackets)
+fn address(text: &str) -> Option<(IpAddr, Option<u16>)> {
+    let alone = |text: &str| text.parse().ok().map(|it| (it, None));
+    let with_port = || text.parse::<SocketAddr>().ok().map(|it| (it.ip(), Some(it.port())));
+    let in_brackets = || alone(text.strip_prefix('[')?.strip_suffix(']')?);
+    alone(text).or_else(with_port).or_else(in_brackets)
 }
 
 #[cfg(test)]
@@ -327,19 +321,21 @@ mod tests {
         let trusted = [IpNetwork { address: "192.0.2.0".parse().unwrap(), prefix: 24 }];
         let believed = read_with(build(), &trusted).unwrap();
         assert_eq!(
-            (believed.client().to_string().as_str(), believed.scheme()),
-            ("203.0.113.9", Scheme::Https)
+            (believed.client().to_string().as_str(), believed.client_port(), believed.scheme()),
+            ("203.0.113.9", None, Scheme::Https),
+            "the port of the connection is the proxy's"
         );
-        for (line, client) in [
-            ("203.0.113.9:5123", "203.0.113.9"),
-            ("[2001:db8::1]:443", "2001:db8::1"),
-            ("[2001:db8::1]", "2001:db8::1"),
-            ("198.51.100.7, unknown", "192.0.2.1"),
+        for (line, client, port) in [
+            ("203.0.113.9:5123", "203.0.113.9", Some(5123)),
+            ("[2001:db8::1]:443", "2001:db8::1", Some(443)),
+            ("[2001:db8::1]", "2001:db8::1", None),
+            ("198.51.100.7, unknown", "192.0.2.1", Some(4711)),
         ] {
             let build = http::Request::builder().uri("/").header(HOST, "a").header("x-forwarded-for", line);
             let build = build.header("x-forwarded-proto", "https").header("x-forwarded-proto", "https, http");
             let it = read_with(build, &trusted).unwrap();
-            assert_eq!((it.client().to_string().as_str(), it.scheme()), (client, Scheme::Http), "{line}");
+            let found = (it.client().to_string(), it.client_port(), it.scheme());
+            assert_eq!(found, (client.to_owned(), port, Scheme::Http), "{line}");
         }
         let stranger = read_with(build(), &[]).unwrap();
         assert_eq!((stranger.client().to_string().as_str(), stranger.scheme()), ("192.0.2.1", Scheme::Http));

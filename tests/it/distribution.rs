@@ -196,9 +196,22 @@ async fn a_behavior_answers_its_own_methods_alone() {
     assert!(options.contains("\noptions /a http/1.1"), "{options}");
     assert_eq!(mirror.ask("OPTIONS /a").await.text(), options, "it is kept");
     assert!(mirror.ask("GET /a").await.text().contains("\nget /a http/1.1"), "apart from what GET brings");
+    let asks = |body| {
+        format!(
+            "OPTIONS /a HTTP/1.1\r\nHost: web.example\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n{body}"
+        )
+    };
+    for body in ["hello", "world"] {
+        let answer = mirror.say(&asks(body)).await.expect(200).text().to_owned();
+        assert!(
+            answer.ends_with(&format!("\n\n{body}")) && answer.contains("\ncontent-type: text/plain\n"),
+            "{answer}"
+        );
+    }
+    assert_eq!(mirror.ask("OPTIONS /a").await.text(), options, "what had a body is kept for nobody");
     let with_body = "GET /a HTTP/1.1\r\nHost: web.example\r\nContent-Length: 1\r\n\r\nx";
     mirror.say(with_body).await.expect(403);
-    assert_eq!(mirror.asked(), 2);
+    assert_eq!(mirror.asked(), 4);
 }
 
 #[tokio::test]
@@ -229,6 +242,22 @@ async fn an_error_is_answered_with_a_page_wherever_it_comes_from() {
 }
 
 #[tokio::test]
+async fn a_page_is_asked_for_as_if_it_alone_had_been_wanted() {
+    let mirror = Mirror::under(
+        "cache_policy = \"Managed-CachingDisabled\"\norigin_request_policy = \"Managed-AllViewer\"",
+        "[[distribution.custom_error_response]]\nerror_code = \"403\"\nresponse_page_path = \"/sorry\"\nresponse_code = \"200\"\n",
+    )
+    .await;
+    let post = "POST /a HTTP/1.1\r\nHost: web.example\r\nX-Mine: 1\r\nContent-Type: text/plain\r\nContent-Language: en\r\n\
+                Cache-Control: no-cache\r\nIf-Match: \"a\"\r\nAccess-Control-Request-Method: POST\r\nContent-Length: 5\r\n\r\nhello";
+    let page = mirror.say(post).await.expect(200).text().to_owned();
+    assert!(page.contains("\nget /sorry http/1.1") && page.contains("\nx-mine: 1\n"), "{page}");
+    for field in ["content-", "cache-control", "if-match", "access-control"] {
+        assert!(!page.contains(&format!("\n{field}")), "{field}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn viewers_are_refused_by_address_and_country_before_anyone_asks_for_a_signature() {
     let behaviors = "default_behavior = { target_origin = \"web\", trusted_key_groups = [\"viewers\"] }";
     let mirror = Mirror::under(
@@ -255,6 +284,10 @@ async fn viewers_are_refused_by_address_and_country_before_anyone_asks_for_a_sig
         .expect("it is written");
     mirror.house.running.reload().expect("the list is read");
     assert!(refused("denied.example").await.contains("Access denied"));
+    for path in ["/.levada/time", "/watch/a", "/a%2f..", "/%00"] {
+        let answer = mirror.house.ask(&format!("GET {path}\nHost: denied.example")).await.expect(403);
+        assert!(answer.text().contains("Access denied"), "{path} {}", answer.text());
+    }
     std::fs::write(mirror.house.path().join("denied.txt"), "127.0.0.0/33\n").expect("it is written");
     let error = mirror.house.running.reload().expect_err("that is no network");
     assert!(error.contains("denied.txt: line 1"), "{error}");
@@ -262,5 +295,5 @@ async fn viewers_are_refused_by_address_and_country_before_anyone_asks_for_a_sig
     let refusals = async |reason: &str| {
         mirror.house.metric(&format!("levada_protect_refusals_total{{reason=\"{reason}\"}}")).await
     };
-    assert_eq!((refusals("address-denied").await, refusals("country").await), (2, 1));
+    assert_eq!((refusals("address-denied").await, refusals("country").await), (6, 1));
 }

@@ -15,11 +15,19 @@ enum Record {
 
 /// Networks and the countries they are in, wider networks first; records of so many bits.
 pub(crate) fn database(world: &[(&str, &str)], record: u16) -> Vec<u8> {
+    database_of(world, record, 6)
+}
+
+/// As [`database`], of addresses of this version of IP alone, if it is 4.
+pub(crate) fn database_of(world: &[(&str, &str)], record: u16, ip_version: u32) -> Vec<u8> {
     let mut nodes = vec![Node([Record::Nothing; 2])];
     let mut data = Vec::new();
     for (network, country) in world {
         let (address, prefix) = network.split_once('/').expect("a network");
         let (bits, prefix) = match address.parse().expect("an address") {
+            IpAddr::V4(it) if ip_version == 4 => {
+                (u128::from(it.to_bits()) << 96, prefix.parse().expect("a prefix"))
+            }
             IpAddr::V4(it) => (u128::from(it.to_bits()), prefix.parse::<u32>().expect("a prefix") + 96),
             IpAddr::V6(it) => (it.to_bits(), prefix.parse().expect("a prefix")),
         };
@@ -55,7 +63,7 @@ pub(crate) fn database(world: &[(&str, &str)], record: u16) -> Vec<u8> {
     for (key, value) in [
         ("node_count", count as u32),
         ("record_size", u32::from(record)),
-        ("ip_version", 6),
+        ("ip_version", ip_version),
         ("binary_format_major_version", 2),
         ("binary_format_minor_version", 0),
         ("build_epoch", 1_750_000_000),
