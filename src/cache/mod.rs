@@ -67,6 +67,10 @@ const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
 /// Fetches under way at once; a viewer who leaves does not end his, so connection limits do not bound them.
 const MOST_FILLS: usize = 32_768;
 
+/// Fetches under way at once that send a viewer's body. Each lasts as long as its viewer drips, up to hours, so they have
+/// places of their own and leave all others to those who read; each holds a connection to a web server, too.
+const MOST_UPLOADS: usize = 2_048;
+
 /// The edge cache. Clones are the same cache.
 #[derive(Clone, Debug)]
 pub struct Cache {
@@ -98,7 +102,8 @@ struct Inside {
     invalidations: Invalidations,
     recent: Recent,
     stats: Arc<Stats>,
-    permits: Arc<Semaphore>,
+    fills: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
 }
 
 impl Cache {
@@ -126,7 +131,8 @@ impl Cache {
             invalidations,
             recent: Recent::new(),
             stats,
-            permits: Arc::new(Semaphore::new(MOST_FILLS)),
+            fills: Arc::new(Semaphore::new(MOST_FILLS)),
+            uploads: Arc::new(Semaphore::new(MOST_UPLOADS)),
         };
         Self { inside: Arc::new(inside), tasks: TaskTracker::new(), stop: CancellationToken::new() }
     }
@@ -137,7 +143,7 @@ impl Cache {
     pub async fn get(&self, asked: &Admitted, plan: impl Planned) -> Answer {
         let (behavior, method) = (asked.routed().behavior(), asked.routed().request().method());
         let policy = &behavior.cache_policy;
-        if let Approach::Pass(forward) = verdict::approach(method, behavior) {
+        if let Approach::Pass(forward) = verdict::approach(method, behavior, plan.is_uploading()) {
             return Box::pin(self.pass(asked, plan.plan(), forward)).await;
         }
         let key = Key::of(asked, plan.source());
@@ -385,8 +391,13 @@ impl Cache {
         errand: Errand,
     ) -> Result<oneshot::Receiver<Result<Landed, Failure>>, Failure> {
         let inside = &self.inside;
-        let Ok(permit) = Arc::clone(&inside.permits).try_acquire_owned() else {
-            inside.stats.busy.add_one();
+        let (places, busy) = if errand.plan.is_uploading() {
+            (&inside.uploads, &inside.stats.busy_uploads)
+        } else {
+            (&inside.fills, &inside.stats.busy)
+        };
+        let Ok(permit) = Arc::clone(places).try_acquire_owned() else {
+            busy.add_one();
             return Err(Failure::Busy);
         };
         if self.stop.is_cancelled() {

@@ -25,4 +25,6 @@ pub struct Stats {
     pub invalidations: Counter,
     /// Requests turned away because too many fetches were under way.
     pub busy: Counter,
+    /// Requests turned away because too many viewers were sending bodies.
+    pub busy_uploads: Counter,
 }

@@ -821,6 +821,27 @@ async fn section_11_rule_7_a_slow_reader_does_not_slow_the_fill() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn viewers_who_send_bodies_without_end_leave_all_fetches_to_those_who_read() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let post = Example::get("/a").method(Method::POST).admitted();
+    let upload = || once(pending()).uploading(true);
+    let uploads =
+        join_all((0..=MOST_UPLOADS).map(|_| timeout(Duration::from_secs(1), cache.get(&post, upload()))));
+    let busy = |it: &Result<Answer, _>| {
+        it.as_ref().is_ok_and(|it| it.object.as_ref().is_err_and(|it| *it == Failure::Busy))
+    };
+    assert_eq!(uploads.await.iter().filter(|it| busy(it)).count(), 1);
+    assert_eq!((cache.stats().busy_uploads.count(), cache.stats().busy.count()), (1, 0));
+    assert_eq!(cache.inside.fills.available_permits(), MOST_FILLS, "they take no place of a fill");
+    let answer = cache.get(&ask("/b"), origin.at_once(|| whole("stone", Lifetime::Immutable))).await;
+    assert_eq!(body(&answer).await.unwrap(), "stone");
+    assert!(
+        timeout(Duration::from_secs(1), cache.get(&post, once(pending()))).await.is_err(),
+        "no body, no bound"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn section_11_rule_8_followers_of_what_varies_on_more_than_the_key_leave_for_fetches_of_their_own() {
     let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
     let fields = &[("cache-control", "max-age=60"), ("vary", "*")];

@@ -17,13 +17,15 @@ pub(super) enum Approach {
     Pass(Forward),
 }
 
-/// Judges method and policy. A policy without any lifetime neither keeps nor collapses (cloudfront.md 3.5).
-pub(super) fn approach(method: &Method, behavior: &Behavior) -> Approach {
-    let is_kept = match *method {
-        Method::GET | Method::HEAD => true,
-        Method::OPTIONS => behavior.caches_options,
-        _ => false,
-    };
+/// Judges method, body and policy. A policy without any lifetime neither keeps nor collapses (cloudfront.md 3.5). A body is
+/// in no key and can be sent once, so what brings one, be it OPTIONS, shares nothing.
+pub(super) fn approach(method: &Method, behavior: &Behavior, has_body: bool) -> Approach {
+    let is_kept = !has_body
+        && match *method {
+            Method::GET | Method::HEAD => true,
+            Method::OPTIONS => behavior.caches_options,
+            _ => false,
+        };
     let policy = &behavior.cache_policy;
     if !is_kept {
         Approach::Pass(Forward::Method)
@@ -66,7 +68,7 @@ mod tests {
     fn only_get_and_head_under_a_policy_that_keeps_have_to_do_with_the_cache() {
         let check = |method: Method, max_ttl: u64, expected| {
             let asked = Example::get("/a").policy(|it| it.max_ttl = Duration::from_secs(max_ttl)).admitted();
-            assert_eq!(approach(&method, asked.routed().behavior()), expected);
+            assert_eq!(approach(&method, asked.routed().behavior(), false), expected);
         };
         check(Method::GET, 1, Approach::Share);
         check(Method::HEAD, 1, Approach::Share);
@@ -75,7 +77,10 @@ mod tests {
         check(Method::OPTIONS, 1, Approach::Pass(Forward::Method));
         let mut kept = Example::get("/a");
         kept.behavior.caches_options = true;
-        assert_eq!(approach(&Method::OPTIONS, kept.admitted().routed().behavior()), Approach::Share);
+        let kept = kept.admitted();
+        let approach = |has_body| approach(&Method::OPTIONS, kept.routed().behavior(), has_body);
+        assert_eq!(approach(false), Approach::Share);
+        assert_eq!(approach(true), Approach::Pass(Forward::Method));
     }
 
     #[test]

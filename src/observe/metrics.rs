@@ -121,6 +121,7 @@ impl Books {
         page.counter("cache_out_of_memory", "Answers not kept for want of memory", it.out_of_memory.count())?;
         page.counter("cache_invalidations", "Invalidations", it.invalidations.count())?;
         page.counter("cache_busy", "Requests beyond the bound on fetches", it.busy.count())?;
+        page.counter("cache_busy_uploads", "Bodies beyond the bound on uploads", it.busy_uploads.count())?;
         page.gauge(
             "cache_memory_bytes",
             "Memory held, filling, or let go but still read",

@@ -298,11 +298,13 @@ fn over_http(
     ask_it: impl Fn(Arc<Question>, Ask) -> BoxFuture<'static, Result<Fetched, Failure>> + Send + Sync + 'static,
 ) -> FetchPlan {
     let (unkeyed, looped) = (question.unkeyed().to_vec(), question.is_looped());
+    let uploading = question.is_uploading();
     let question = Arc::new(question);
     FetchPlan::new(source, move |ask| ask_it(Arc::clone(&question), ask))
         .with_deadline(deadline)
         .telling(unkeyed)
         .looped(looped)
+        .uploading(uploading)
         .in_slices(web::may_be_large(asked.path()))
         .lasting()
 }
@@ -328,6 +330,10 @@ pub struct Way<'a> {
 impl Planned for Way<'_> {
     fn source(&self) -> Source {
         self.source
+    }
+
+    fn is_uploading(&self) -> bool {
+        !self.upload.is_none()
     }
 
     fn plan(self) -> FetchPlan {

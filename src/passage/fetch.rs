@@ -172,12 +172,16 @@ pub struct FetchPlan {
     lasting: bool,
     unkeyed: Vec<HeaderName>,
     looped: bool,
+    uploading: bool,
 }
 
 /// A [`FetchPlan`] that is made where it is needed: what is found in the cache needs only to know where it would come from.
 pub trait Planned {
     /// Where the plan goes.
     fn source(&self) -> Source;
+
+    /// Whether a viewer's body goes with it.
+    fn is_uploading(&self) -> bool;
 
     /// The plan.
     fn plan(self) -> FetchPlan;
@@ -186,6 +190,10 @@ pub trait Planned {
 impl Planned for FetchPlan {
     fn source(&self) -> Source {
         self.source
+    }
+
+    fn is_uploading(&self) -> bool {
+        self.uploading
     }
 
     fn plan(self) -> FetchPlan {
@@ -207,6 +215,7 @@ impl FetchPlan {
             lasting: false,
             unkeyed: Vec::new(),
             looped: false,
+            uploading: false,
         }
     }
 
@@ -255,6 +264,7 @@ impl FetchPlan {
             lasting: self.lasting && other.lasting,
             unkeyed: [self.unkeyed, other.unkeyed].concat(),
             looped: self.looped || other.looped,
+            uploading: self.uploading || other.uploading,
         }
     }
 
@@ -283,6 +293,17 @@ impl FetchPlan {
     /// Whether this server has had the request before.
     pub const fn is_looped(&self) -> bool {
         self.looped
+    }
+
+    /// The same, that sends a viewer's body: it lasts as long as the viewer likes, within bounds.
+    #[must_use]
+    pub fn uploading(self, uploading: bool) -> Self {
+        Self { uploading, ..self }
+    }
+
+    /// Whether it sends a viewer's body.
+    pub const fn is_uploading(&self) -> bool {
+        self.uploading
     }
 
     /// The same, that tells the origin fields which are not in the key: answers that depend on them are not for others.

@@ -154,6 +154,11 @@ impl Question {
         self
     }
 
+    /// Whether it has a body to send.
+    pub(in crate::origin) fn is_uploading(&self) -> bool {
+        !self.upload.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Its body; who asks again has none.
     pub(super) fn take_upload(&self) -> Upload {
         let upload = &mut *self.upload.lock().unwrap_or_else(PoisonError::into_inner);
