@@ -80,8 +80,13 @@ const fn seconds(it: u64) -> Lifetime {
     Lifetime::For(Duration::from_secs(it))
 }
 
-async fn read(reader: Reader) -> Result<Bytes, Failure> {
-    reader.collect().await.map(|it| it.to_bytes())
+/// As a viewer takes it, who holds nothing of it here.
+async fn read(mut reader: Reader) -> Result<Bytes, Failure> {
+    let mut octets = Vec::new();
+    while let Some(frame) = reader.frame().await {
+        octets.extend_from_slice(frame?.data_ref().expect("an object has octets alone"));
+    }
+    Ok(octets.into())
 }
 
 async fn body(answer: &Answer) -> Result<Bytes, Failure> {
@@ -346,6 +351,7 @@ async fn what_is_too_large_passes_in_step_with_its_reader() {
         assert!(taken.load(Ordering::Relaxed) < 300, "{} chunks", taken.load(Ordering::Relaxed));
         assert!(cache.memory_used() < 18 * MIB);
         assert_eq!(read(reader).await.unwrap().len() + first.len(), 1000 * 65_536);
+        drop(first);
         sleep(Duration::from_secs(1)).await;
         assert_eq!(cache.memory_used(), 0);
     }
@@ -411,6 +417,26 @@ async fn slow_viewers_do_not_empty_the_store() {
     let answer = cache.get(&ask("/small"), plan(10_000)).await;
     assert!(matches!(answer.verdict, Verdict::Hit { .. }));
     drop(slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn octets_that_wait_for_a_slow_viewer_count_until_he_has_them() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let plan = |size: usize| {
+        origin.at_once(move || {
+            fetched(StatusCode::OK, Lifetime::Immutable, FetchedBody::Whole(vec![vec![7; size].into()]))
+        })
+    };
+    let mut reader = cache.get(&ask("/a"), plan(800_000)).await.object.unwrap().read_all();
+    // Whoever writes them lets go of the reader once they are his.
+    let handed = reader.frame().await.unwrap().unwrap().into_data().unwrap();
+    drop(reader);
+    assert_eq!(handed.len(), 800_000);
+    let refused = cache.get(&ask("/b"), plan(500_000)).await;
+    assert_eq!(refused.object.unwrap_err(), Failure::OutOfMemory);
+    drop(handed);
+    sleep(Duration::from_secs(1)).await;
+    assert!(cache.get(&ask("/b"), plan(500_000)).await.object.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -584,6 +610,33 @@ async fn a_tag_invalidates_all_answers_that_have_it() {
     );
     assert_eq!(get("/a", "film:7", "new").await, "new");
     assert_eq!(get("/b", "film:8", "new").await, "old");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_a_fetch_from_before_an_invalidation_by_tag_has_nothing_of_it() {
+    let (cache, origin) = (Cache::new(16 * MIB), Origin::default());
+    let second = Duration::from_secs(1);
+    let tagged = |text: &'static str| {
+        move || {
+            let mut fetched = whole(text, seconds(60))?;
+            fetched.headers.insert("cache-tag", http::HeaderValue::from_static("film:7"));
+            Ok(fetched)
+        }
+    };
+    let get = |text: &'static str| {
+        let (cache, plan) = (cache.clone(), origin.after(second, tagged(text)));
+        tokio::spawn(async move { body(&cache.get(&ask("/a"), plan).await).await.unwrap() })
+    };
+    let first = get("old");
+    sleep(second / 2).await;
+    let id = Arc::clone(&ask("/a").routed().distribution().id);
+    cache.invalidate(&id, &[Target::parse("#film:7").unwrap()], Manner::Hard);
+    let later = [get("new"), get("new")];
+    assert_eq!(first.await.unwrap(), "old", "who asked before has his answer");
+    for it in later {
+        assert_eq!(it.await.unwrap(), "new");
+    }
+    assert_eq!(get("newest").await.unwrap(), "new", "one fetch brought it to both");
 }
 
 /// An answer of a web server with these fields.
@@ -888,6 +941,25 @@ async fn section_12_a_validation_in_the_background_that_fails_is_not_tried_again
     assert!(excuses.contains(&Excuse::Revalidating) && excuses.contains(&Excuse::OriginFails));
     // The rests are 1, 2, 4, 8, 16 and 30 s.
     assert_eq!(asks.lock().unwrap().len(), 7);
+}
+
+#[tokio::test(start_paused = true)]
+async fn section_12_what_may_be_given_meanwhile_is_not_lost_to_an_error() {
+    let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
+    let fields =
+        &[("cache-control", "max-age=10, stale-while-revalidate=600, stale-if-error=0"), ("etag", "\"a\"")];
+    cache.get(&asked, server(&asks, || web(200, fields, "stone"))).await;
+    advance(Duration::from_secs(11)).await;
+    for _ in 0..60 {
+        let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
+        assert_eq!(body(&answer).await.unwrap(), "stone");
+        assert!(matches!(answer.verdict, Verdict::Stale { excuse: Excuse::Revalidating, .. }));
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(asks.lock().unwrap().len(), 7, "the origin is spared longer and longer");
+    advance(Duration::from_secs(540)).await;
+    let answer = cache.get(&asked, server(&asks, || web(503, &[], "sorry"))).await;
+    assert_eq!(body(&answer).await.unwrap(), "sorry");
 }
 
 #[tokio::test(start_paused = true)]

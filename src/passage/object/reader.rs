@@ -13,6 +13,20 @@ use super::sliced::Walk;
 use super::state::{Next, Shared};
 use crate::passage::Failure;
 
+/// From here on octets hold their object until they are written. Less of each response may wait for a viewer uncounted.
+const HELD: usize = 64 * 1024;
+
+struct Held {
+    chunk: Bytes,
+    _shared: Arc<Shared>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.chunk
+    }
+}
+
 /// Reads an object from an offset, and wakes when more has come.
 pub struct Reader(Way);
 
@@ -72,7 +86,7 @@ impl Follow {
             Next::Later => return Poll::Pending,
             Next::Chunk(chunk) => {
                 self.position += chunk.len() as u64;
-                Some(Ok(chunk))
+                Some(Ok(self.held(chunk)))
             }
             Next::End(got) => match std::mem::replace(&mut self.end, self.position) {
                 u64::MAX => None,
@@ -84,6 +98,15 @@ impl Follow {
                 Some(Err(failure))
             }
         })
+    }
+
+    /// The octets, and with them the memory that they take: whoever writes them may let go of the reader long before a
+    /// slow viewer has taken them, and they must count as read until then.
+    fn held(&self, chunk: Bytes) -> Bytes {
+        if chunk.len() < HELD {
+            return chunk;
+        }
+        Bytes::from_owner(Held { chunk, _shared: Arc::clone(&self.shared) })
     }
 
     /// What comes next in an object that was growing a moment ago; arranges to be woken when there is nothing yet.
