@@ -32,6 +32,13 @@ pub(super) struct Landed {
     pub(super) found: bool,
 }
 
+impl Landed {
+    /// By which it can be invalidated.
+    pub(super) fn tags(&self) -> Arc<[Box<str>]> {
+        invalidation::tags(&self.object.head().headers)
+    }
+}
+
 /// How a fetch stands, for those who wait for the same.
 #[derive(Clone, Debug)]
 pub(super) enum Landing {
@@ -50,7 +57,7 @@ pub(super) enum Landing {
 pub(super) struct Flight {
     number: u64,
     /// When it began.
-    born: Moment,
+    pub(super) born: Moment,
     pub(super) landing: watch::Receiver<Landing>,
     /// How long a follower waits for the head before it fetches for itself; none: as long as it takes, since the
     /// fetch has a deadline of its own.
@@ -64,8 +71,7 @@ impl Flight {
         match &*self.landing.borrow() {
             Landing::Waiting => spare(self.born, &[]),
             Landing::Shared(landed) => {
-                let tags = invalidation::tags(&landed.object.head().headers);
-                landed.freshness.ttl(now).is_some() && spare(self.born, &tags)
+                landed.freshness.ttl(now).is_some() && spare(self.born, &landed.tags())
             }
             Landing::Alone | Landing::Failed(_) => false,
         }

@@ -167,7 +167,9 @@ impl Fill {
         };
         let fails = fetched.as_ref().map_or(true, |it| it.status.is_server_error());
         let freshness = earlier.freshness;
-        let stands_in = freshness.stale_for(clock::now()).is_none_or(|it| it < freshness.leeway.origin_fails);
+        // Who may be given it while a newer one is fetched is not to find it gone because that fetch fails.
+        let longest = freshness.leeway.origin_fails.max(freshness.leeway.revalidating);
+        let stands_in = freshness.stale_for(clock::now()).is_none_or(|it| it < longest);
         // Where the origin's word is needed its silence is not a failure like others (RFC 9111 5.2.2.2).
         let fetched = match fetched {
             Err(Failure::Unreachable(_) | Failure::TimedOut(_)) if renewal::needs_consent(earlier) => {
@@ -175,8 +177,12 @@ impl Fill {
             }
             fetched => fetched,
         };
-        // Of a body in slices nobody knows which are here.
-        if !fails || !stands_in || earlier.object.is_sliced() {
+        if !fails || !stands_in {
+            return Again::Other(fetched);
+        }
+        // Of a body in slices nobody knows which are here, so it is not given; but it does not make room for an error.
+        if earlier.object.is_sliced() {
+            self.key = None;
             return Again::Other(fetched);
         }
         self.inside.stats.failed_fills.add_one();

@@ -50,8 +50,8 @@ use self::disk::Disk;
 pub use self::disk::DiskStats;
 use self::fill::{Audience, Errand, Fill};
 use self::freshness::Freshness;
-use self::invalidation::Invalidations;
 pub use self::invalidation::{Illegible, Manner, Target};
+use self::invalidation::{Invalidations, Moment};
 use self::key::Key;
 use self::recent::{Fate, Recent};
 use self::slices::{Part, Workshop};
@@ -218,6 +218,9 @@ impl Cache {
                 if let Some(stored) = found.as_ref().filter(stands_in) {
                     return self.stale(stored, Excuse::OriginFails);
                 }
+                if let Some(stored) = meanwhile {
+                    return self.stale(stored, Excuse::Revalidating);
+                }
             }
             Some(Fate::Failed(failure)) => {
                 return match meanwhile {
@@ -250,9 +253,16 @@ impl Cache {
             }
             (Join::Lead(ticket), None) => self.fetch(policy, Some(key), Some(ticket), forward, errand).await,
             (Join::Follow(flight), None) => match follow(flight).await {
-                Landing::Shared(landed) => self.miss(Ok(landed), forward, Company::Follower),
-                Landing::Failed(failure) => self.miss(Err(failure), forward, Company::Follower),
-                Landing::Alone | Landing::Waiting => {
+                (born, Landing::Shared(landed)) if !spare(born, &landed.tags()) => {
+                    // Until it came nobody knew its tags, and one of them was invalidated meanwhile.
+                    let sought = Sought { key, found: None, wish, forward, now: clock::now() };
+                    Box::pin(self.seek(asked, errand.plan, sought)).await
+                }
+                (_, Landing::Shared(landed)) => self.miss(Ok(landed), forward, Company::Follower),
+                (_, Landing::Failed(failure)) => self.miss(Err(failure), forward, Company::Follower),
+                (_, Landing::Alone | Landing::Waiting) => {
+                    // What was found may have been invalidated in so long a time.
+                    let found = self.stored(asked, &key, clock::now());
                     let part = renewal::part(found.as_ref(), None).unwrap_or(Part::Whole);
                     let errand = Errand { part, ..Errand::alone(errand.plan) };
                     self.fetch(policy, Some(key), None, forward, errand).await
@@ -374,7 +384,7 @@ impl Cache {
         let landed = match self.inside.flights.join(&key, None, (now, born), |_, _| true, stored) {
             Join::Stored(stored) => return Ok(stored.object),
             Join::Lead(ticket) => self.land(policy, Some(key), Some(ticket), errand()).await,
-            Join::Follow(flight) => match follow(flight).await {
+            Join::Follow(flight) => match follow(flight).await.1 {
                 Landing::Shared(landed) => Ok(landed),
                 Landing::Failed(failure) => Err(failure),
                 Landing::Alone | Landing::Waiting => self.land(policy, Some(key), None, errand()).await,
@@ -494,9 +504,9 @@ enum Company {
     Follower,
 }
 
-/// Waits for the head of a fetch; [`Landing::Waiting`] when that took too long.
-async fn follow(mut flight: Flight) -> Landing {
-    let patience = flight.patience;
+/// Waits for the head of a fetch, and says when that began; [`Landing::Waiting`] when it took too long.
+async fn follow(mut flight: Flight) -> (Moment, Landing) {
+    let (born, patience) = (flight.born, flight.patience);
     let landing = async {
         match flight.landing.wait_for(|it| !matches!(it, Landing::Waiting)).await {
             Ok(landing) => landing.clone(),
@@ -504,8 +514,9 @@ async fn follow(mut flight: Flight) -> Landing {
             Err(_) => Landing::Failed(Failure::GivenUp),
         }
     };
-    match patience {
+    let landing = match patience {
         Some(patience) => timeout(patience, landing).await.unwrap_or(Landing::Waiting),
         None => landing.await,
-    }
+    };
+    (born, landing)
 }
