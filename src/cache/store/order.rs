@@ -31,6 +31,10 @@ const MOST_STEPS: usize = 32_768;
 /// a hit, but nobody is to wait for all of them together.
 const MOST_SPARED: usize = 1024;
 
+/// Entries that are read and follow one another until the look for others ends; the next one goes on from there. Who reads
+/// slowly what fills the memory is not to make every fetch look at all of it.
+const MOST_READ: usize = 1024;
+
 /// Entries of each queue that are looked at whenever one comes, for those that are too stale for any use.
 const SWEPT: usize = 2;
 
@@ -158,9 +162,9 @@ impl Order {
         let (mut chosen, mut gain) = (Vec::new(), 0);
         // Each new one is looked at once, each proved one once more after it was spared.
         let (mut new, mut proved) = (self.new.entries.len(), 2 * self.proved.entries.len());
-        let mut spared = 0;
+        let (mut spared, mut read) = (0, 0);
         for _ in 0..MOST_STEPS {
-            if gain >= wanted {
+            if gain >= wanted || read > MOST_READ {
                 break;
             }
             let many_new = 100 * self.new.bytes > NEW * (self.new.bytes + self.proved.bytes);
@@ -175,6 +179,7 @@ impl Order {
             };
             match step {
                 Step::Chosen(it) => {
+                    read = 0;
                     gain += it.entry.cost();
                     chosen.push(it);
                 }
@@ -183,7 +188,7 @@ impl Order {
                     spared += 1;
                 }
                 Step::Spared => spared += 1,
-                Step::Read => {}
+                Step::Read => read += 1,
             }
         }
         (chosen, gain)

@@ -148,6 +148,19 @@ fn what_is_read_is_not_let_go_and_nothing_else_where_the_rest_is_not_enough() {
 }
 
 #[test]
+fn what_is_read_by_thousands_does_not_hide_for_long_what_is_not() {
+    let day = Day::of(16 * MIB);
+    let mut read: Vec<_> = (0..6_000).map(|name| day.store(name, 1000, HOUR).unwrap()).collect();
+    let room = MIB * 16 - day.used();
+    day.keep(10_000, room - 4 * KIB);
+    // Whatever comes first in the order of going, what is not read is found by one who looks often enough.
+    read.truncate(5_000);
+    let tries = (0..).take_while(|_| day.store.reserve(MIB / 2, day.now).is_none()).take(20).count();
+    assert!(tries < 20, "{tries}");
+    assert!((0..5_000).all(|it| day.has(it)));
+}
+
+#[test]
 fn a_newer_answer_takes_the_place_of_the_older_and_its_memory_comes_back() {
     let day = Day::of(MIB);
     day.keep(1, 100 * KIB);
