@@ -98,7 +98,7 @@ const FROM_FILE: &[Setting] = &[
         Kind::Path(Stands::File),
         Absent("needed in the table"),
         "A file of sections such as `[default]`, with lines such as `aws_access_key_id = …`, as the AWS tools have it; for \
-         Azure `azure_storage_key` or `azure_storage_sas_token`. A reload reads it again.",
+         Azure `azure_storage_key` or `azure_storage_sas_token`. It is read again when it changes.",
     )
     .example("bucket-keys.ini"),
     Setting::new(

@@ -11,6 +11,7 @@ mod fields;
 mod outgoing;
 mod patience;
 mod question;
+mod refusal;
 mod standing;
 
 #[cfg(test)]
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use config::origin::{BucketOrigin, HttpOrigin, OriginProtocolPolicy};
-use http::Method;
+use http::Response;
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -37,7 +39,7 @@ use self::standing::{Standing, Stats};
 
 use self::outgoing::{Ledger, Outgoing};
 use super::LIVE_DEADLINE;
-use super::sign::Signer;
+use super::sign::{Key, Signer};
 use crate::passage::{Admitted, Ask, Failure, Fetched, Upload};
 
 /// What the head of an answer may take; CloudFront's bound for both directions (cloudfront.md 2.8).
@@ -56,7 +58,7 @@ pub(super) struct Web {
     /// For requests that name another host than the server's own, which HTTP/2 has no two places for.
     http1: Client<HttpsConnector<HttpConnector>, Outgoing>,
     /// Who signs its requests, where it is a bucket.
-    bucket: Option<Signer>,
+    bucket: Option<Arc<Signer>>,
     standing: Arc<Standing>,
     /// Why no request can be sent, where a file of its settings could not be read.
     broken: Option<String>,
@@ -70,17 +72,10 @@ impl Web {
 
     /// A bucket; its secrets are read now.
     pub(super) fn bucket(meant: &BucketOrigin) -> Self {
-        let server = meant.server.clone();
-        match Signer::open(meant) {
-            Ok(signer) => Self::build(server, Some(signer)),
-            Err(error) => {
-                tracing::warn!(origin = %server.domain_name, "{error}");
-                Self { broken: Some(error), ..Self::build(server, Some(Signer::Nobody)) }
-            }
-        }
+        Self::build(meant.server.clone(), Some(Arc::new(Signer::open(meant))))
     }
 
-    fn build(settings: HttpOrigin, bucket: Option<Signer>) -> Self {
+    fn build(settings: HttpOrigin, bucket: Option<Arc<Signer>>) -> Self {
         let (roots, broken) = match roots(&settings) {
             Ok(roots) => (roots, None),
             Err(error) => (RootCertStore::empty(), Some(error)),
@@ -189,10 +184,12 @@ impl Web {
         if let Some(broken) = &self.broken {
             return Err(Failure::Unreachable(broken.clone()));
         }
-        if self.bucket.is_some()
-            && let Some(refusal) = question.refused_by_buckets()
-        {
-            return Ok(refusal);
+        if let Some(signer) = &self.bucket {
+            if let Some(refusal) = question.refused_by_buckets() {
+                return Ok(refusal);
+            }
+            // A key that is missing says nothing of the store.
+            signer.key().await?;
         }
         let sent = Instant::now();
         self.standing.admit(sent)?;
@@ -228,29 +225,65 @@ impl Web {
         upload: Upload,
         patience: Patience,
     ) -> Result<Fetched, Failure> {
-        let ledger = Ledger::default();
-        let most = question.max_body();
-        let body = Outgoing::new(upload, most, ledger.clone());
-        let mut request = question.request(&self.settings, ask)?.map(|()| body);
-        if let Some(signer) = &self.bucket {
-            signer.sign(&mut request, SystemTime::now())?;
+        let Some(signer) = &self.bucket else {
+            let response = self.send(question, ask, upload, patience, None).await?;
+            return self.take(response, question, ask, patience);
+        };
+        let once = upload.is_none();
+        let key = signer.key().await?;
+        let mut response = self.send(question, ask, upload, patience, Some(&key)).await?;
+        if once && refusal::is_about_the_key(response.status()) {
+            let now = signer.key().await?;
+            // It was renewed while the store refused the one before.
+            if !Arc::ptr_eq(&key, &now) {
+                response = self.send(question, ask, Upload::none(), patience, Some(&now)).await?;
+            }
         }
-        let method = request.method().clone();
+        if refusal::is_refusal(response.status()) {
+            return Ok(refusal::take(response, &self.settings.domain_name).await);
+        }
+        self.take(response, question, ask, patience)
+    }
+
+    fn take(
+        &self,
+        response: Response<Incoming>,
+        question: &Question,
+        ask: &Ask,
+        patience: Patience,
+    ) -> Result<Fetched, Failure> {
+        let patience = patience.with_silence(self.settings.read_timeout);
+        answer::take(response, question.is_for_head(), ask, patience)
+    }
+
+    /// Sends a request, signed where there is a key, until an answer begins.
+    async fn send(
+        &self,
+        question: &Question,
+        ask: &Ask,
+        upload: Upload,
+        patience: Patience,
+        key: Option<&Key>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let ledger = Ledger::default();
+        let body = Outgoing::new(upload, question.max_body(), ledger.clone());
+        let mut request = question.request(&self.settings, ask)?.map(|()| body);
+        if let Some(key) = key {
+            key.sign(&mut request, SystemTime::now())?;
+        }
         let client = if question.names_host() { &self.http1 } else { &self.client };
         let mut answer = std::pin::pin!(client.request(request));
         let mut sent = 0;
-        let response = loop {
+        loop {
             match timeout(patience.left(), answer.as_mut()).await {
-                Ok(Ok(response)) => break response,
+                Ok(Ok(response)) => return Ok(response),
                 // What the viewer does not send the origin cannot answer.
                 Ok(Err(error)) => return Err(ledger.fault().unwrap_or_else(|| reason(&error))),
                 // A body may take as long as it moves.
                 Err(_) if ledger.sent() > sent && !patience.is_over() => sent = ledger.sent(),
                 Err(_) => return Err(patience.failure()),
             }
-        };
-        let patience = patience.with_silence(self.settings.read_timeout);
-        answer::take(response, method == Method::HEAD, ask, patience)
+        }
     }
 }
 

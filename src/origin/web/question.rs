@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use config::origin::{HttpOrigin, OriginProtocolPolicy};
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
+    ACCEPT_ENCODING, ALLOW, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA,
 };
 use http::{Method, Request, StatusCode, Uri, Version};
 
-use crate::passage::{Admitted, Ask, Failure, Fetched, FetchedBody, Forwarded, Scheme, Upload};
+use super::refusal;
+use crate::passage::{Admitted, Ask, Failure, Fetched, Forwarded, Scheme, Upload};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -138,13 +139,11 @@ impl Question {
         } else {
             return None;
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        let mut fetched = refusal::ours(status, sentence);
         if status == StatusCode::METHOD_NOT_ALLOWED {
-            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            fetched.headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
-        let (length, body) = (Some(sentence.len() as u64), FetchedBody::Whole(vec![sentence.into()]));
-        Some(Fetched { status, headers, length, body, lifetime: None })
+        Some(fetched)
     }
 
     /// The same, with a body.
@@ -178,6 +177,11 @@ impl Question {
     /// Names of the fields it tells that are not in the cache key.
     pub(in crate::origin) fn unkeyed(&self) -> &[HeaderName] {
         &self.unkeyed
+    }
+
+    /// Whether its answer has no body.
+    pub(super) fn is_for_head(&self) -> bool {
+        self.method == Method::HEAD
     }
 
     /// Whether it may be sent twice.

@@ -1,5 +1,6 @@
 //! A web server that says what a test tells it to.
 
+mod bucket;
 mod secure;
 
 use std::sync::{Arc, Mutex};
