@@ -39,7 +39,7 @@ use crate::observe::metrics::Books;
 use crate::origin::Origins;
 use crate::protect::{self, Protect};
 use crate::viewer::tls::{self, Certificates, Unusable};
-use crate::viewer::{self, Limits, Listener, Tls, Viewers};
+use crate::viewer::{self, Crowd, Limits, Listener, Tls, Viewers};
 
 /// How long links that the control page makes stay valid.
 const LINK_LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -635,7 +635,12 @@ fn limits(config: &Config) -> Limits {
     let listen = &config.listen;
     Limits {
         max_connections: listen.max_connections,
-        max_connections_per_client: listen.max_connections_per_client,
+        crowd: Crowd {
+            of_client: listen.max_connections_per_client,
+            of_network: listen.max_connections_per_network,
+            new_of_client: listen.max_new_connections_per_client,
+        },
+        max_requests_per_connection: listen.max_requests_per_connection,
         header_timeout: listen.header_timeout,
         keep_alive: listen.keep_alive,
         send_timeout: listen.send_timeout,
@@ -650,7 +655,7 @@ fn limits(config: &Config) -> Limits {
 fn operators_limits(config: &Config) -> Limits {
     Limits {
         max_connections: OPERATORS,
-        max_connections_per_client: OPERATORS,
+        crowd: Crowd { of_client: OPERATORS, of_network: OPERATORS, new_of_client: OPERATORS },
         trusted_proxies: Vec::new(),
         ..limits(config)
     }

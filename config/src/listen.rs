@@ -22,6 +22,12 @@ pub struct Listen {
     pub max_connections: u32,
     /// Most viewer connections at once from one address (IPv6: one /64); loopback and trusted clients are exempt.
     pub max_connections_per_client: u32,
+    /// Most viewer connections at once from one IPv4 /24 or IPv6 /48, with the same exemptions.
+    pub max_connections_per_network: u32,
+    /// Most viewer connections that one client may open within a second; its network may four times that.
+    pub max_new_connections_per_client: u32,
+    /// Requests of one connection, after which it ends.
+    pub max_requests_per_connection: u32,
     /// How long a request's head may take to arrive.
     pub header_timeout: Duration,
     /// How long a connection may idle between requests.
@@ -139,6 +145,31 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it higher when many viewers share an address, unless you can list it in trusted_clients.",
     )
     .example("50")
+    .needs_restart(),
+    Setting::new(
+        "max_connections_per_network",
+        Kind::Count(between("1", "1000000", "one viewer needs one")),
+        Value("1024", "a few large households or schools, and no more than a twentieth of all there may be"),
+        "Set it higher when very many viewers share an IPv4 /24 or an IPv6 /48, unless you can list it in trusted_clients.",
+    )
+    .example("5000")
+    .needs_restart(),
+    Setting::new(
+        "max_new_connections_per_client",
+        Kind::Count(between("1", "1000000", "one viewer needs one")),
+        Value("200", "all that one client may hold, opened at once"),
+        "Set it lower when floods of handshakes cost too much: so many may one client open within a second, and its IPv4 \
+         /24 or IPv6 /48 four times that.",
+    )
+    .example("50")
+    .needs_restart(),
+    Setting::new(
+        "max_requests_per_connection",
+        Kind::Count(between("1", "1000000000", "a connection is for a request at least")),
+        Value("10000", "hours of one player, and what a connection holds on to ends"),
+        "Set it higher when the load balancer in front sends all viewers' requests over few connections.",
+    )
+    .example("1000000")
     .needs_restart(),
     Setting::new(
         "header_timeout",
@@ -342,6 +373,9 @@ impl Listen {
             https,
             max_connections: section.count("max_connections"),
             max_connections_per_client: section.count("max_connections_per_client"),
+            max_connections_per_network: section.count("max_connections_per_network"),
+            max_new_connections_per_client: section.count("max_new_connections_per_client"),
+            max_requests_per_connection: section.count("max_requests_per_connection"),
             header_timeout: section.duration("header_timeout"),
             keep_alive: section.duration("keep_alive"),
             send_timeout: section.duration("send_timeout"),

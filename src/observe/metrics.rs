@@ -252,6 +252,13 @@ fn door(page: &mut Page<'_>, who: &str, it: &viewer::Stats) -> std::fmt::Result 
     page.gauge(&named("connections_open"), "Connections now", open)?;
     page.counter(&named("turned_away"), "Connections beyond a bound", it.turned_away.count())?;
     page.counter(&named("failed_handshakes"), "TLS handshakes that failed", it.failed_handshakes.count())?;
+    page.counter(&named("hasty_connections"), "Connections beyond a bound on new ones", it.hasty.count())?;
+    page.counter(
+        &named("spent_connections"),
+        "Connections ended after their most requests",
+        it.spent.count(),
+    )?;
+    page.counter(&named("floods"), "HTTP/2 connections of control frames", it.floods.count())?;
     let slow = it.slow_heads.count();
     page.counter(&named("slow_heads"), "Connections whose request did not come in time", slow)?;
     page.counter(&named("rude_requests"), "Requests no HTTP client should send", it.rude.count())?;

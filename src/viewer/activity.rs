@@ -56,6 +56,8 @@ pub(super) struct Activity {
     /// Over HTTP/2 a viewer can stop one response by its window alone while the socket takes all we write, so the
     /// socket does not tell.
     handed: Mutex<HashMap<RequestId, Instant>>,
+    /// Whether the viewer has said too much beside requests.
+    has_flooded: AtomicBool,
     /// An [`Order`]; it only grows.
     order: AtomicU8,
     told: AtomicWaker,
@@ -79,6 +81,7 @@ impl Activity {
             has_frames: AtomicBool::new(false),
             patience,
             handed: Mutex::default(),
+            has_flooded: AtomicBool::new(false),
             order: AtomicU8::new(Order::Stay as u8),
             told: AtomicWaker::new(),
         }
@@ -117,6 +120,16 @@ impl Activity {
     /// The viewer has said that it speaks HTTP/2.
     pub(super) fn speaks_frames(&self) {
         self.has_frames.store(true, Ordering::Relaxed);
+    }
+
+    /// The viewer says too much beside requests.
+    pub(super) fn flood(&self) {
+        self.has_flooded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has.
+    pub(super) fn has_flooded(&self) -> bool {
+        self.has_flooded.load(Ordering::Relaxed)
     }
 
     /// Bytes came from the viewer.

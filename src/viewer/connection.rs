@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http::header::{ALT_SVC, CONNECTION, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, Version};
 use http_body::Body;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -70,7 +70,11 @@ where
 {
     let visit = Arc::new(visit);
     let (io, home) = lend(io, Arc::clone(&visit.activity));
-    let Ended::Owing(owed) = converse(io, &visit, protocol, shared).await else { return };
+    let ended = converse(io, &visit, protocol, shared).await;
+    if visit.activity.has_flooded() {
+        visit.books.stats.floods.add_one();
+    }
+    let Ended::Owing(owed) = ended else { return };
     visit.books.stats.slow_heads.add_one();
     let Some(io) = home.understood() else { return };
     visit.refused_unread(StatusCode::REQUEST_TIMEOUT, LATE, owed);
@@ -172,6 +176,7 @@ pub(super) async fn answer<S: Serve>(
     // What is not there to be read cannot be sent on.
     let is_lost = has_body && body.is_end_stream();
     let is_coded = head.headers.contains_key(TRANSFER_ENCODING);
+    let is_last = visit.spend(shared.limits.max_requests_per_connection) && head.version <= Version::HTTP_11;
     let head = Arc::new(head);
     let mut opened = Opened::new(Arc::clone(&visit), Arc::clone(&head));
     let id = opened.id();
@@ -200,7 +205,7 @@ pub(super) async fn answer<S: Serve>(
             if let Some(elsewhere) = &visit.alt_svc {
                 response.headers_mut().insert(ALT_SVC, elsewhere.clone());
             }
-            if is_coded {
+            if is_coded || is_last {
                 // Where its end lay others may have understood otherwise, so nothing behind it is read (RFC 9112 6.1).
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 use super::activity::Activity;
+use super::frames::Frames;
 
 /// What every HTTP/2 connection begins with (RFC 9113 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -24,6 +25,7 @@ pub(super) struct Lent<S> {
     home: Option<oneshot::Sender<Returned<S>>>,
     activity: Arc<Activity>,
     opening: Opening,
+    frames: Frames,
     /// Whether the last write took less than it was offered: dropped now, its writer leaves half a sentence.
     is_cut_short: bool,
 }
@@ -49,7 +51,9 @@ struct Returned<S> {
 pub(super) fn lend<S>(socket: S, activity: Arc<Activity>) -> (Lent<S>, Home<S>) {
     let (home, returned) = oneshot::channel();
     let opening = Opening::Unclear(0);
-    let lent = Lent { socket: Some(socket), home: Some(home), activity, opening, is_cut_short: false };
+    let frames = Frames::new(Instant::now());
+    let lent =
+        Lent { socket: Some(socket), home: Some(home), activity, opening, frames, is_cut_short: false };
     (lent, Home(returned))
 }
 
@@ -65,17 +69,28 @@ impl<S: Unpin> Lent<S> {
         Pin::new(self.socket.as_mut().expect("it is there until it is dropped"))
     }
 
-    fn heard(&mut self, bytes: &[u8]) {
+    fn heard(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let now = Instant::now();
+        let mut behind = bytes;
         if let Opening::Unclear(known) = self.opening {
             self.opening = Opening::of(known, bytes);
             if self.opening == Opening::Http2 {
                 self.activity.speaks_frames();
+                behind = bytes.get(PREFACE.len() - known..).unwrap_or_default();
             }
         }
-        self.activity.bytes(Instant::now());
+        self.activity.bytes(now);
+        if self.opening == Opening::Http2 && !self.frames.heard(behind, now) {
+            self.activity.flood();
+            return Err(io::Error::other("the viewer says too much beside requests"));
+        }
+        Ok(())
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {
+        if let Poll::Ready(Ok(taken)) = written {
+            self.frames.said(*taken);
+        }
         self.is_cut_short = !matches!(written, Poll::Ready(Ok(taken)) if *taken >= offered);
     }
 }
@@ -115,7 +130,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lent<S> {
         ready!(self.socket().poll_read(cx, buffer))?;
         let heard = &buffer.filled()[before..];
         if !heard.is_empty() {
-            self.heard(heard);
+            return Poll::Ready(self.heard(heard));
         }
         Poll::Ready(Ok(()))
     }

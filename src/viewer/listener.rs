@@ -5,7 +5,8 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use config::units::IpNetwork;
@@ -22,7 +23,7 @@ use tokio_util::task::TaskTracker;
 use super::activity::{Activity, Order, Patience};
 use super::body::RequestBody;
 use super::connection::{self, Shared};
-use super::peers::{Peers, Place};
+use super::peers::{Crowd, Peers, Place, TurnedAway};
 use super::plain::Plain;
 use super::proxy_protocol;
 use super::record::{Books, Names, Record, Visit};
@@ -63,8 +64,10 @@ pub trait Serve: Send + Sync + 'static {
 pub struct Limits {
     /// Most connections at once.
     pub max_connections: u32,
-    /// Most connections of one client at once.
-    pub max_connections_per_client: u32,
+    /// Most connections of one client, and of its network.
+    pub crowd: Crowd,
+    /// Requests of one connection, after which it ends.
+    pub max_requests_per_connection: u32,
     /// How long a request's head may take.
     pub header_timeout: Duration,
     /// How long a connection may idle.
@@ -90,6 +93,12 @@ pub struct Stats {
     pub closed: Counter,
     /// Connections turned away because the server or the client had its most.
     pub turned_away: Counter,
+    /// Those of them whose client, or its network, had opened too many within a second.
+    pub hasty: Counter,
+    /// Connections that ended because they had made their most requests.
+    pub spent: Counter,
+    /// Connections closed because they said too much beside requests.
+    pub floods: Counter,
     /// TLS handshakes, and PROXY headers, that failed or took too long.
     pub failed_handshakes: Counter,
     /// Connections closed because a request's head did not come in time.
@@ -231,7 +240,7 @@ fn dual_stack(
 pub struct Viewers<S> {
     pub(super) shared: Arc<Shared<S>>,
     permits: Arc<Semaphore>,
-    peers: Arc<Peers>,
+    pub(super) peers: Arc<Peers>,
     pub(super) visitors: Arc<Visitors>,
 }
 
@@ -239,8 +248,8 @@ pub struct Viewers<S> {
 pub(super) struct Presence {
     pub(super) activity: Arc<Activity>,
     _permit: OwnedSemaphorePermit,
-    /// None as long as a proxy has not said for whom it speaks.
-    place: Option<Place>,
+    /// None as long as a proxy has not said for whom it speaks, or an address has not proved that it is there.
+    pub(super) place: Option<Place>,
     _visitor: Visitor,
 }
 
@@ -260,7 +269,7 @@ impl<S: Serve> Viewers<S> {
         Self {
             visitors,
             permits: Arc::new(Semaphore::new(limits.max_connections as usize)),
-            peers: Peers::new(limits.max_connections_per_client, limits.trusted_clients.clone()),
+            peers: Peers::new(limits.crowd, limits.trusted_clients.clone()),
             shared: Arc::new(Shared {
                 serve,
                 limits,
@@ -295,9 +304,11 @@ impl<S: Serve> Viewers<S> {
     /// One more connection, of `client` if it is known yet, unless the server or the client has its most.
     pub(super) fn enter(&self, client: Option<IpAddr>) -> Option<Presence> {
         let stats = &self.shared.books.stats;
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok();
-        let place = client.map(|it| self.peers.enter(it));
-        let (Some(permit), None | Some(Some(_))) = (permit, &place) else {
+        let place = match client {
+            Some(client) => Some(place(client, &self.peers, stats)?),
+            None => None,
+        };
+        let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
             stats.turned_away.add_one();
             return None;
         };
@@ -305,7 +316,7 @@ impl<S: Serve> Viewers<S> {
         let Limits { header_timeout: header, keep_alive, send_timeout: send, .. } = self.shared.limits;
         let activity = Arc::new(Activity::new(Instant::now(), Patience { header, keep_alive, send }));
         let visitor = self.visitors.enter(Arc::clone(&activity));
-        Some(Presence { activity, _permit: permit, place: place.flatten(), _visitor: visitor })
+        Some(Presence { activity, _permit: permit, place, _visitor: visitor })
     }
 
     fn welcome(&self, stream: TcpStream, address: SocketAddr, tls: Option<Tls>) {
@@ -361,12 +372,21 @@ async fn announced(
         return None;
     };
     let address = announced.unwrap_or(proxy);
-    presence.place = peers.enter(address.ip());
-    if presence.place.is_none() {
-        stats.turned_away.add_one();
-        return None;
-    }
+    presence.place = Some(place(address.ip(), peers, stats)?);
     Some(address)
+}
+
+/// A place for one more connection of a client, unless it or its network has too many or opens too many at once.
+pub(super) fn place(client: IpAddr, peers: &Arc<Peers>, stats: &Stats) -> Option<Place> {
+    let turned_away = match peers.enter(client, SystemTime::now()) {
+        Ok(place) => return Some(place),
+        Err(it) => it,
+    };
+    stats.turned_away.add_one();
+    if turned_away == TurnedAway::Hasty {
+        stats.hasty.add_one();
+    }
+    None
 }
 
 /// Speaks to a viewer until one has had enough.
@@ -383,6 +403,7 @@ async fn receive<S: Serve>(
         tls,
         alt_svc,
         activity: Arc::clone(activity),
+        requests: AtomicU32::new(0),
         books: Arc::clone(&shared.books),
     };
     let Some(Tls { config, certificates, alt_svc }) = tls else {

@@ -6,6 +6,7 @@
 mod activity;
 mod body;
 mod connection;
+mod frames;
 mod lent;
 mod listener;
 mod peers;
@@ -21,6 +22,7 @@ mod visitors;
 
 pub use body::RequestBody;
 pub use listener::{Limits, Listener, Serve, Stats, Tls, Viewers, bind};
+pub use peers::Crowd;
 #[cfg(feature = "http3")]
 pub use quic::QuicListener;
 pub use record::Record;

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 
-use super::activity::Activity;
+use super::activity::{Activity, Order};
 use super::listener::Stats;
 use super::request::Peer;
 use super::tls::Negotiated;
@@ -96,6 +96,8 @@ pub(super) struct Visit {
     /// Where the same is served over HTTP/3, if the viewer could go there.
     pub(super) alt_svc: Option<HeaderValue>,
     pub(super) activity: Arc<Activity>,
+    /// Requests it has made.
+    pub(super) requests: AtomicU32,
     pub(super) books: Arc<Books>,
 }
 
@@ -130,6 +132,16 @@ impl Books {
 }
 
 impl Visit {
+    /// Counts a request; says whether it is the last of at most `most`, after which the connection ends.
+    pub(super) fn spend(&self, most: u32) -> bool {
+        let requests = self.requests.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+        if requests == most {
+            self.books.stats.spent.add_one();
+            self.activity.tell(Order::Finish);
+        }
+        requests >= most
+    }
+
     /// The name that its TLS connection was made for, if that does not cover the request's host. A proxy that we trust
     /// sends requests for all hosts over one connection.
     pub(super) fn other_name(&self, request: &Request, trusted_proxies: &[IpNetwork]) -> Option<Arc<str>> {

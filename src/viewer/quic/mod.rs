@@ -6,16 +6,19 @@ mod streams;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use config::listen::SecurityPolicy;
 use quinn::crypto::rustls::{HandshakeData, QuicServerConfig};
-use quinn::{Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig};
+use quinn::{
+    Endpoint, EndpointConfig, IdleTimeout, Incoming, ServerConfig, TokioRuntime, TransportConfig, VarInt,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::activity::Order;
 use super::connection::MAX_STREAMS;
-use super::listener::{Presence, Serve, Viewers, canonical, udp, within_handshake};
+use super::listener::{Serve, Viewers, canonical, place, udp, within_handshake};
 use super::record::Visit;
 use super::request::Peer;
 use super::tls::{self, Certificates, Negotiated};
@@ -30,6 +33,8 @@ const RECEIVE_STREAM: u32 = 64 * 1024;
 const RECEIVE: u32 = 256 * 1024;
 /// What may be under way of all responses of one connection: 400 Mbit/s over 20 ms.
 const SEND: u64 = 1024 * 1024;
+/// What a client is told that has too many connections (RFC 9114 8.1).
+const EXCESSIVE_LOAD: u32 = 0x107;
 /// Handshakes at once above which addresses must prove that they are there (http-edge.md 19).
 const RETRY_ABOVE: usize = 64;
 /// Connections that nobody has looked at yet, and octets of theirs.
@@ -114,21 +119,31 @@ impl<S: Serve> Viewers<S> {
 
     fn welcome_quic(&self, incoming: Incoming, handshake: Arc<()>, certificates: Arc<Certificates>) {
         let address = canonical(incoming.remote_address());
-        let Some(presence) = self.enter(Some(address.ip())) else { return incoming.refuse() };
-        let shared = Arc::clone(&self.shared);
+        // Whoever writes another's address into a packet takes none of that one's places.
+        let client = incoming.remote_address_validated().then(|| address.ip());
+        let Some(mut presence) = self.enter(client) else { return incoming.refuse() };
+        let (shared, peers) = (Arc::clone(&self.shared), Arc::clone(&self.peers));
         self.shared.tasks.spawn(async move {
-            let Presence { activity, .. } = &presence;
+            let activity = Arc::clone(&presence.activity);
             let connecting =
                 async { incoming.accept().map_err(io::Error::from)?.await.map_err(io::Error::from) };
-            let connection = within_handshake(connecting, activity).await;
+            let connection = within_handshake(connecting, &activity).await;
             drop(handshake);
             match connection {
                 Some(quic) => {
+                    if presence.place.is_none() {
+                        presence.place = place(address.ip(), &peers, &shared.books.stats);
+                    }
+                    if presence.place.is_none() {
+                        quic.close(VarInt::from_u32(EXCESSIVE_LOAD), b"");
+                        return shared.books.stats.closed.add_one();
+                    }
                     let visit = Visit {
                         peer: Peer { address, scheme: Scheme::Https },
                         tls: Some(Negotiated::over_quic(server_name(&quic), certificates)),
                         alt_svc: None,
-                        activity: Arc::clone(activity),
+                        activity,
+                        requests: AtomicU32::new(0),
                         books: Arc::clone(&shared.books),
                     };
                     connection::run(quic, visit, Arc::clone(&shared)).await;

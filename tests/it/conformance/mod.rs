@@ -5,6 +5,7 @@
 
 mod freshness;
 mod invalidation;
+mod limits;
 mod partial;
 mod requests;
 mod stale;
