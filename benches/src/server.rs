@@ -54,6 +54,7 @@ impl Server {
 rtmp = "{rtmp}"
 http = "{http}"
 control = "{control}"
+max_requests_per_connection = 1000000000
 [[app]]
 name = "live"
 publish = "open"

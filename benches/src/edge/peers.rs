@@ -89,6 +89,7 @@ http = "{http}"
 https = {{ address = "{https}", certificate = "{at}/cert.pem", private_key = "{at}/key.pem" }}
 control = "{control}"
 max_connections = 30000
+max_requests_per_connection = 1000000000
 [[origin]]
 id = "web"
 kind = "http"
