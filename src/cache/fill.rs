@@ -207,6 +207,7 @@ impl Fill {
         };
         let keep = freshness::judge(facts, &self.policy);
         let freshness = Freshness::begin(facts, keep, &self.policy, clock::now());
+        let head = head.settled();
         let head_cost = self.head_cost(&head);
         let Some(mut reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
             self.inside.stats.out_of_memory.add_one();
@@ -308,7 +309,7 @@ impl Fill {
     ) {
         let mut headers = std::mem::take(&mut fetched.headers);
         headers.remove(CONTENT_RANGE);
-        let head = Head { status: StatusCode::OK, headers, length: Some(total), lifetime: None };
+        let head = Head { status: StatusCode::OK, headers, length: Some(total), lifetime: None }.settled();
         let cost = self.head_cost(&head);
         let Some(reservation) = self.inside.store.reserve(cost, clock::now()) else {
             self.inside.stats.out_of_memory.add_one();
@@ -359,6 +360,7 @@ impl Fill {
         let freshness = Freshness::begin(facts, keep, &self.policy, clock::now());
         self.remember(keep, length);
         let head = Head { status, headers, length, lifetime };
+        let head = if keep.is_stored() { head.settled() } else { head };
         match body {
             FetchedBody::Whole(chunks) => self.land_whole(head, chunks, keep, freshness),
             FetchedBody::Growing(body) => self.land_growing(head, body, keep, freshness).await,

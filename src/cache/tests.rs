@@ -311,6 +311,26 @@ async fn what_is_kept_keeps_nothing_else_in_memory() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_kept_of_an_answer_that_comes_in_pieces_keeps_nothing_else_in_memory() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let read = Bytes::from(b"\"a\" a stone, and what came after it on the connection".repeat(1_000));
+    let answer = {
+        let pieces = [read.slice(6..9), read.slice(9..11)].map(Ok);
+        let tag = http::HeaderValue::from_maybe_shared(read.slice(..3)).unwrap();
+        let body = FetchedBody::Growing(futures_util::stream::iter(pieces).boxed());
+        fetched(StatusCode::OK, Lifetime::Immutable, body)
+            .map(|it| Fetched { headers: HeaderMap::from_iter([(http::header::ETAG, tag)]), ..it })
+    };
+    let kept = cache.get(&ask("/a"), origin.at_once(|| answer)).await;
+    assert_eq!(body(&kept).await.unwrap(), "stone");
+    while cache.fills_under_way() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(read.is_unique());
+    assert_eq!(kept.object.unwrap().head().headers["etag"], "\"a\"");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_policy_without_lifetimes_and_other_methods_go_by() {
     let (cache, origin) = (Cache::new(MIB), Origin::default());
     let check = async |asked: &Admitted, forward| {

@@ -129,13 +129,9 @@ impl Order {
     pub(super) fn succeed(&mut self, earlier: &Entry, entry: Arc<Entry>) {
         let number = earlier.number();
         entry.ask();
-        if self.new.remove(number).is_some() {
-            self.new.put(number, entry);
-        } else if self.proved.remove(number).is_some() {
-            self.proved.put(number, entry);
-        } else {
-            self.admit(entry);
-        }
+        let queue = if self.new.remove(number).is_some() { &mut self.new } else { &mut self.proved };
+        queue.remove(number);
+        queue.put(number, entry);
     }
 
     pub(super) fn remove(&mut self, entry: &Entry) {

@@ -22,13 +22,15 @@ pub struct Abandoned;
 #[derive(Debug)]
 pub struct Filler {
     shared: Arc<Shared>,
+    /// Whether what it is given is copied, so that nothing else stays in memory with it.
+    copies: bool,
     /// Where it is put together; none: it stays in the pieces it comes in.
     room: Option<Room>,
 }
 
 impl Filler {
     pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, room: None }
+        Self { shared, copies: false, room: None }
     }
 
     /// Makes sure, before they are read, that `bytes` more can be accepted.
@@ -66,25 +68,24 @@ impl Filler {
         Ok(())
     }
 
-    /// Has the octets put together where the kernel can send them from, when it is known how many they are.
+    /// Has the octets kept by themselves, put together where the kernel can send them from if it is known how many they
+    /// are: pieces come as slices of all that a connection read at once, and of much that it did not need.
     pub fn settle(&mut self) {
+        self.copies = true;
         self.room = self.shared.head.length.and_then(Room::take);
     }
 
     fn settled(&mut self, chunk: Bytes) -> Bytes {
-        let Some(room) = &mut self.room else { return chunk };
-        match room.put(&chunk) {
-            Some(settled) => settled,
-            None => {
-                self.room = None;
-                chunk
-            }
+        if let Some(settled) = self.room.as_mut().and_then(|it| it.put(&chunk)) {
+            return settled;
         }
+        self.room = None;
+        if self.copies { Bytes::copy_from_slice(&chunk) } else { chunk }
     }
 
     /// From now on keeps only what the slowest reader has not read yet.
     pub fn slide(&mut self) {
-        self.room = None;
+        (self.copies, self.room) = (false, None);
         let mut state = self.shared.lock();
         state.retention = Retention::Sliding;
         state.let_go();

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 pub use self::derived::Form;
 pub use self::filler::{Abandoned, Filler};
@@ -42,6 +42,9 @@ use super::{Failure, Lifetime, Reservation};
 
 /// What a head and what it is held in cost beside the texts in them.
 const HEAD_COST: u64 = 640;
+
+/// What a place for a field costs: name, value, links, and its part of an index.
+const FIELD_COST: usize = 112;
 
 /// What is known before the first octet of the body.
 #[derive(Clone, Debug)]
@@ -59,9 +62,23 @@ pub struct Head {
 impl Head {
     /// Bytes of memory it takes.
     pub fn cost(&self) -> u64 {
-        let field =
-            |(name, value): (&http::HeaderName, &http::HeaderValue)| name.as_str().len() + value.len() + 64;
-        HEAD_COST + self.headers.iter().map(field).sum::<usize>() as u64
+        let texts: usize = self.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        HEAD_COST + (self.headers.capacity() * FIELD_COST + texts) as u64
+    }
+
+    /// The same, holding nothing else in memory: values come as slices of all that a connection read at once.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let octets = self.headers.values().flat_map(HeaderValue::as_bytes).copied().collect::<Vec<_>>();
+        let mut octets = Bytes::from(octets.into_boxed_slice());
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        for (name, value) in &self.headers {
+            let own = octets.split_to(value.len());
+            let mut own = HeaderValue::from_maybe_shared(own).expect("it was a value before");
+            own.set_sensitive(value.is_sensitive());
+            headers.append(name, own);
+        }
+        Self { headers, ..self }
     }
 }
 
