@@ -32,16 +32,22 @@ struct Setup {
 }
 
 fn main() -> anyhow::Result<()> {
+    let all: Vec<String> = std::env::args().collect();
+    if let [_, "http3", url, certificate, seconds] = &*all.iter().map(String::as_str).collect::<Vec<_>>() {
+        return edge::viewers_over_http3(url, certificate, seconds.parse()?);
+    }
     let mut arguments = std::env::args_os().skip(1);
     let (Some(levada), Some(media)) = (arguments.next(), arguments.next()) else {
-        bail!("usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked|hits|storm|followers|idle]…");
+        bail!(
+            "usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked|hits|http3|storm|followers|idle]…"
+        );
     };
     let rounds = std::env::var("LEVADA_BENCH_ROUNDS").ok().map_or(Ok(2), |it| it.parse())?;
     let descriptors = process::raise_descriptors();
     let setup = Setup { levada: levada.into(), media: media.into(), rounds, descriptors };
     let mut wanted: Vec<String> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
     if wanted.is_empty() {
-        let all = ["delay", "one", "hundred", "blocked", "hits", "storm", "followers", "idle"];
+        let all = ["delay", "one", "hundred", "blocked", "hits", "http3", "storm", "followers", "idle"];
         wanted = all.map(str::to_owned).into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -68,6 +74,7 @@ async fn measure(setup: &Setup, name: &str) -> anyhow::Result<Vec<Figure>> {
         "hundred" => load::hundred(setup).await,
         "blocked" => blocked::measure(setup).await,
         "hits" => edge::hits(setup).await,
+        "http3" => edge::http3(setup).await,
         "storm" => edge::storm(setup).await,
         "followers" => edge::followers(setup).await,
         "idle" => edge::idle(setup).await,

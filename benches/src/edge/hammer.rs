@@ -15,13 +15,16 @@ pub(super) enum Protocol {
     Http1,
     Http1Tls,
     Http2Tls,
+    Http3,
 }
 
 impl Protocol {
     pub(super) fn url(self, server: &Server, file: &str) -> String {
         match self {
             Self::Http1 => format!("http://{}/{file}", server.places.http),
-            Self::Http1Tls | Self::Http2Tls => format!("https://{}/{file}", server.places.https),
+            Self::Http1Tls | Self::Http2Tls | Self::Http3 => {
+                format!("https://{}/{file}", server.places.https)
+            }
         }
     }
 }
@@ -32,6 +35,7 @@ impl fmt::Display for Protocol {
             Self::Http1 => "HTTP/1.1",
             Self::Http1Tls => "HTTP/1.1 over TLS",
             Self::Http2Tls => "HTTP/2 over TLS",
+            Self::Http3 => "HTTP/3",
         })
     }
 }
@@ -47,6 +51,10 @@ pub(super) async fn run(media: &Media, protocol: Protocol, url: &str, long: Dura
         Protocol::Http2Tls => {
             command.args(["h2load", "-t1", "-c8", "-m8", "-w24", "-W24", "-D", &seconds.to_string(), url]);
         }
+        Protocol::Http3 => {
+            command.arg(std::env::current_exe()?).args(["http3", url]);
+            command.arg(media.path().join("cert.pem")).arg(seconds.to_string());
+        }
     }
     command.env("OPENSSL_CONF", media.path().join("openssl.cnf"));
     let done = command.stdin(Stdio::null()).kill_on_drop(true).output().await.context("it does not start")?;
@@ -60,11 +68,11 @@ pub(super) async fn run(media: &Media, protocol: Protocol, url: &str, long: Dura
     count(protocol, &text).with_context(|| text.clone())
 }
 
-/// wrk: `  12345 requests in 3.00s, 1.2GB read`, and lines about what went wrong. h2load:
+/// wrk, and ours over HTTP/3: `  12345 requests in 3.00s, 1.2GB read`, and lines about what went wrong. h2load:
 /// `requests: 12345 total, 12345 started, 12345 done, 12345 succeeded, 0 failed, 0 errored, 0 timeout`.
 fn count(protocol: Protocol, text: &str) -> anyhow::Result<u64> {
     match protocol {
-        Protocol::Http1 | Protocol::Http1Tls => {
+        Protocol::Http1 | Protocol::Http1Tls | Protocol::Http3 => {
             ensure!(!text.contains("Non-2xx"), "not every answer was 200");
             let line = text.lines().find(|it| it.contains(" requests in ")).context("no count")?;
             Ok(line.trim().split(' ').next().context("no count")?.parse()?)

@@ -54,6 +54,7 @@ fn certificate(at: &Path) -> anyhow::Result<()> {
             "30",
         ])
         .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .args(["-keyout", "key.pem", "-out", "cert.pem"])
         .current_dir(at)
         .stderr(Stdio::null())

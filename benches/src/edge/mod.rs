@@ -8,6 +8,7 @@ mod hammer;
 mod media;
 mod origin;
 mod peers;
+mod quic;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use anyhow::{Context, ensure};
 use tokio::time::sleep;
 
 pub(crate) use self::crowd::{followers, idle, storm};
+pub(crate) use self::quic::run as viewers_over_http3;
 
 use self::hammer::Protocol;
 use self::media::Media;
@@ -72,6 +74,47 @@ pub(crate) async fn hits(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
+/// The same over HTTP/3, beside our own HTTP/2: nobody else here speaks it.
+pub(crate) async fn http3(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
+    let media = Media::new(&FILES)?;
+    let mut figures = Vec::new();
+    for (file, length) in FILES {
+        let mut costs = [Vec::new(), Vec::new()];
+        for _ in 0..setup.rounds {
+            for (protocol, costs) in [Protocol::Http3, Protocol::Http2Tls].into_iter().zip(&mut costs) {
+                let seconds = asked(setup, &media, Peer::Levada, protocol, file, length).await;
+                costs.push(seconds.with_context(|| format!("{file} over {protocol}"))?);
+            }
+        }
+        let [over3, over2] = costs.map(median);
+        figures.push(Figure::beside(
+            format!("{}, HTTP/3, {}", media::size(length), unit(length)),
+            format!("{} ({:.2} × its own HTTP/2)", shown(over3, length), over2 / over3),
+            format!("Levada over HTTP/2 {}", shown(over2, length)),
+            "0.7 × its own HTTP/2",
+        ));
+    }
+    Ok(figures)
+}
+
+/// Small files are compared by requests, others by octets.
+const fn is_by_requests(length: u64) -> bool {
+    length < 10 << 10
+}
+
+const fn unit(length: u64) -> &'static str {
+    if is_by_requests(length) { "requests a processor second" } else { "s per GB" }
+}
+
+/// Processor seconds of a request, in the unit of its length.
+fn shown(seconds: f64, length: u64) -> String {
+    if is_by_requests(length) {
+        format!("{:.0}k", 1e-3 / seconds)
+    } else {
+        format!("{:.2}", seconds / length as f64 * GIGABYTE)
+    }
+}
+
 /// One file over one protocol from all servers, which take turns.
 async fn row(
     setup: &Setup,
@@ -94,24 +137,15 @@ async fn row(
     let medians: Vec<f64> = costs.into_iter().map(median).collect();
     let [ours, others @ ..] = &*medians else { unreachable!("we are the first of all") };
     let best = others.iter().copied().fold(f64::INFINITY, f64::min);
-    let by_requests = length < 10 << 10;
-    let shown = |seconds: f64| {
-        if by_requests {
-            format!("{:.0}k", 1e-3 / seconds)
-        } else {
-            format!("{:.2}", seconds / length as f64 * GIGABYTE)
-        }
-    };
     let mut peers = String::new();
     for (peer, seconds) in course.peers.iter().zip(others).filter(|(_, it)| it.is_finite()) {
         let separator = if peers.is_empty() { "" } else { ", " };
-        let _ = write!(peers, "{separator}{} {}", peer.name(), shown(*seconds));
+        let _ = write!(peers, "{separator}{} {}", peer.name(), shown(*seconds, length));
     }
-    let (unit, ratio) =
-        if by_requests { ("requests a processor second", best / ours) } else { ("s per GB", ours / best) };
+    let ratio = if is_by_requests(length) { best / ours } else { ours / best };
     Ok(Figure::beside(
-        format!("{}, {}, {unit}", media::size(length), course.protocol),
-        format!("{} ({ratio:.2} × the best)", shown(*ours)),
+        format!("{}, {}, {}", media::size(length), course.protocol, unit(length)),
+        format!("{} ({ratio:.2} × the best)", shown(*ours, length)),
         peers,
         goal,
     ))
