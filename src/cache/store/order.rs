@@ -248,7 +248,11 @@ impl Order {
 
     #[cfg(test)]
     pub(super) fn into_entries(self) -> Vec<Arc<Entry>> {
-        self.new.entries.into_values().chain(self.proved.entries.into_values()).collect()
+        let bytes = self.new.bytes + self.proved.bytes;
+        let entries: Vec<_> =
+            self.new.entries.into_values().chain(self.proved.entries.into_values()).collect();
+        assert_eq!(bytes, entries.iter().map(|it| it.cost()).sum::<u64>(), "what is stored is counted once");
+        entries
     }
 
     const fn number(&mut self) -> u64 {
