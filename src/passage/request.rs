@@ -52,8 +52,12 @@ impl fmt::Display for RequestId {
 }
 
 impl From<RequestId> for HeaderValue {
+    /// A value that HPACK and QPACK never index (RFC 7541 6.2.3): no other response has it, and in their tables it would
+    /// drive out what the next ones do have.
     fn from(id: RequestId) -> Self {
-        Self::from_bytes(&id.digits()).expect("digits may stand in a field")
+        let mut value = Self::from_bytes(&id.digits()).expect("digits may stand in a field");
+        value.set_sensitive(true);
+        value
     }
 }
 
