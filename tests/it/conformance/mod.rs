@@ -3,10 +3,14 @@
 //! A rule is a line of a table: what the web server says first, and what becomes of a second request for the same. Only
 //! what such a table cannot say is a story of its own.
 
+mod codings;
+mod fields;
 mod freshness;
+mod hygiene;
 mod invalidation;
 mod limits;
 mod partial;
+mod poisoning;
 mod requests;
 mod stale;
 mod storing;

@@ -1,0 +1,84 @@
+//! What goes on of the fields of requests and answers (http-edge.md 9).
+
+use super::Pair;
+
+#[tokio::test]
+async fn section_9_what_belongs_to_one_connection_goes_no_further() {
+    let pair = Pair::of(&[(
+        "200 OK\ncache-control: max-age=600\nconnection: x-hop\nx-hop: 1\nkeep-alive: timeout=5\nproxy-authenticate: Basic\n\
+         proxy-connection: close\ntrailer: x-end\nupgrade: h2c\nalt-svc: h3=\":444\"\nx-mine: 1",
+        "stone",
+    )])
+    .await;
+    let fields = "X-Hop: 1\nX-Mine: 1\nTE: trailers\nUpgrade: h2c\nHTTP2-Settings: AAAA\nKeep-Alive: timeout=5\n\
+                  Proxy-Connection: close\nProxy-Authorization: Basic eA==\nTrailer: X-End";
+    for words in ["stored", "hit"] {
+        let answer = pair.ask("/a.txt", fields).await.expect(200);
+        assert!(answer.header("cache-status").is_some_and(|it| it.contains(words)), "{answer:?}");
+        for name in
+            ["x-hop", "keep-alive", "proxy-authenticate", "proxy-connection", "trailer", "upgrade", "alt-svc"]
+        {
+            assert_eq!(answer.header(name), None, "{name} {words}");
+        }
+        assert_eq!(answer.header("x-mine").as_deref(), Some("1"));
+    }
+    let asked = pair.web.asked().remove(0);
+    for name in [
+        "te",
+        "upgrade",
+        "http2-settings",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "trailer",
+    ] {
+        assert!(!asked.contains(&format!("\r\n{name}:")), "{name}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn section_9_an_answer_has_one_date_and_an_origin_hears_through_whom_it_is_asked() {
+    for date in ["", "\ndate: Sun, 06 Nov 1994 08:49:37 GMT"] {
+        let pair =
+            Pair::of(&[(&format!("200 OK\ncache-control: max-age=600{date}\nserver: other"), "stone")]).await;
+        let answer = pair.ask("/a.txt", "Via: 1.0 before").await.expect(200);
+        let count =
+            |name: &str| answer.headers.iter().filter(|(it, _)| it.eq_ignore_ascii_case(name)).count();
+        assert_eq!((count("date"), count("server") <= 1), (1, true), "{answer:?}");
+        if !date.is_empty() {
+            assert_eq!(answer.header("date").as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+        }
+        let asked = pair.web.asked().remove(0);
+        assert!(
+            asked.contains("\r\nvia: 1.0 before\r\nvia: 1.1 levada")
+                && asked.contains("\r\ncdn-loop: levada"),
+            "{asked}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn section_9_what_a_stranger_says_of_who_asks_is_said_anew() {
+    let web = super::WebServer::saying(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    let options = "cache_policy = \"Levada-Media\"\norigin_request_policy = \"Managed-AllViewer\"";
+    let pair = Pair::built(web, options, "").await;
+    let fields = "X-Forwarded-For: 203.0.113.9\nX-Forwarded-Host: evil.example\nX-Forwarded-Proto: https\nX-Forwarded-Port: 1\n\
+                  Forwarded: for=203.0.113.9\nX-Real-IP: 203.0.113.9\nX-Mine: 1";
+    pair.ask("/a.txt", fields).await.expect(200);
+    let asked = pair.web.asked().remove(0);
+    assert!(
+        asked.contains("\r\nx-mine: 1\r\n") && asked.contains("\r\nx-forwarded-for: 127.0.0.1\r\n"),
+        "{asked}"
+    );
+    assert!(
+        !asked.contains("203.0.113.9") && !asked.contains("evil") && !asked.contains("x-forwarded-port"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn section_9_nothing_but_a_wish_to_be_asked_for_a_body_can_be_expected() {
+    let pair = Pair::of(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    pair.ask("/a.txt", "Expect: a-miracle").await.expect(417);
+    assert_eq!(pair.fetches(), 0);
+}
