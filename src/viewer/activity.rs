@@ -31,6 +31,15 @@ pub(super) enum Order {
 
 const ORDERS: [Order; 4] = [Order::Stay, Order::Finish, Order::Late, Order::Leave];
 
+/// What ends a connection before anybody reads what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Misconduct {
+    /// Too many frames that ask nothing.
+    Flood = 1,
+    /// A line of a head that ends in another way than all others read it.
+    BareLine,
+}
+
 /// How long a viewer may take for what; each from `config::listen`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
@@ -56,8 +65,8 @@ pub(super) struct Activity {
     /// Over HTTP/2 a viewer can stop one response by its window alone while the socket takes all we write, so the
     /// socket does not tell.
     handed: Mutex<HashMap<RequestId, Instant>>,
-    /// Whether the viewer has said too much beside requests.
-    has_flooded: AtomicBool,
+    /// A [`Misconduct`], or what is none.
+    misconduct: AtomicU8,
     /// An [`Order`]; it only grows.
     order: AtomicU8,
     told: AtomicWaker,
@@ -81,7 +90,7 @@ impl Activity {
             has_frames: AtomicBool::new(false),
             patience,
             handed: Mutex::default(),
-            has_flooded: AtomicBool::new(false),
+            misconduct: AtomicU8::new(0),
             order: AtomicU8::new(Order::Stay as u8),
             told: AtomicWaker::new(),
         }
@@ -122,14 +131,15 @@ impl Activity {
         self.has_frames.store(true, Ordering::Relaxed);
     }
 
-    /// The viewer says too much beside requests.
-    pub(super) fn flood(&self) {
-        self.has_flooded.store(true, Ordering::Relaxed);
+    /// What came over the socket is not to be read on.
+    pub(super) fn misbehaves(&self, how: Misconduct) {
+        self.misconduct.store(how as u8, Ordering::Relaxed);
     }
 
-    /// Whether it has.
-    pub(super) fn has_flooded(&self) -> bool {
-        self.has_flooded.load(Ordering::Relaxed)
+    /// Why nothing more was read.
+    pub(super) fn misconduct(&self) -> Option<Misconduct> {
+        let said = self.misconduct.load(Ordering::Relaxed);
+        [Misconduct::Flood, Misconduct::BareLine].into_iter().find(|it| *it as u8 == said)
     }
 
     /// Bytes came from the viewer.

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::Witness;
-use super::activity::Order;
+use super::activity::{Misconduct, Order};
 use super::body::RequestBody;
 use super::lent::{Lent, lend};
 use super::listener::{Limits, Serve};
@@ -71,15 +71,20 @@ where
     let visit = Arc::new(visit);
     let (io, home) = lend(io, Arc::clone(&visit.activity));
     let ended = converse(io, &visit, protocol, shared).await;
-    if visit.activity.has_flooded() {
-        visit.books.stats.floods.add_one();
-    }
-    let Ended::Owing(owed) = ended else { return };
-    visit.books.stats.slow_heads.add_one();
+    let stats = &visit.books.stats;
+    let (status, reason, owed) = match (visit.activity.misconduct(), ended) {
+        (Some(Misconduct::Flood), _) => return stats.floods.add_one(),
+        (Some(Misconduct::BareLine), _) => (StatusCode::BAD_REQUEST, BARE_LINE, Duration::ZERO),
+        (None, Ended::Owing(owed)) => {
+            stats.slow_heads.add_one();
+            (StatusCode::REQUEST_TIMEOUT, LATE, owed)
+        }
+        (None, Ended::Gone) => return,
+    };
     let Some(io) = home.understood() else { return };
-    visit.refused_unread(StatusCode::REQUEST_TIMEOUT, LATE, owed);
+    visit.refused_unread(status, reason, owed);
     // Who does not listen any more has not been told, and is gone all the same.
-    let _ = tokio::time::timeout(FAREWELL, tell_late(io)).await;
+    let _ = tokio::time::timeout(FAREWELL, tell(io, status, reason)).await;
 }
 
 async fn converse<S, IO>(
@@ -244,14 +249,19 @@ fn answered_by_hyper(error: &(dyn Error + 'static)) -> Option<StatusCode> {
 }
 
 const LATE: &str = "the request did not come in time";
+const BARE_LINE: &str = "a line of the request does not end with CR and LF";
 
-/// Says over HTTP/1.1 that a request's head did not come in time.
-async fn tell_late(mut io: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<()> {
+/// Says over HTTP/1.1 why nothing more is read.
+async fn tell(
+    mut io: impl AsyncRead + AsyncWrite + Unpin,
+    status: StatusCode,
+    reason: &str,
+) -> std::io::Result<()> {
     let date = httpdate::fmt_http_date(SystemTime::now());
     let response = format!(
-        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
-         content-length: {}\r\ndate: {date}\r\n\r\n{LATE}\n",
-        LATE.len() + 1,
+        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\n\
+         content-length: {}\r\ndate: {date}\r\n\r\n{reason}\n",
+        reason.len() + 1,
     );
     io.write_all(response.as_bytes()).await?;
     io.shutdown().await?;

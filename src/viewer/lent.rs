@@ -12,8 +12,9 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
-use super::activity::Activity;
+use super::activity::{Activity, Misconduct};
 use super::frames::Frames;
+use super::lines::Lines;
 
 /// What every HTTP/2 connection begins with (RFC 9113 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -26,6 +27,7 @@ pub(super) struct Lent<S> {
     activity: Arc<Activity>,
     opening: Opening,
     frames: Frames,
+    lines: Lines,
     /// Whether the last write took less than it was offered: dropped now, its writer leaves half a sentence.
     is_cut_short: bool,
 }
@@ -51,9 +53,16 @@ struct Returned<S> {
 pub(super) fn lend<S>(socket: S, activity: Arc<Activity>) -> (Lent<S>, Home<S>) {
     let (home, returned) = oneshot::channel();
     let opening = Opening::Unclear(0);
-    let frames = Frames::new(Instant::now());
-    let lent =
-        Lent { socket: Some(socket), home: Some(home), activity, opening, frames, is_cut_short: false };
+    let (frames, lines) = (Frames::new(Instant::now()), Lines::new());
+    let lent = Lent {
+        socket: Some(socket),
+        home: Some(home),
+        activity,
+        opening,
+        frames,
+        lines,
+        is_cut_short: false,
+    };
     (lent, Home(returned))
 }
 
@@ -80,11 +89,13 @@ impl<S: Unpin> Lent<S> {
             }
         }
         self.activity.bytes(now);
-        if self.opening == Opening::Http2 && !self.frames.heard(behind, now) {
-            self.activity.flood();
-            return Err(io::Error::other("the viewer says too much beside requests"));
-        }
-        Ok(())
+        let misconduct = match self.opening {
+            Opening::Http2 if !self.frames.heard(behind, now) => Misconduct::Flood,
+            Opening::Http1 | Opening::Unclear(_) if !self.lines.heard(bytes) => Misconduct::BareLine,
+            _ => return Ok(()),
+        };
+        self.activity.misbehaves(misconduct);
+        Err(io::ErrorKind::InvalidData.into())
     }
 
     fn wrote(&mut self, written: &Poll<io::Result<usize>>, offered: usize) {

@@ -8,6 +8,7 @@ mod body;
 mod connection;
 mod frames;
 mod lent;
+mod lines;
 mod listener;
 mod peers;
 mod plain;

@@ -132,6 +132,8 @@ async fn section_15_a_field_is_a_name_a_colon_and_a_value_on_one_line() {
             ("X-A: b\r\n c\r\n\r\n", 400),
             ("X-A: b\r\n\tc\r\n\r\n", 400),
             ("X-A: b\rc\r\n\r\n", 400),
+            ("X-A: b\nX-C: d\r\n\r\n", 400),
+            ("X-A: b\r\n\n", 400),
             ("X-A: b\0\r\n\r\n", 400),
             ("X-A: b\u{1}\r\n\r\n", 400),
             ("X-A: b\u{7f}\r\n\r\n", 400),
@@ -160,6 +162,9 @@ async fn section_15_a_request_line_is_a_method_a_target_and_a_version() {
         ("TRACE /a HTTP/1.1", 405),
         ("CONNECT /a HTTP/1.1", 405),
         ("GET /a HTTP/1.1\r\n X-A: b", 400),
+        ("\r\n\r\n\r\nGET /a HTTP/1.1", 400),
+        ("\nGET /a HTTP/1.1", 400),
+        ("GET /a HTTP/1.1\nX-A: b", 400),
     ];
     let cases: Vec<_> = cases.map(|(line, status)| (format!("{line}{host}"), status)).into();
     check(&cases.iter().map(|(it, status)| (&**it, *status)).collect::<Vec<_>>()).await;
