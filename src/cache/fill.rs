@@ -172,9 +172,7 @@ impl Fill {
         let stands_in = freshness.stale_for(clock::now()).is_none_or(|it| it < longest);
         // Where the origin's word is needed its silence is not a failure like others (RFC 9111 5.2.2.2).
         let fetched = match fetched {
-            Err(Failure::Unreachable(_) | Failure::TimedOut(_)) if renewal::needs_consent(earlier) => {
-                Err(Failure::Unvalidated)
-            }
+            Err(it) if it.is_silence() && renewal::needs_consent(earlier) => Err(Failure::Unvalidated),
             fetched => fetched,
         };
         if !fails || !stands_in {

@@ -67,9 +67,7 @@ const fn is_repeatable(method: &Method) -> bool {
 fn is_failure(answer: &Result<Fetched, Failure>, status_codes: &[u16]) -> bool {
     match answer {
         Ok(fetched) => status_codes.contains(&fetched.status.as_u16()),
-        Err(failure) => {
-            matches!(failure, Failure::Unreachable(_) | Failure::TimedOut(_) | Failure::Unreadable(_))
-        }
+        Err(failure) => failure.is_silence() || matches!(failure, Failure::Unreadable(_)),
     }
 }
 

@@ -29,9 +29,12 @@ pub enum Failure {
         /// Bytes that were promised.
         promised: u64,
     },
-    /// No connection stood, or it ended before an answer came.
+    /// No connection stood.
     #[error("the origin could not be reached: {0}")]
     Unreachable(String),
+    /// The connection ended before an answer came.
+    #[error("the origin hung up before it answered: {0}")]
+    HungUp(String),
     /// The request has been here before: origins point at one another.
     #[error("the request went in a loop: this server asked for it before")]
     Looped,
@@ -70,7 +73,7 @@ pub enum Failure {
 impl Failure {
     /// Whether nothing of an answer came: another try, or another server, may fare better.
     pub const fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::TimedOut(_))
+        matches!(self, Self::Unreachable(_) | Self::HungUp(_) | Self::TimedOut(_))
     }
 }
 

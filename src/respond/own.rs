@@ -149,7 +149,9 @@ pub(super) fn failure(
         Failure::Truncated { .. } | Failure::Overlong { .. } | Failure::Unreadable(_) | Failure::Changed => {
             (StatusCode::BAD_GATEWAY, "The origin could not be read.")
         }
-        Failure::Unreachable(_) => (StatusCode::BAD_GATEWAY, "The origin could not be reached."),
+        Failure::Unreachable(_) | Failure::HungUp(_) => {
+            (StatusCode::BAD_GATEWAY, "The origin could not be reached.")
+        }
         Failure::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "The request's body is too large."),
         Failure::Dripping => (StatusCode::REQUEST_TIMEOUT, "The request's body came too slowly."),
         Failure::BrokenOff => (StatusCode::BAD_REQUEST, "The request's body did not come to its end."),

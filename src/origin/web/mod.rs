@@ -192,9 +192,10 @@ impl Web {
             signer.key().await?;
         }
         let sent = Instant::now();
-        self.standing.admit(sent)?;
+        let target = question.target_at(&self.settings);
+        self.standing.admit(target, sent)?;
         let answer = self.attempts(question, ask).await;
-        self.standing.record(&answer, sent, Instant::now());
+        self.standing.record(target, &answer, sent, Instant::now());
         answer
     }
 
@@ -273,14 +274,17 @@ impl Web {
         }
         let client = if question.names_host() { &self.http1 } else { &self.client };
         let mut answer = std::pin::pin!(client.request(request));
-        let mut sent = 0;
+        let mut sent = ledger.sent();
         loop {
             match timeout(patience.left(), answer.as_mut()).await {
                 Ok(Ok(response)) => return Ok(response),
                 // What the viewer does not send the origin cannot answer.
                 Ok(Err(error)) => return Err(ledger.fault().unwrap_or_else(|| reason(&error))),
-                // A body may take as long as it moves.
-                Err(_) if ledger.sent() > sent && !patience.is_over() => sent = ledger.sent(),
+                Err(_) if ledger.awaits_viewer() && patience.is_over() => return Err(Failure::Dripping),
+                // A body may take as long as it moves, and who brings it is given up by its own measure.
+                Err(_) if (ledger.awaits_viewer() || ledger.sent() != sent) && !patience.is_over() => {
+                    sent = ledger.sent();
+                }
                 Err(_) => return Err(patience.failure()),
             }
         }
@@ -326,9 +330,11 @@ fn reason(error: &hyper_util::client::legacy::Error) -> Failure {
         text = format!("{text}: {it}");
         cause = it.source();
     }
-    // A connection that was closed as the request went out is as good as none: nothing of an answer came.
-    if error.is_connect() || text.contains("connection closed") || text.contains("reset") {
+    if error.is_connect() {
         Failure::Unreachable(text)
+    } else if text.contains("connection closed") || text.contains("reset") {
+        // Nothing of an answer came.
+        Failure::HungUp(text)
     } else {
         Failure::Unreadable(text)
     }

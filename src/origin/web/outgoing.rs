@@ -1,7 +1,7 @@
 //! A viewer's body on its way to a web server: counted, never held, and never waited for without end.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,17 +27,41 @@ pub(super) struct Outgoing {
 
 /// What becomes of a body, for who waits for the answer.
 #[derive(Clone, Default)]
-pub(super) struct Ledger(Arc<Mutex<(u64, Option<Failure>)>>);
+pub(super) struct Ledger(Arc<Mutex<Entry>>);
+
+#[derive(Default)]
+struct Entry {
+    sent: Sent,
+    /// Whether the viewer is waited for now.
+    awaits_viewer: bool,
+    fault: Option<Failure>,
+}
+
+/// What went out: so many octets, and whether they are all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sent {
+    octets: u64,
+    whole: bool,
+}
 
 impl Ledger {
-    /// Octets that went out.
-    pub(super) fn sent(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    /// What went out.
+    pub(super) fn sent(&self) -> Sent {
+        self.entry().sent
+    }
+
+    /// Whether the web server has all that the viewer has sent and waits for more, as we do.
+    pub(super) fn awaits_viewer(&self) -> bool {
+        self.entry().awaits_viewer
     }
 
     /// What was wrong with the viewer's body.
     pub(super) fn fault(&self) -> Option<Failure> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.entry().fault.clone()
+    }
+
+    fn entry(&self) -> MutexGuard<'_, Entry> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,7 +72,7 @@ impl Outgoing {
     }
 
     fn fail(&self, failure: Failure) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(failure.clone());
+        self.ledger.entry().fault = Some(failure.clone());
         Poll::Ready(Some(Err(failure)))
     }
 }
@@ -62,10 +86,15 @@ impl Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
         loop {
-            let data = match Pin::new(&mut self.upload).poll_frame(cx) {
+            let next = Pin::new(&mut self.upload).poll_frame(cx);
+            self.ledger.entry().awaits_viewer = next.is_pending();
+            let data = match next {
                 Poll::Pending if self.pace.is_too_slow(cx) => return self.fail(Failure::Dripping),
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Ready(None) => {
+                    self.ledger.entry().sent.whole = true;
+                    return Poll::Ready(None);
+                }
                 Poll::Ready(Some(Err(_))) => return self.fail(Failure::BrokenOff),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => data,
@@ -79,7 +108,7 @@ impl Body for Outgoing {
                 let most = self.most;
                 return self.fail(Failure::TooLarge(most));
             }
-            self.ledger.0.lock().unwrap_or_else(PoisonError::into_inner).0 = self.sent;
+            self.ledger.entry().sent.octets = self.sent;
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
     }
@@ -162,7 +191,7 @@ mod tests {
             assert_eq!(body.size_hint().exact(), Some(5));
             let frame = body.frame().await.unwrap();
             assert_eq!((frame.is_ok(), ledger.fault()), (fault.is_none(), fault.clone()));
-            assert_eq!(ledger.sent(), if fault.is_none() { 5 } else { 0 });
+            assert_eq!(ledger.sent().octets, if fault.is_none() { 5 } else { 0 });
         }
     }
 
@@ -171,7 +200,7 @@ mod tests {
         let (mut body, ledger) = outgoing(dripping(1_000, Duration::from_secs(1)), u64::MAX);
         while body.frame().await.unwrap().is_ok() {}
         assert_eq!(ledger.fault(), Some(Failure::Dripping));
-        assert!(ledger.sent() < 11_000);
+        assert!(ledger.sent().octets < 11_000);
 
         let (mut body, ledger) = outgoing(dripping(1_200, Duration::from_secs(1)), 100_000);
         while body.frame().await.unwrap().is_ok() {}

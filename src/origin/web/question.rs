@@ -8,8 +8,10 @@ use http::header::{
     IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA,
 };
 use http::{Method, Request, StatusCode, Uri, Version};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::refusal;
+use super::standing::Target;
 use crate::passage::{Admitted, Ask, Failure, Fetched, Forwarded, Scheme, Upload};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -189,15 +191,30 @@ impl Question {
         matches!(self.method, Method::GET | Method::HEAD | Method::OPTIONS)
     }
 
-    /// The request, for an origin with these settings.
-    pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<()>, Failure> {
-        let secure = match settings.protocol_policy {
+    /// Whether it goes over TLS to an origin with these settings.
+    fn is_secure(&self, settings: &HttpOrigin) -> bool {
+        match settings.protocol_policy {
             OriginProtocolPolicy::HttpOnly => false,
             OriginProtocolPolicy::HttpsOnly => true,
             OriginProtocolPolicy::MatchViewer => self.scheme == Scheme::Https,
+        }
+    }
+
+    /// What of an origin with these settings it tells about.
+    pub(super) fn target_at(&self, settings: &HttpOrigin) -> Target {
+        let name = self.name();
+        let path = name.split('?').next().unwrap_or_default();
+        let directory = path.rsplit_once('/').map_or(path, |(directory, _)| directory);
+        Target { secure: self.is_secure(settings), directory: xxh3_64(directory.as_bytes()) }
+    }
+
+    /// The request, for an origin with these settings.
+    pub(super) fn request(&self, settings: &HttpOrigin, ask: &Ask) -> Result<Request<()>, Failure> {
+        let (scheme, port, usual) = if self.is_secure(settings) {
+            ("https", settings.https_port, 443)
+        } else {
+            ("http", settings.http_port, 80)
         };
-        let (scheme, port, usual) =
-            if secure { ("https", settings.https_port, 443) } else { ("http", settings.http_port, 80) };
         let authority = if port == usual {
             settings.domain_name.clone()
         } else {

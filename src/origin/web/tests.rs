@@ -2,6 +2,7 @@
 
 mod bucket;
 mod secure;
+mod upload;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
