@@ -40,7 +40,7 @@ const LONGEST_FETCH: Duration = Duration::from_secs(60);
 /// What the fetch may take beyond the deadline it named: it is to answer by itself, this is for one that hangs.
 const DEADLINE_GRACE: Duration = Duration::from_secs(1);
 
-/// How long the body of an answer may stand still.
+/// How long the body of an answer may stand still whose origin names no longer time.
 const STALL: Duration = Duration::from_secs(30);
 
 type Body = BoxStream<'static, Result<Bytes, Failure>>;
@@ -73,6 +73,8 @@ pub(super) struct Fill {
     /// What the origin is told and the key does not have.
     pub(super) unkeyed: Vec<HeaderName>,
     pub(super) audience: Audience,
+    /// How long the body may stand still.
+    pub(super) stall: Duration,
     /// Its place among all fills.
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -340,8 +342,8 @@ impl Fill {
             ..fetched
         };
         let (audience, _) = Audience::new(Some(ticket));
-        let Self { inside, policy, permit, born, lasting, unkeyed, .. } = self;
-        Self { inside, policy, key: Some(key), born, lasting, unkeyed, audience, permit }
+        let Self { inside, policy, permit, born, lasting, unkeyed, stall, .. } = self;
+        Self { inside, policy, key: Some(key), born, lasting, unkeyed, audience, stall, permit }
             .land(fetched, Duration::ZERO)
             .await;
     }
@@ -473,8 +475,8 @@ impl Fill {
             if !self.cover(&mut filler, step, &mut object) {
                 break Failure::OutOfMemory;
             }
-            let chunk = match timeout(STALL, body.next()).await {
-                Err(_) => break Failure::TimedOut(STALL),
+            let chunk = match timeout(self.stall, body.next()).await {
+                Err(_) => break Failure::TimedOut(self.stall),
                 Ok(Some(Err(failure))) => break failure,
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(None) => match filler.finish() {
@@ -534,6 +536,11 @@ impl Fill {
 async fn ask(plan: &FetchPlan, ask: Ask) -> Result<Fetched, Failure> {
     let deadline = plan.deadline().map_or(LONGEST_FETCH, |it| it + DEADLINE_GRACE);
     timeout(deadline, plan.run(ask)).await.unwrap_or(Err(Failure::TimedOut(deadline)))
+}
+
+/// How long a body may stand still: an origin that may be silent for longer gives up by itself.
+pub(super) fn stall(plan: &FetchPlan) -> Duration {
+    plan.silence().map_or(STALL, |it| STALL.max(it + DEADLINE_GRACE))
 }
 
 /// How a fetch goes on whose answer was stored before.

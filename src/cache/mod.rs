@@ -422,6 +422,7 @@ impl Cache {
             lasting: errand.plan.is_lasting(),
             unkeyed: errand.plan.unkeyed().to_vec(),
             audience,
+            stall: fill::stall(&errand.plan),
             permit,
         };
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(errand)).in_current_span());

@@ -206,6 +206,12 @@ async fn an_origin_that_stands_still_is_given_up() {
     let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
     let answer = cache.get(&ask("/b"), plan).await;
     assert_eq!(body(&answer).await, Err(Failure::TimedOut(Duration::from_secs(30))));
+
+    // One that may be silent for longer ends that itself.
+    let (_sender, coming) = growing();
+    let plan = origin.at_once(|| fetched(StatusCode::OK, Lifetime::Immutable, coming));
+    let answer = cache.get(&ask("/c"), plan.with_silence(Duration::from_secs(60))).await;
+    assert_eq!(body(&answer).await, Err(Failure::TimedOut(Duration::from_secs(61))));
 }
 
 #[tokio::test(start_paused = true)]

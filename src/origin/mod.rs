@@ -212,11 +212,13 @@ impl Origins {
             }
             Kind::Web(web) => {
                 let question = web.question(asked, &self.node);
+                let silence = web.settings().read_timeout;
                 let deadline = if upload.is_none() { web.deadline(&question) } else { UPLOAD_DEADLINE };
                 over_http(source, asked, question.bringing(upload), deadline, move |question, ask| {
                     let web = Arc::clone(&web);
                     Box::pin(async move { web.fetch(&question, &ask).await })
                 })
+                .with_silence(silence)
             }
             Kind::Parents(parents) => self.tier(&parents, source, asked, upload),
             Kind::Directory(directory) => FetchPlan::new(source, move |ask| {
@@ -245,11 +247,12 @@ impl Origins {
         };
         let question = Parents::question(asked, &self.node);
         let deadline = if upload.is_none() { parents.deadline(&question) } else { UPLOAD_DEADLINE };
-        let parents = Arc::clone(parents);
+        let (parents, silence) = (Arc::clone(parents), parents.silence());
         let plan = over_http(source, asked, question.bringing(upload), deadline, move |question, ask| {
             let parents = Arc::clone(&parents);
             Box::pin(async move { parents.fetch(&question, &ask).await })
-        });
+        })
+        .with_silence(silence);
         let is_silence = |it: &Result<Fetched, Failure>| it.as_ref().is_err_and(Failure::is_silence);
         match fallback {
             Some(fallback) => plan.or(fallback, source, is_silence),
@@ -463,6 +466,39 @@ mod tests {
             assert_ne!(source(&first, before), source(&second, id), "{before} and {id}");
         }
         assert_ne!(source(&second, "gone"), films);
+    }
+
+    #[test]
+    fn a_body_may_be_silent_for_as_long_as_its_web_server_may() {
+        let server = config::origin::HttpOrigin {
+            domain_name: "web.example".into(),
+            path: String::new(),
+            protocol_policy: config::origin::OriginProtocolPolicy::HttpsOnly,
+            http_port: 80,
+            https_port: 443,
+            ca_file: None,
+            custom_headers: Vec::new(),
+            connection_attempts: 1,
+            connection_timeout: Duration::from_secs(1),
+            read_timeout: Duration::from_secs(50),
+            completion_timeout: None,
+            keepalive_timeout: Duration::from_secs(1),
+        };
+        let tier =
+            config::origin::ParentOrigin { parents: vec![server.clone()], fallback: Some("live".into()) };
+        let meant = [
+            Meant { id: "web".to_owned(), kind: OriginKind::Http(Box::new(server)) },
+            Meant { id: "tier".to_owned(), kind: OriginKind::Parent(tier) },
+            live("live", ""),
+        ];
+        let origins = Origins::new(&meant, &[], &registry(), None);
+        let silence = |id: &str| {
+            let mut example = Example::get("/film.mp4");
+            example.behavior.target_origin = id.to_owned();
+            origins.fetch_plan(&example.admitted(), Upload::none()).silence()
+        };
+        let fifty = Some(Duration::from_secs(50));
+        assert_eq!((silence("web"), silence("tier"), silence("live")), (fifty, fifty, None));
     }
 
     #[test]

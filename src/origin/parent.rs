@@ -52,6 +52,11 @@ impl Parents {
         self.all.iter().map(|it| it.patience(question)).sum()
     }
 
+    /// How long any of them may be silent while a body comes.
+    pub(super) fn silence(&self) -> Duration {
+        self.all.iter().map(|it| it.settings().read_timeout).max().unwrap_or_default()
+    }
+
     /// Asks one after the other, until one answers.
     pub(super) async fn fetch(&self, question: &Question, ask: &Ask) -> Result<Fetched, Failure> {
         let mut failure = Failure::Unreachable("it has no parents".into());

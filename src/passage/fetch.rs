@@ -171,6 +171,7 @@ pub struct FetchPlan {
     fetch: Arc<dyn Fn(Ask) -> Fetching + Send + Sync>,
     source: Source,
     deadline: Option<Duration>,
+    silence: Option<Duration>,
     sliceable: bool,
     lasting: bool,
     unkeyed: Vec<HeaderName>,
@@ -214,6 +215,7 @@ impl FetchPlan {
             fetch: Arc::new(fetch),
             source,
             deadline: None,
+            silence: None,
             sliceable: false,
             lasting: false,
             unkeyed: Vec::new(),
@@ -226,6 +228,12 @@ impl FetchPlan {
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> Self {
         Self { deadline: Some(deadline), ..self }
+    }
+
+    /// The same, with how long its origin may be silent while a body comes. It keeps to that itself.
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        Self { silence: Some(silence), ..self }
     }
 
     /// The same, of a body that may be large and whose origin may give ranges of it: it is fetched in slices, as they are
@@ -263,6 +271,7 @@ impl FetchPlan {
             fetch: Arc::new(fetch),
             source,
             deadline: self.deadline.zip(other.deadline).map(|(one, other)| one + other),
+            silence: self.silence.max(other.silence),
             sliceable: self.sliceable && other.sliceable,
             lasting: self.lasting && other.lasting,
             unkeyed: [self.unkeyed, other.unkeyed].concat(),
@@ -323,6 +332,11 @@ impl FetchPlan {
     /// When the origin answers at the latest, if it says so.
     pub const fn deadline(&self) -> Option<Duration> {
         self.deadline
+    }
+
+    /// How long the origin may be silent while a body comes, if it says so.
+    pub const fn silence(&self) -> Option<Duration> {
+        self.silence
     }
 
     /// Goes to the origin.
