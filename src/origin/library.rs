@@ -14,6 +14,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use packager::asset::{ReadError, Source, Stored, Version};
+use rustix::io::Errno;
+
+use super::beneath;
 
 /// What a library was asked to do.
 #[derive(Debug, Default)]
@@ -66,13 +69,7 @@ impl Library {
     }
 
     fn open_now(&self, path: &str) -> Result<StoredFile, ReadError> {
-        let (path, _) = self.find(path)?;
-        let file = File::open(path).map_err(read_error)?;
-        // What was opened may be another file than what was found: this is the one that counts.
-        let metadata = file.metadata().map_err(read_error)?;
-        if !metadata.is_file() {
-            return Err(ReadError::NotFound);
-        }
+        let (file, metadata) = self.find(path)?;
         Ok(StoredFile {
             file: Arc::new(file),
             stored: Stored { length: metadata.len(), version: version(&metadata) },
@@ -81,19 +78,13 @@ impl Library {
         })
     }
 
-    fn find(&self, path: &str) -> Result<(PathBuf, fs::Metadata), ReadError> {
+    fn find(&self, path: &str) -> Result<(File, fs::Metadata), ReadError> {
         if path.split('/').any(|name| name.is_empty() || name.starts_with('.') || name.contains('\0')) {
             return Err(ReadError::NotFound);
         }
-        // Both sides without links: what a link leads out to does not begin with the root.
-        let root = self.root.canonicalize().map_err(read_error)?;
-        let found = root.join(path).canonicalize().map_err(read_error)?;
-        if !found.starts_with(&root) {
-            return Err(ReadError::NotFound);
-        }
-        // Asked before it is opened: a pipe would wait for its writer.
-        let metadata = fs::metadata(&found).map_err(read_error)?;
-        if metadata.is_file() { Ok((found, metadata)) } else { Err(ReadError::NotFound) }
+        let file = beneath::open(&self.root, path).map_err(read_error)?;
+        let metadata = file.metadata().map_err(read_error)?;
+        if metadata.is_file() { Ok((file, metadata)) } else { Err(ReadError::NotFound) }
     }
 }
 
@@ -163,6 +154,10 @@ fn version(metadata: &fs::Metadata) -> Version {
 }
 
 fn read_error(error: io::Error) -> ReadError {
+    // A socket, and a link that became one while it was looked for, are no files.
+    if matches!(Errno::from_io_error(&error), Some(Errno::NXIO | Errno::LOOP)) {
+        return ReadError::NotFound;
+    }
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
             ReadError::NotFound

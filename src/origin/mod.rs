@@ -1,5 +1,6 @@
 //! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
+mod beneath;
 mod directory;
 mod group;
 mod library;
