@@ -73,6 +73,7 @@ impl Library {
         Ok(StoredFile {
             file: Arc::new(file),
             stored: Stored { length: metadata.len(), version: version(&metadata) },
+            node: metadata.ino(),
             modified: metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH),
             reads: Arc::clone(&self.reads),
         })
@@ -93,6 +94,7 @@ impl Library {
 pub(super) struct StoredFile {
     file: Arc<File>,
     stored: Stored,
+    node: u64,
     modified: SystemTime,
     reads: Arc<Reads>,
 }
@@ -104,6 +106,11 @@ impl StoredFile {
 
     pub(super) const fn length(&self) -> u64 {
         self.stored.length
+    }
+
+    /// Which file of its file system it is.
+    pub(super) const fn node(&self) -> u64 {
+        self.node
     }
 
     pub(super) const fn modified(&self) -> SystemTime {

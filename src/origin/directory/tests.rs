@@ -75,6 +75,47 @@ async fn a_tag_is_that_of_the_octets_on_every_server() {
 }
 
 #[tokio::test]
+async fn a_large_file_that_was_written_again_within_the_second_has_another_tag() {
+    let (root, directory) = directory();
+    let path = root.path().join("large.mp4");
+    let file = fs::File::create(&path).unwrap();
+    file.set_len(LARGEST_DIGEST + 1).unwrap();
+    let at = |nanos: u64| UNIX_EPOCH + Duration::from_nanos(1_750_000_000_000_000_000 + nanos);
+    let fields = async || get(&directory, "/large.mp4", part(0..2)).await.1;
+    let mut seen: Vec<HeaderMap> = Vec::new();
+    for nanos in [0, 1] {
+        file.set_modified(at(nanos)).unwrap();
+        seen.push(fields().await);
+    }
+    // Another file in its place, with the same time.
+    let other = root.path().join("other");
+    let file = fs::File::create(&other).unwrap();
+    file.set_len(LARGEST_DIGEST + 1).unwrap();
+    file.set_modified(at(1)).unwrap();
+    fs::rename(&other, &path).unwrap();
+    seen.push(fields().await);
+    assert!(seen.iter().all(|it| it[LAST_MODIFIED] == seen[0][LAST_MODIFIED]));
+    let tags: std::collections::HashSet<_> = seen.iter().map(|it| it[ETAG].clone()).collect();
+    assert_eq!(tags.len(), 3);
+
+    let known = Some(Validators { etag: Some(seen[0][ETAG].clone()), last_modified: None });
+    let length = directory.fetch("/large.mp4", &Ask { known, ..part(0..2) }).await.unwrap().length;
+    assert_eq!(length, Some(LARGEST_DIGEST + 1), "no octets of another version");
+}
+
+#[tokio::test]
+async fn a_pipe_and_a_socket_are_no_files() {
+    let (root, directory) = directory();
+    let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket.ts")).unwrap();
+    let mode = rustix::fs::Mode::RUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, root.path().join("pipe.ts"), rustix::fs::FileType::Fifo, mode, 0)
+        .unwrap();
+    for path in ["/pipe.ts", "/socket.ts"] {
+        assert_eq!(get(&directory, path, Ask::default()).await.0, 404, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn nothing_outside_is_there() {
     let (root, directory) = directory();
     let outside = tempfile::NamedTempFile::new().unwrap();
