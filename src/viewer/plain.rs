@@ -25,10 +25,20 @@ impl Plain {
         before: &[IoSlice<'_>],
         place: Place,
     ) -> Poll<io::Result<usize>> {
+        self.poll_until_done(cx, || send(&self.0, before, place))
+    }
+
+    /// Tries it whenever the socket has room. A signal that came in between says nothing of the socket.
+    fn poll_until_done(
+        &self,
+        cx: &mut Context<'_>,
+        mut send: impl FnMut() -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
-            match self.0.try_io(Interest::WRITABLE, || send(&self.0, before, place)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            match self.0.try_io(Interest::WRITABLE, &mut send) {
+                Err(error)
+                    if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 done => return Poll::Ready(done),
             }
         }
@@ -102,6 +112,20 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_signal_ends_no_viewers_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a port");
+        let address = listener.local_addr().expect("it has one");
+        let _viewer = TcpStream::connect(address).await.expect("it listens");
+        let socket = Plain::new(listener.accept().await.expect("somebody came").0);
+        let mut answers =
+            vec![Ok(7), Err(io::ErrorKind::Interrupted.into()), Err(io::ErrorKind::Interrupted.into())];
+        let sent = std::future::poll_fn(|cx| {
+            socket.poll_until_done(cx, || answers.pop().expect("it was done before"))
+        });
+        assert_eq!(sent.await.expect("it was sent"), 7);
+    }
 
     #[tokio::test]
     async fn a_head_and_a_body_of_the_vault_arrive_in_order_whatever_the_socket_takes_at_once() {
