@@ -1,10 +1,12 @@
 //! Viewers who come over UDP.
 
-use h3_quinn::quinn::ConnectionError;
+use std::time::Duration;
+
+use h3_quinn::quinn::{ConnectionError, Endpoint};
 
 use crate::support::house::House;
 use crate::support::http::Line;
-use crate::support::quic::{Http3, quic};
+use crate::support::quic::{Http3, between, quic, trusting};
 use crate::support::secure::{Http2, tls};
 use crate::support::{soon, until};
 
@@ -104,6 +106,37 @@ async fn who_begins_requests_only_to_reset_them_is_closed() {
         Some(ConnectionError::ApplicationClosed(it)) => assert_eq!(it.error_code.into_inner(), 0x107),
         other => panic!("{other:?}"),
     }
+    house.running.stop().await;
+}
+
+#[tokio::test]
+async fn section_19_while_many_handshakes_stand_open_addresses_must_prove_that_they_are_there() {
+    /// The form of a long header, and the type of a Retry packet in it (RFC 9000 17.2.5).
+    const RETRY: u8 = 0xf0;
+
+    let house = House::open().await;
+    let first_word = async || {
+        let (address, told) = between(house.https(), true).await;
+        let http3 = Http3::to(address, house.path()).await;
+        http3.get(&url(PLAYLIST)).await.expect(200);
+        soon("the server's first word", told).await.expect("it said something") & 0xf0
+    };
+    assert_ne!(first_word().await, RETRY);
+
+    // Clients who hear nothing of what the server says, as those whose address is another's.
+    let (address, _told) = between(house.https(), false).await;
+    let endpoint = Endpoint::client((address.ip(), 0).into()).expect("there is a port");
+    let config = trusting(house.path());
+    let flood = tokio::spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            open.push(endpoint.connect_with(config.clone(), address, "localhost"));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    house.settles("levada_viewer_connections_open", 64).await;
+    assert_eq!(first_word().await, RETRY);
+    flood.abort();
     house.running.stop().await;
 }
 

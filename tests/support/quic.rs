@@ -10,6 +10,8 @@ use h3_quinn::quinn::crypto::rustls::QuicClientConfig;
 use h3_quinn::quinn::{ClientConfig, Connection, Endpoint};
 use h3_quinn::{Connection as Streams, OpenStreams};
 use rustls::ALL_VERSIONS;
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
 
 use super::http::Answer;
 use super::secure::Visitor;
@@ -17,6 +19,14 @@ use super::soon;
 
 /// A QUIC connection that trusts the certificate of `directory` alone; an error when the server wants none.
 pub(crate) async fn quic(address: SocketAddr, directory: &Path) -> Result<(Endpoint, Connection), String> {
+    let endpoint = Endpoint::client((address.ip(), 0).into()).expect("there is a port");
+    let connecting = endpoint.connect_with(trusting(directory), address, "localhost");
+    let connection = soon("the QUIC handshake", connecting.expect("it is an address")).await;
+    connection.map(|it| (endpoint, it)).map_err(|it| it.to_string())
+}
+
+/// How a client connects that trusts the certificate of `directory` alone.
+pub(crate) fn trusting(directory: &Path) -> ClientConfig {
     let trusted = directory.join("certificate.pem");
     let visitor = Visitor {
         name: "localhost",
@@ -26,10 +36,38 @@ pub(crate) async fn quic(address: SocketAddr, directory: &Path) -> Result<(Endpo
         scheme: None,
     };
     let crypto = QuicClientConfig::try_from(visitor.config()).expect("it speaks TLS 1.3");
-    let endpoint = Endpoint::client((address.ip(), 0).into()).expect("there is a port");
-    let connecting = endpoint.connect_with(ClientConfig::new(Arc::new(crypto)), address, "localhost");
-    let connection = soon("the QUIC handshake", connecting.expect("it is an address")).await;
-    connection.map(|it| (endpoint, it)).map_err(|it| it.to_string())
+    ClientConfig::new(Arc::new(crypto))
+}
+
+/// Who passes datagrams on to a server, and its own back to one client, or to nobody. Gives its address, and the first
+/// octet of the first datagram that the server sent.
+pub(crate) async fn between(server: SocketAddr, is_heard: bool) -> (SocketAddr, oneshot::Receiver<u8>) {
+    let bind = async || UdpSocket::bind((server.ip(), 0)).await.expect("there is a port");
+    let (near, far) = (bind().await, bind().await);
+    let address = near.local_addr().expect("it has a port");
+    let (first, told) = oneshot::channel();
+    tokio::spawn(async move {
+        let (mut first, mut client) = (Some(first), None);
+        let (mut asked, mut said) = ([0; 2048], [0; 2048]);
+        loop {
+            tokio::select! {
+                Ok((length, from)) = near.recv_from(&mut asked) => {
+                    client = Some(from);
+                    let _ = far.send_to(&asked[..length], server).await;
+                }
+                Ok((length, _)) = far.recv_from(&mut said) => {
+                    if let Some(first) = first.take() {
+                        let _ = first.send(said[0]);
+                    }
+                    if let Some(client) = client.filter(|_| is_heard) {
+                        let _ = near.send_to(&said[..length], client).await;
+                    }
+                }
+                else => return,
+            }
+        }
+    });
+    (address, told)
 }
 
 /// An HTTP/3 connection.

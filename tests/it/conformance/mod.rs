@@ -5,6 +5,7 @@
 
 mod codings;
 mod fields;
+mod frames;
 mod freshness;
 mod hygiene;
 mod invalidation;
