@@ -242,7 +242,8 @@ impl Fill {
         }
         let (inside, invalidations) = (Arc::clone(&self.inside), &self.inside.invalidations);
         let reserve = move |bytes| inside.store.reserve(bytes, clock::now());
-        let found = disk.get(key, invalidations.now(), reserve).await?;
+        let found = disk.get(key, invalidations.now(), reserve).await;
+        let found = found.filter(|it| invalidations.spare_url(it.born, key))?;
         // A slice has no request of its own: its key is that of a body which was not invalidated.
         let tags = invalidation::tags(&found.head.headers);
         let holds = |it: &Admitted| {
@@ -440,6 +441,9 @@ impl Fill {
 
     /// Keeps an answer of the origin, in memory and where it may on the disk.
     fn store(&self, key: Key, object: &Arc<Object>, freshness: Freshness, cost: u64) {
+        if !self.inside.invalidations.spare_url(self.born, &key) {
+            return;
+        }
         if let (Some(disk), true) = (&self.inside.disk, self.lasting) {
             disk.offer(&key, object, freshness, self.born);
         }

@@ -52,6 +52,17 @@ impl Key {
         Self(format!("{}\n\n{}:{identity}{index}", self.0, identity.len()).into())
     }
 
+    /// Distribution, path and query: what all variants of a URL begin with, and its slices.
+    pub(super) fn url(&self) -> &str {
+        let mut rest = &*self.0;
+        for _ in 0..3 {
+            let (length, behind) =
+                rest.split_once(':').expect("a key begins with three parts and their lengths");
+            rest = &behind[length.parse().expect("a length is a number")..];
+        }
+        &self.0[..self.0.len() - rest.len()]
+    }
+
     /// All of it; the same in every run where the source's number is.
     pub(super) fn text(&self) -> &str {
         &self.0
@@ -77,6 +88,19 @@ mod tests {
 
     fn keyed(target: &str, query: Selection) -> Key {
         key(Example::get(target).policy(|it| it.query = query))
+    }
+
+    #[test]
+    fn a_url_is_that_of_its_variants_and_slices_and_of_no_other() {
+        let by_origin = |it: Example| key(it.policy(|it| it.headers = vec!["origin".parse().unwrap()]));
+        let (one, other) =
+            (Example::get("/a").header("origin", "a"), Example::get("/a").header("origin", "b"));
+        let (one, other) = (by_origin(one), by_origin(other));
+        assert_ne!(one, other);
+        assert_eq!(one.url(), other.url());
+        assert_eq!(one.url(), one.slice("\"a\"/10", 3).url());
+        assert_ne!(one.url(), key(Example::get("/a1:")).url());
+        assert_ne!(keyed("/a?b=1", Selection::All).url(), keyed("/a", Selection::All).url());
     }
 
     #[test]

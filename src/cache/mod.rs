@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 
 use config::cache::CachePolicy;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -99,7 +99,7 @@ struct Inside {
     store: Store,
     disk: Option<Disk>,
     flights: Arc<Flights>,
-    invalidations: Invalidations,
+    invalidations: Arc<Invalidations>,
     recent: Recent,
     stats: Arc<Stats>,
     fills: Arc<Semaphore>,
@@ -109,21 +109,18 @@ struct Inside {
 impl Cache {
     /// An empty cache that takes at most `memory` bytes.
     pub fn new(memory: u64) -> Self {
-        Self::build(memory, None, Vec::new())
+        Self::build(memory, None)
     }
 
     /// A cache of these settings, with what its disk has from earlier runs.
     pub fn open(settings: &config::cache::Cache) -> Self {
-        let (disk, earlier) = settings.disk.as_ref().map(Disk::open).unzip();
-        Self::build(settings.memory.0, disk, earlier.unwrap_or_default())
+        Self::build(settings.memory.0, settings.disk.as_ref())
     }
 
-    fn build(memory: u64, disk: Option<Disk>, earlier: Vec<disk::Entry>) -> Self {
+    fn build(memory: u64, disk: Option<&config::cache::Disk>) -> Self {
         let stats = Arc::new(Stats::default());
-        let invalidations = Invalidations::new(clock::wall());
-        for disk::Entry { moment, manner, distribution, target } in earlier {
-            invalidations.restore(&distribution, target, manner, moment);
-        }
+        let invalidations = Arc::new(Invalidations::new(clock::wall()));
+        let disk = disk.map(|it| Disk::open(it, &invalidations));
         let inside = Inside {
             store: Store::new(memory, Arc::clone(&stats)),
             disk,
@@ -174,9 +171,10 @@ impl Cache {
             return self.miss(Err(Failure::Looped), forward, Company::Leader);
         }
         let policy = &asked.routed().behavior().cache_policy;
+        let key = Key::of(asked, plan.source());
         let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
         if changes_what_is_kept(asked, &answer) {
-            self.outdate(asked).await;
+            self.outdate(&key).await;
         }
         answer
     }
@@ -187,7 +185,10 @@ impl Cache {
         let Sought { key, found, wish, forward, now } = sought;
         let policy = &asked.routed().behavior().cache_policy;
         let invalidations = &self.inside.invalidations;
-        let spare = |born, tags: &[Box<str>]| invalidations.spare(born, asked, tags);
+        let url = key.clone();
+        let spare = |born, tags: &[Box<str>]| {
+            invalidations.spare(born, asked, tags) && invalidations.spare_url(born, &url)
+        };
         if plan.is_looped() {
             // It would wait for itself.
             return self.miss(Err(Failure::Looped), forward, Company::Leader);
@@ -231,7 +232,8 @@ impl Cache {
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
         let workshop = plan.is_sliceable().then(|| {
-            Workshop::new(self, policy, &plan, &key, invalidations.newest(asked, &[], Manner::Hard))
+            let purged = invalidations.newest(asked, &[], Manner::Hard).max(invalidations.url_since(&key));
+            Workshop::new(self, policy, &plan, &key, purged)
         });
         let part = renewal::part(found.as_ref(), workshop.clone())
             .unwrap_or_else(|| workshop.map_or(Part::Whole, Part::First));
@@ -274,7 +276,10 @@ impl Cache {
     /// What is stored under a key and was not invalidated; what is to count as stale does.
     fn stored(&self, asked: &Admitted, key: &Key, now: Instant) -> Option<Stored> {
         let invalidations = &self.inside.invalidations;
-        let stored = self.inside.store.get(key).filter(|it| invalidations.spare(it.born, asked, &it.tags))?;
+        let holds = |it: &Stored| {
+            invalidations.spare(it.born, asked, &it.tags) && invalidations.spare_url(it.born, key)
+        };
+        let stored = self.inside.store.get(key).filter(holds)?;
         let is_outdated = invalidations.outdate(stored.born, asked, &stored.tags);
         let freshness = if is_outdated { stored.freshness.ended(now) } else { stored.freshness };
         Some(Stored { freshness, ..stored })
@@ -294,17 +299,14 @@ impl Cache {
         }
     }
 
-    /// What was kept of the URL that `asked` has changed is given no more (RFC 9111 4.4).
-    async fn outdate(&self, asked: &Admitted) {
-        let query = asked.keyed_query();
-        let url = if query.is_empty() { asked.path().into() } else { format!("{}?{query}", asked.path()) };
-        let (cache, id) = (self.clone(), asked.routed().distribution().id.clone());
-        let invalidate = move || cache.invalidate(&id, &[Target::Path(url)], Manner::Hard);
-        if self.inside.disk.is_none() {
-            return invalidate();
+    /// What was kept under a key, and of its URL in this run, is given no more (RFC 9111 4.4).
+    ///
+    /// It is no invalidation: whoever may send such a request could have as many noted as he likes.
+    async fn outdate(&self, key: &Key) {
+        if let Some(deleted) = self.inside.forget(key, self.inside.invalidations.now()) {
+            // After the answer not even a crash brings it back.
+            let _ = deleted.await;
         }
-        // It waits for the disk, which no other request is to do.
-        let _ = spawn_blocking(invalidate).await;
     }
 
     /// What the cache has done since it began.
@@ -476,6 +478,16 @@ impl Cache {
                 Answer { verdict: verdict(None, false), age: Duration::ZERO, object: Err(failure) }
             }
         }
+    }
+}
+
+impl Inside {
+    /// Has nothing any more that was begun for a key at `begun` or before; gives what to wait for until it is off the
+    /// disk, too, where it is there.
+    fn forget(&self, key: &Key, begun: Moment) -> Option<JoinHandle<()>> {
+        self.invalidations.outdate_url(key, begun);
+        self.store.remove(key);
+        self.disk.as_ref().and_then(|it| it.forget(key))
     }
 }
 

@@ -1002,3 +1002,44 @@ async fn section_12_what_our_own_origins_make_is_never_given_stale() {
     let answer = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
     assert_eq!(answer.object.unwrap_err(), Failure::Busy);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rfc_9111_4_4_viewers_who_change_much_make_nothing_else_useless() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let post = async |path: &str| {
+        let asked = Example::get(path).method(Method::POST).admitted();
+        cache.get(&asked, origin.at_once(|| whole("done", Lifetime::Uncacheable))).await
+    };
+    for path in ["/changed", "/kept"] {
+        cache.get(&ask(path), origin.at_once(|| whole("old", Lifetime::Immutable))).await;
+    }
+    // As many octets as a trie of paths has nodes.
+    for number in 0..80 {
+        post(&format!("/{number}/{}", "a".repeat(3_000))).await;
+    }
+    post("/changed").await;
+    let kept = cache.get(&ask("/kept"), origin.at_once(|| Err(Failure::Busy))).await;
+    assert!(matches!(kept.verdict, Verdict::Hit { .. }), "{:?}", kept.verdict);
+    let anew = cache.get(&ask("/changed"), origin.at_once(|| whole("new", Lifetime::Immutable))).await;
+    assert_eq!(body(&anew).await.unwrap(), "new");
+    assert_eq!(cache.stats().invalidations.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rfc_9111_4_4_what_was_under_way_when_a_viewer_changed_it_is_neither_joined_nor_kept() {
+    let (cache, origin) = (Cache::new(MIB), Origin::default());
+    let asked = ask("/a");
+    let slow = cache.get(&asked, origin.after(Duration::from_secs(2), || whole("old", Lifetime::Immutable)));
+    let others = async {
+        sleep(Duration::from_secs(1)).await;
+        let post = Example::get("/a").method(Method::POST).admitted();
+        cache.get(&post, origin.at_once(|| whole("done", Lifetime::Uncacheable))).await;
+        let during = cache.get(&asked, origin.at_once(|| whole("new", Lifetime::Immutable))).await;
+        assert_eq!(body(&during).await.unwrap(), "new");
+        sleep(Duration::from_secs(2)).await;
+        let after = cache.get(&asked, origin.at_once(|| Err(Failure::Busy))).await;
+        assert_eq!(body(&after).await.unwrap(), "new");
+    };
+    let (first, ()) = tokio::join!(slow, others);
+    assert_eq!(body(&first).await.unwrap(), "old", "he asked before");
+}

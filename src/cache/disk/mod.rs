@@ -33,21 +33,20 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use xxhash_rust::xxh3::xxh3_128;
 
 use self::files::{Files, Lock, Opened, Unwritten};
-pub(super) use self::noted::Entry;
-use self::noted::Noted;
+use self::noted::{Entry, Noted};
 use self::record::{Record, checksums};
 use self::rest::Rest;
 use self::shelf::{Name, Room, Shelf};
 use super::clock;
 use super::freshness::{Freshness, Leeway};
-use super::invalidation::{self, Manner, Moment, Target};
+use super::invalidation::{self, Invalidations, Manner, Moment, Target};
 use super::key::Key;
 use super::stats::Counter;
 use super::store;
@@ -70,6 +69,9 @@ const SHORTEST: Duration = Duration::from_secs(30);
 
 /// Files that a writer deletes at most where the file system is full before we are.
 const MOST_DELETED: usize = 64;
+
+/// How long a file that is to be deleted is left to those who read it, again and again.
+const READ_TO_THE_END: Duration = Duration::from_millis(50);
 
 /// What the disk has done since the server began.
 #[derive(Debug, Default)]
@@ -115,6 +117,7 @@ struct Inside {
     /// Octets of the noted invalidations that were read at the start.
     known: AtomicUsize,
     noting: Mutex<()>,
+    invalidations: Arc<Invalidations>,
     stats: DiskStats,
 }
 
@@ -136,14 +139,17 @@ pub(super) enum FoundBody {
 impl Disk {
     /// Reads from now on; writes when it knows what is there.
     ///
-    /// Gives what earlier runs invalidated, too.
-    pub(super) fn open(meant: &config::cache::Disk) -> (Self, Vec<Entry>) {
+    /// What earlier runs invalidated is so from here on.
+    pub(super) fn open(meant: &config::cache::Disk, invalidations: &Arc<Invalidations>) -> Self {
         let files = Files::new(meant.directory.clone());
         // What cannot be known yet is found out before anything is given.
         let (noted, known) = match files.noted() {
             Ok(text) => (noted::read(&text, invalidation::moment(clock::wall())), text.len()),
             Err(_) => (Noted { floor: u64::MAX, entries: Vec::new() }, usize::MAX),
         };
+        for Entry { moment, manner, distribution, target } in noted.entries {
+            invalidations.restore(&distribution, target, manner, moment);
+        }
         let inside = Inside {
             files,
             limit: meant.size.0,
@@ -157,13 +163,14 @@ impl Disk {
             floor: AtomicU64::new(noted.floor),
             known: AtomicUsize::new(known),
             noting: Mutex::default(),
+            invalidations: Arc::clone(invalidations),
             stats: DiskStats::default(),
         };
         let disk =
             Self { inside: Arc::new(inside), tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let inside = Arc::clone(&disk.inside);
         disk.tasks.spawn(disk.stop.clone().run_until_cancelled_owned(inside.take_over()));
-        (disk, noted.entries)
+        disk
     }
 
     /// What is kept under a key, if it is fresh and whole; `reserve` gives the memory for it.
@@ -230,7 +237,16 @@ impl Disk {
         });
     }
 
-    /// From here on no later run gives what was begun before `moment`.
+    /// Reads what is kept under a key no more and deletes it, which can be waited for; none where nothing is there.
+    ///
+    /// What is still to be written was begun before its URL was outdated, and is not.
+    pub(super) fn forget(&self, key: &Key) -> Option<JoinHandle<()>> {
+        let name = name(key);
+        lock(&self.inside.shelf)
+            .doom(name)
+            .then(|| self.tasks.spawn(Arc::clone(&self.inside).delete_doomed(name, self.stop.clone())))
+    }
+
     /// Notes an invalidation for later runs; waits for the disk.
     pub(super) fn invalidated(&self, moment: Moment, manner: Manner, distribution: &str, targets: &[Target]) {
         let lines = noted::lines(moment, manner, distribution, targets);
@@ -301,12 +317,40 @@ impl Inside {
         let mut shelf = lock(&self.shelf);
         shelf.found(earlier.into_iter().map(|it| (it.name, it.bytes)));
         drop(shelf);
+        loop {
+            let doomed = lock(&self.shelf).next_doomed();
+            let Some((name, bytes)) = doomed else { break };
+            self.remove(name, bytes);
+        }
         // Where it may have less than before.
         while let Some((name, bytes)) = self.surplus() {
             self.delete(name, bytes)?;
         }
         let _ = self.lock.set(lock_file);
         Ok(())
+    }
+
+    /// Deletes a file once nobody reads it.
+    async fn delete_doomed(self: Arc<Self>, name: Name, stop: CancellationToken) {
+        loop {
+            let taken = lock(&self.shelf).take(name);
+            if let Some(bytes) = taken {
+                let _ = spawn_blocking(move || self.remove(name, bytes)).await;
+                return;
+            }
+            if !lock(&self.shelf).is_doomed(name) || stop.is_cancelled() {
+                return;
+            }
+            sleep(READ_TO_THE_END).await;
+        }
+    }
+
+    /// Deletes a file that was taken out because it is of no use.
+    fn remove(&self, name: Name, bytes: u64) {
+        match self.files.delete(name) {
+            Ok(()) => lock(&self.shelf).free(bytes),
+            Err(error) => self.failed(&self.writing, &error),
+        }
     }
 
     fn surplus(&self) -> Option<(Name, u64)> {
@@ -392,7 +436,7 @@ impl Inside {
             }
         };
         let put = match written {
-            Ok(true) => self.replace(name),
+            Ok(true) => self.replace(name, key, born),
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
@@ -405,12 +449,14 @@ impl Inside {
         put.map(|it| it.is_some())
     }
 
-    /// Puts what was written in the place of what was there; none when that is being read.
-    fn replace(&self, name: Name) -> io::Result<Option<u64>> {
+    /// Puts what was written in the place of what was there; none when that is being read, or what was written has been
+    /// outdated meanwhile.
+    fn replace(&self, name: Name, key: &Key, born: Moment) -> io::Result<Option<u64>> {
         let old = {
             let mut shelf = lock(&self.shelf);
-            let old = shelf.take(name);
-            if old.is_none() && shelf.has(name) {
+            let is_outdated = !self.invalidations.spare_url(born, key);
+            let old = if is_outdated { None } else { shelf.take(name) };
+            if is_outdated || old.is_none() && shelf.has(name) {
                 drop(shelf);
                 self.files.discard(name);
                 return Ok(None);
@@ -539,10 +585,8 @@ impl Reading {
             return;
         }
         let taken = lock(&inside.shelf).take(name);
-        let Some(bytes) = taken else { return };
-        match inside.files.delete(name) {
-            Ok(()) => lock(&inside.shelf).free(bytes),
-            Err(error) => inside.failed(&inside.writing, &error),
+        if let Some(bytes) = taken {
+            inside.remove(name, bytes);
         }
     }
 }

@@ -13,6 +13,9 @@ const MOST_FILES: usize = 2 * 1024 * 1024;
 /// Rounds that a much wanted file is spared.
 const MOST_VISITS: u8 = 3;
 
+/// Files that are to be deleted once all are known; requests that change something come seldom in that minute.
+const MOST_DOOMED: usize = 32_768;
+
 /// The hash of a key, which names its file.
 pub(super) type Name = u128;
 
@@ -34,6 +37,8 @@ pub(super) struct Shelf {
     queue: VecDeque<(Name, u64)>,
     places: u64,
     writing: HashSet<Name>,
+    /// Files that are to be deleted and are read no more.
+    doomed: HashSet<Name>,
     /// Whether all files of earlier runs are known.
     complete: bool,
     /// Files that are read and not known yet.
@@ -60,6 +65,7 @@ impl Shelf {
             queue: VecDeque::new(),
             places: 0,
             writing: HashSet::new(),
+            doomed: HashSet::new(),
             complete: false,
             early: 0,
         }
@@ -76,10 +82,42 @@ impl Shelf {
             self.shelve(name, bytes);
         }
         self.complete = true;
+        self.doomed.retain(|it| self.entries.contains_key(it));
+    }
+
+    /// Has a file read no more; whether it is there to be taken out. Where that is not known yet it is looked for later.
+    pub(super) fn doom(&mut self, name: Name) -> bool {
+        if !self.complete {
+            if self.doomed.len() < MOST_DOOMED {
+                self.doomed.insert(name);
+            }
+            return false;
+        }
+        let is_here = self.entries.contains_key(&name);
+        if is_here {
+            self.doomed.insert(name);
+        }
+        is_here
+    }
+
+    /// Whether a file is to be deleted and still there.
+    pub(super) fn is_doomed(&self, name: Name) -> bool {
+        self.doomed.contains(&name)
+    }
+
+    /// Takes out one file that was doomed before all files were known, to be deleted.
+    pub(super) fn next_doomed(&mut self) -> Option<(Name, u64)> {
+        let is_free = |it: &&Name| self.entries.get(*it).is_some_and(|it| it.readers == 0);
+        let name = *self.doomed.iter().find(is_free)?;
+        self.doomed.remove(&name);
+        self.entries.remove(&name).map(|it| (name, it.bytes))
     }
 
     /// Whether a file is worth opening; it stays until [`Self::read`] is called.
     pub(super) fn reading(&mut self, name: Name) -> bool {
+        if self.doomed.contains(&name) {
+            return false;
+        }
         if !self.complete {
             self.early += 1;
             return true;
@@ -134,6 +172,7 @@ impl Shelf {
             let (name, place) = self.queue.pop_front()?;
             let Some(entry) = self.entries.get_mut(&name).filter(|it| it.place == place) else { continue };
             if entry.visits == 0 && entry.readers == 0 {
+                self.doomed.remove(&name);
                 return self.entries.remove(&name).map(|it| (name, it.bytes));
             }
             entry.visits = entry.visits.saturating_sub(1);
@@ -145,6 +184,7 @@ impl Shelf {
     /// Takes one file out, to be deleted or replaced; none when it is not there or is being read.
     pub(super) fn take(&mut self, name: Name) -> Option<u64> {
         self.entries.get(&name).filter(|it| it.readers == 0)?;
+        self.doomed.remove(&name);
         self.entries.remove(&name).map(|it| it.bytes)
     }
 
@@ -217,6 +257,19 @@ mod tests {
         assert!(!shelf.begin(2), "somebody reads a file that may not be counted");
         shelf.read(1, true);
         assert!(shelf.begin(2) && !shelf.begin(2));
+    }
+
+    #[test]
+    fn what_is_doomed_is_read_no_more_and_goes_when_it_is_read_to_the_end() {
+        let mut shelf = Shelf::new(100);
+        assert!(!shelf.doom(1) && !shelf.doom(9), "nobody knows yet");
+        shelf.found([(1, 10), (2, 10)].into_iter());
+        assert!(!shelf.reading(1) && !shelf.is_doomed(9));
+        assert_eq!((shelf.next_doomed(), shelf.next_doomed()), (Some((1, 10)), None));
+        assert!(shelf.reading(2) && shelf.doom(2));
+        assert!(!shelf.reading(2) && shelf.take(2).is_none());
+        shelf.read(2, false);
+        assert_eq!((shelf.take(2), shelf.is_doomed(2)), (Some(10), false));
     }
 
     proptest! {

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use config::units::ByteSize;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use proptest::prelude::*;
 
@@ -262,6 +262,53 @@ async fn one_server_at_a_time_writes() {
     hits(&second, "/b", 1000, &origin).await;
     second.close().await;
     assert_eq!(files(directory.path()).len(), 1);
+}
+
+/// A viewer changes something, and the origin lets him.
+async fn post(cache: &Cache, path: &str) {
+    let asked = Example::get(path).method(Method::POST).admitted();
+    let plan = Origin::default().plan(2, Lifetime::Uncacheable);
+    let answer = cache.get(&asked, plan).await;
+    answer.object.unwrap().read_all().collect().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_viewer_changed_is_off_the_disk_and_noted_nowhere() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    for path in ["/changed", "/kept"] {
+        hits(&cache, path, 1000, &origin).await;
+    }
+    while cache.disk().unwrap().0.writes.count() < 2 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    let noted = || fs::metadata(directory.path().join("invalidations")).map_or(0, |it| it.len());
+    let before = noted();
+    for path in ["/changed", "/another", "/*"] {
+        post(&cache, path).await;
+    }
+    assert_eq!((files(directory.path()).len(), noted()), (1, before));
+    assert_eq!(cache.disk().unwrap().1, bytes(directory.path()));
+    cache.close().await;
+    drop(cache);
+    let cache = open(directory.path()).await;
+    assert!(!hits(&cache, "/changed", 1000, &origin).await);
+    assert!(hits(&cache, "/kept", 1000, &origin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_before_a_viewer_changed_it_is_not_written() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    let disk = cache.inside.disk.as_ref().unwrap();
+    // Nobody writes until told.
+    let writers = disk.inside.writers.acquire_many(WRITERS as u32).await.unwrap();
+    hits(&cache, "/a", 1000, &origin).await;
+    post(&cache, "/a").await;
+    drop(writers);
+    cache.close().await;
+    assert_eq!(files(directory.path()).len(), 0);
+    assert_eq!(cache.disk().unwrap().1, 0);
 }
 
 proptest! {

@@ -5,6 +5,7 @@
 //! however many there were, and a fetch that was under way when its path was invalidated brings nothing that is given
 //! after it.
 
+mod outdated;
 mod trie;
 
 use std::collections::HashMap;
@@ -15,7 +16,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 
+use self::outdated::Outdated;
 use self::trie::{Reach, Trie};
+use super::key::Key;
 use crate::passage::Admitted;
 
 /// Octets of one path (cloudfront.md 4.1).
@@ -134,6 +137,7 @@ pub(super) struct Invalidations {
     /// Whether there was any: most servers see none for days, and their hits need not look further.
     any: AtomicU64,
     distributions: RwLock<HashMap<String, Distribution>>,
+    outdated: Outdated,
 }
 
 #[derive(Debug, Default)]
@@ -162,7 +166,12 @@ struct Covered {
 
 impl Invalidations {
     pub(super) fn new(now: SystemTime) -> Self {
-        Self { moment: AtomicU64::new(moment(now)), any: AtomicU64::new(0), distributions: RwLock::default() }
+        Self {
+            moment: AtomicU64::new(moment(now)),
+            any: AtomicU64::new(0),
+            distributions: RwLock::default(),
+            outdated: Outdated::new(),
+        }
     }
 
     /// Now: what is fetched from here on is newer than all that was invalidated.
@@ -187,6 +196,22 @@ impl Invalidations {
         distributions.entry(distribution.to_owned()).or_default().put(&[target], manner, moment);
         self.moment.fetch_max(moment, Ordering::AcqRel);
         self.any.fetch_max(moment, Ordering::AcqRel);
+    }
+
+    /// What was begun for the URL of a key at `begun` or before is given and kept no more; what is begun from here on is.
+    pub(super) fn outdate_url(&self, key: &Key, begun: Moment) {
+        self.moment.fetch_max(begun.saturating_add(1), Ordering::AcqRel);
+        self.outdated.put(key, begun.saturating_add(1));
+    }
+
+    /// Whether what was begun to be fetched at `born` may be kept under a key, as far as its URL goes.
+    pub(super) fn spare_url(&self, born: Moment, key: &Key) -> bool {
+        self.outdated.spares(born, key)
+    }
+
+    /// When the URL of a key was last outdated; zero: never.
+    pub(super) fn url_since(&self, key: &Key) -> Moment {
+        self.outdated.since(key)
     }
 
     /// Whether what was begun to be fetched at `born` may still be given to who asks.
