@@ -116,7 +116,7 @@ impl Fill {
                     let slice = slices::slice(fetched, &expected, &identity);
                     if slice.is_err() {
                         // Who comes next begins with what is there now.
-                        self.inside.store.remove(&whole);
+                        let _ = self.inside.forget(&whole, self.born);
                     }
                     slice
                 }
@@ -226,7 +226,7 @@ impl Fill {
                 let cost = 2 * head_cost + body_cost(octets, chunks);
                 self.store(key, &object, freshness, cost);
             } else {
-                self.inside.store.remove(&key);
+                let _ = self.inside.forget(&key, self.born);
             }
         }
         let said = Some(StatusCode::NOT_MODIFIED);

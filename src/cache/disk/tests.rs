@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicUsize;
 
 use bytes::Bytes;
 use config::units::ByteSize;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use proptest::prelude::*;
@@ -17,7 +18,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cache::{Cache, Manner, Target};
 use crate::passage::example::Example;
-use crate::passage::{Ask, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Verdict};
+use crate::passage::{Ask, Failure, FetchPlan, Fetched, FetchedBody, Lifetime, Source, Verdict};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -309,6 +310,55 @@ async fn what_was_begun_before_a_viewer_changed_it_is_not_written() {
     cache.close().await;
     assert_eq!(files(directory.path()).len(), 0);
     assert_eq!(cache.disk().unwrap().1, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_that_changed_does_not_come_back_from_the_disk() {
+    const SLICE: u64 = 2 * MIB;
+    const TOTAL: u64 = 2 * SLICE + 1000;
+    let directory = tempfile::tempdir().unwrap();
+    let version = Arc::new(AtomicUsize::new(0));
+    let plan = || {
+        let version = Arc::clone(&version);
+        let answer = move |ask: Ask| {
+            let etag = format!("\"{}\"", version.load(Ordering::Relaxed));
+            let is_other = ask.known.and_then(|it| it.etag).is_some_and(|it| it != etag.as_str());
+            let range = ask.range.filter(|_| !is_other).map(|it| it.start..it.end.min(TOTAL));
+            let octets = range.clone().map_or(TOTAL, |it| it.end - it.start);
+            let mut headers = HeaderMap::new();
+            headers.insert("etag", etag.parse().unwrap());
+            headers.insert("cache-control", "max-age=600".parse().unwrap());
+            let status = match &range {
+                None => StatusCode::OK,
+                Some(it) => {
+                    let of = format!("bytes {}-{}/{TOTAL}", it.start, it.end - 1);
+                    headers.insert("content-range", of.parse().unwrap());
+                    StatusCode::PARTIAL_CONTENT
+                }
+            };
+            let body = FetchedBody::Whole(vec![content(octets as usize)]);
+            let fetched = Fetched { status, headers, length: Some(octets), body, lifetime: None };
+            let answer: BoxFuture<'static, _> = Box::pin(async move { Ok(fetched) });
+            answer
+        };
+        FetchPlan::new(Source::default(), answer).in_slices(true).lasting()
+    };
+    let cache = open(directory.path()).await;
+    let play = async || {
+        let object = cache.get(&Example::get("/film.mp4").admitted(), plan()).await.object.unwrap();
+        let etag = object.head().headers["etag"].clone();
+        (etag, object.read_all().collect().await.map(|it| it.to_bytes().len() as u64))
+    };
+    let start = cache.get(&Example::get("/film.mp4").admitted(), plan()).await.object.unwrap();
+    start.read(0..10).collect().await.unwrap();
+    while cache.disk().unwrap().0.writes.count() < 2 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    version.store(1, Ordering::Relaxed);
+    let (etag, played) = play().await;
+    assert_eq!((etag.as_bytes(), played), (b"\"0\"".as_slice(), Err(Failure::Changed)));
+    let (etag, played) = play().await;
+    assert_eq!((etag.as_bytes(), played), (b"\"1\"".as_slice(), Ok(TOTAL)));
 }
 
 proptest! {
