@@ -9,7 +9,8 @@
 //! copied for a viewer. Everything else reads the octets as any others.
 //!
 //! The file belongs to this process alone and can neither shrink nor grow, so no octet of the mapping is ever missing.
-//! Where the system has no such file, or all slots are taken, bodies stay where they were.
+//! Where the system has no such file, limits the size of files, or gives huge pages to each of them, and where all slots
+//! are taken, bodies stay where they were. What lies there is in no picture of a crash: it is not ours, and a terabyte.
 
 #![expect(unsafe_code, reason = "a mapping is read through a pointer; no safe interface lends octets of one")]
 
@@ -20,7 +21,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
-use rustix::mm::{MapFlags, ProtFlags};
+use rustix::io::retry_on_intr;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::process::{Resource, getrlimit};
 
 /// The largest body; the cache keeps none that is larger.
 const SLOT: u64 = 16 * 1024 * 1024;
@@ -30,6 +33,9 @@ const LEAST: u64 = 64 * 1024;
 
 /// Slots there are: a terabyte of addresses, which cost nothing until they are used.
 const SLOTS: u32 = 65_536;
+
+/// What gives memory of the file back.
+const HOLE: FallocateFlags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KEEP_SIZE);
 
 /// Pieces of fewer octets are copied with what goes before and after them: one system call instead of two.
 const LEAST_SENT: usize = 32 * 1024;
@@ -56,13 +62,33 @@ struct Free {
 impl Vault {
     fn open() -> io::Result<Self> {
         let length = SLOT * u64::from(SLOTS);
+        // Asked first: to go beyond it ends a process by a signal.
+        if getrlimit(Resource::Fsize).current.is_some_and(|it| it < length) {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "files may not be so large (RLIMIT_FSIZE)",
+            ));
+        }
         let file = rustix::fs::memfd_create("levada", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         rustix::fs::ftruncate(&file, length)?;
+        if taken_by_an_octet(&file)? > LEAST {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "each body would take a huge page of its own",
+            ));
+        }
         rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         let length = usize::try_from(length).map_err(io::Error::other)?;
         let flags = MapFlags::SHARED | MapFlags::NORESERVE;
         // SAFETY: a new mapping at an address that the kernel chooses overlaps nothing.
         let base = unsafe { rustix::mm::mmap(ptr::null_mut(), length, ProtFlags::READ, flags, &file, 0)? };
+        for advice in [Advice::LinuxDontDump, Advice::LinuxNoHugepage] {
+            // SAFETY: both say what the system does with the pages of this mapping, and nothing of what is in them.
+            let advised = unsafe { rustix::mm::madvise(base, length, advice) };
+            if let Err(error) = advised {
+                tracing::debug!(%error, ?advice, "a system that cannot has no need of it");
+            }
+        }
         let free = Mutex::new(Free { returned: Vec::new(), fresh: 0 });
         Ok(Self { file, base: base.cast_const().cast(), free })
     }
@@ -70,6 +96,15 @@ impl Vault {
     fn free(&self) -> std::sync::MutexGuard<'_, Free> {
         self.free.lock().expect("nothing panics while it is held")
     }
+}
+
+/// The memory that the first octet of a file takes, which it does not keep.
+fn taken_by_an_octet(file: &OwnedFd) -> io::Result<u64> {
+    rustix::io::pwrite(file, &[0], 0)?;
+    let blocks = rustix::fs::fstat(file)?.st_blocks;
+    rustix::fs::fallocate(file, HOLE, 0, SLOT)?;
+    // stat(2) counts in 512 octets, whatever the size of a page.
+    Ok(u64::try_from(blocks).unwrap_or_default() * 512)
 }
 
 /// The vault of this process; none where the system has no such thing.
@@ -111,8 +146,7 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        if let Err(error) = rustix::fs::fallocate(&self.vault.file, hole, self.offset(), SLOT) {
+        if let Err(error) = rustix::fs::fallocate(&self.vault.file, HOLE, self.offset(), SLOT) {
             // Its memory would count for nobody, so nobody gets it again.
             tracing::warn!(%error, "memory of a stored body was not given back");
             return;
@@ -164,7 +198,7 @@ impl Room {
         let mut written = 0;
         while written < octets.len() {
             let at = self.slot.offset() + (start + written) as u64;
-            match rustix::io::pwrite(&self.slot.vault.file, &octets[written..], at) {
+            match retry_on_intr(|| rustix::io::pwrite(&self.slot.vault.file, &octets[written..], at)) {
                 Ok(0) | Err(_) => return None,
                 Ok(more) => written += more,
             }
@@ -234,6 +268,9 @@ mod tests {
 
     use super::*;
 
+    /// Told to the process in which files may not be large.
+    const LIMITED: &str = "LEVADA_TEST_LIMITED";
+
     fn octets(length: usize, seed: usize) -> Vec<u8> {
         (0..length).map(|it| ((it * 31 + seed) % 251) as u8).collect()
     }
@@ -301,5 +338,45 @@ mod tests {
         };
         got.extend_from_slice(&rest);
         assert_eq!(got, expected[1..]);
+    }
+
+    #[test]
+    fn where_files_may_not_be_large_bodies_stay_where_they_were() {
+        if std::env::var_os(LIMITED).is_some() {
+            assert!(Room::take(100_000).is_none());
+            assert_eq!(joined(&[octets(100_000, 1).into()]), octets(100_000, 1));
+            return;
+        }
+        let me = std::env::current_exe().expect("it runs");
+        let name = "vault::tests::where_files_may_not_be_large_bodies_stay_where_they_were";
+        let limited = std::process::Command::new("sh")
+            .args(["-c", "ulimit -f 2048; exec \"$0\" \"$@\""])
+            .arg(me)
+            .args(["--exact", name])
+            .env(LIMITED, "1")
+            .output()
+            .expect("there is a shell");
+        assert!(limited.status.success(), "{limited:?}");
+        assert!(String::from_utf8_lossy(&limited.stdout).contains("1 passed"), "{limited:?}");
+    }
+
+    #[test]
+    fn what_lies_there_is_in_no_picture_of_a_crash_and_in_no_huge_page() {
+        let _there_is_one = joined(&[octets(100_000, 1).into()]);
+        let maps = std::fs::read_to_string("/proc/self/smaps").expect("it is there");
+        let mapping = maps.split_once("/memfd:levada").expect("it is mapped").1;
+        let flags = mapping.lines().find(|it| it.starts_with("VmFlags:")).expect("it has some");
+        let has = |flag: &str| flags.split_ascii_whitespace().any(|it| it == flag);
+        assert!(has("dd"), "{flags}");
+        let knows_huge_pages = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
+        assert!(has("nh") || !knows_huge_pages, "{flags}");
+    }
+
+    #[test]
+    fn an_octet_takes_a_page_and_gives_it_back() {
+        let file = rustix::fs::memfd_create("levada", MemfdFlags::CLOEXEC).expect("there is memory");
+        rustix::fs::ftruncate(&file, SLOT).expect("it may be so large");
+        assert!((1..=LEAST).contains(&taken_by_an_octet(&file).expect("it is written")));
+        assert_eq!(rustix::fs::fstat(&file).expect("it is there").st_blocks, 0);
     }
 }
