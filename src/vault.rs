@@ -14,6 +14,10 @@
 
 #![expect(unsafe_code, reason = "a mapping is read through a pointer; no safe interface lends octets of one")]
 
+mod aside;
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
@@ -24,6 +28,8 @@ use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags};
 use rustix::io::retry_on_intr;
 use rustix::mm::{Advice, MapFlags, ProtFlags};
 use rustix::process::{Resource, getrlimit};
+
+use self::aside::Aside;
 
 /// The largest body; the cache keeps none that is larger.
 const SLOT: u64 = 16 * 1024 * 1024;
@@ -37,6 +43,12 @@ const SLOTS: u32 = 65_536;
 /// What gives memory of the file back.
 const HOLE: FallocateFlags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KEEP_SIZE);
 
+/// The largest page of any machine that this runs on: memory is given back in whole ones.
+const LARGEST_PAGE: u64 = 64 * 1024;
+
+/// From here on the system takes long to take memory back: a fifteenth of a millisecond, and a whole one for a full slot.
+const SLOW: u64 = 1024 * 1024;
+
 /// Pieces of fewer octets are copied with what goes before and after them: one system call instead of two.
 const LEAST_SENT: usize = 32 * 1024;
 
@@ -45,6 +57,8 @@ struct Vault {
     file: OwnedFd,
     base: *const u8,
     free: Mutex<Free>,
+    /// Where holes are made that take long.
+    aside: Aside<Hole>,
 }
 
 // SAFETY: the mapping is never written through and lives as long as the process; the pointer is only its address.
@@ -90,7 +104,7 @@ impl Vault {
             }
         }
         let free = Mutex::new(Free { returned: Vec::new(), fresh: 0 });
-        Ok(Self { file, base: base.cast_const().cast(), free })
+        Ok(Self { file, base: base.cast_const().cast(), free, aside: Aside::new(Hole::make) })
     }
 
     fn free(&self) -> std::sync::MutexGuard<'_, Free> {
@@ -124,10 +138,12 @@ fn vault() -> Option<&'static Vault> {
 struct Slot {
     vault: &'static Vault,
     index: u32,
+    /// The octets there is room for.
+    length: u64,
 }
 
 impl Slot {
-    fn take() -> Option<Arc<Self>> {
+    fn take(length: u64) -> Option<Arc<Self>> {
         let vault = vault()?;
         let mut free = vault.free();
         let index = free.returned.pop().or_else(|| {
@@ -136,7 +152,7 @@ impl Slot {
             Some(index)
         })?;
         drop(free);
-        Some(Arc::new(Self { vault, index }))
+        Some(Arc::new(Self { vault, index, length }))
     }
 
     const fn offset(&self) -> u64 {
@@ -146,12 +162,32 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Err(error) = rustix::fs::fallocate(&self.vault.file, HOLE, self.offset(), SLOT) {
+        let Self { vault, index, length } = *self;
+        let hole = Hole { vault, index, length: length.next_multiple_of(LARGEST_PAGE) };
+        let left = if hole.length < SLOW { Err(hole) } else { vault.aside.leave(hole) };
+        if let Err(hole) = left {
+            hole.make();
+        }
+    }
+}
+
+/// A slot that nobody has and whose memory is still taken.
+struct Hole {
+    vault: &'static Vault,
+    index: u32,
+    length: u64,
+}
+
+impl Hole {
+    fn make(self) {
+        let Self { vault, index, length } = self;
+        let punch = || rustix::fs::fallocate(&vault.file, HOLE, u64::from(index) * SLOT, length);
+        if let Err(error) = retry_on_intr(punch) {
             // Its memory would count for nobody, so nobody gets it again.
             tracing::warn!(%error, "memory of a stored body was not given back");
             return;
         }
-        self.vault.free().returned.push(self.index);
+        vault.free().returned.push(index);
     }
 }
 
@@ -185,7 +221,7 @@ impl Room {
         if !(LEAST..=SLOT).contains(&length) {
             return None;
         }
-        Some(Self { slot: Slot::take()?, length: usize::try_from(length).ok()?, filled: 0 })
+        Some(Self { slot: Slot::take(length)?, length: usize::try_from(length).ok()?, filled: 0 })
     }
 
     /// Copies octets in behind those that are there; none, and nothing changed, where they have no room or the system
@@ -259,124 +295,4 @@ pub fn send(socket: impl AsFd, place: Place) -> io::Result<usize> {
     let vault = vault().expect("there are no places without it");
     let mut offset = place.offset;
     Ok(rustix::fs::sendfile(socket, &vault.file, Some(&mut offset), place.length)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-    use std::net::{TcpListener, TcpStream};
-
-    use super::*;
-
-    /// Told to the process in which files may not be large.
-    const LIMITED: &str = "LEVADA_TEST_LIMITED";
-
-    fn octets(length: usize, seed: usize) -> Vec<u8> {
-        (0..length).map(|it| ((it * 31 + seed) % 251) as u8).collect()
-    }
-
-    #[test]
-    fn a_body_is_read_as_it_was_put_in_piece_by_piece() {
-        let expected = octets(100_000, 1);
-        let mut room = Room::take(100_000).expect("there is room");
-        let first = room.put(&expected[..70_000]).expect("it fits");
-        assert!(room.put(&expected).is_none(), "more than was asked for does not");
-        let second = room.put(&expected[70_000..]).expect("it fits");
-        let whole = room.all().expect("it is full");
-        assert_eq!([first, second].concat(), expected);
-        assert_eq!(whole, expected);
-    }
-
-    #[test]
-    fn a_body_that_is_not_full_is_none_and_small_or_huge_ones_stay_away() {
-        let mut room = Room::take(100_000).expect("there is room");
-        room.put(&octets(99_999, 1)).expect("it fits");
-        assert!(room.all().is_none());
-        assert!(Room::take(LEAST - 1).is_none());
-        assert!(Room::take(SLOT + 1).is_none());
-    }
-
-    #[test]
-    fn a_slot_is_another_ones_only_when_nobody_reads_it() {
-        let first = joined(&[octets(200_000, 1).into()]);
-        let slice = first.slice(150_000..);
-        drop(first);
-        let others: Vec<_> = (2..20).map(|seed| joined(&[octets(200_000, seed).into()])).collect();
-        assert_eq!(slice, octets(200_000, 1)[150_000..]);
-        drop((slice, others));
-        assert_eq!(joined(&[octets(100_000, 30).into()]), octets(100_000, 30));
-    }
-
-    #[test]
-    fn what_lies_in_the_vault_goes_to_a_socket_and_what_does_not_has_no_place() {
-        let expected = octets(300_000, 7);
-        let body = joined(&[expected[..1000].to_vec().into(), expected[1000..].to_vec().into()]);
-        assert!(place(&expected).is_none());
-        assert!(place(&body[..100]).is_none());
-        let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
-        let mut reader = TcpStream::connect(listener.local_addr().expect("it has one")).expect("it listens");
-        let (socket, _) = listener.accept().expect("somebody came");
-        let sender = std::thread::spawn(move || {
-            let mut rest = body.slice(1..);
-            while let Some(place) = place(&rest) {
-                let sent = send(&socket, place).expect("it is taken");
-                rest = rest.slice(sent..);
-            }
-            rest
-        });
-        let mut got = vec![0; 299_999];
-        let rest = {
-            let mut filled = 0;
-            while filled < got.len() {
-                match reader.read(&mut got[filled..]).expect("it is read") {
-                    0 => break,
-                    more => filled += more,
-                }
-            }
-            got.truncate(filled);
-            sender.join().expect("it ends")
-        };
-        got.extend_from_slice(&rest);
-        assert_eq!(got, expected[1..]);
-    }
-
-    #[test]
-    fn where_files_may_not_be_large_bodies_stay_where_they_were() {
-        if std::env::var_os(LIMITED).is_some() {
-            assert!(Room::take(100_000).is_none());
-            assert_eq!(joined(&[octets(100_000, 1).into()]), octets(100_000, 1));
-            return;
-        }
-        let me = std::env::current_exe().expect("it runs");
-        let name = "vault::tests::where_files_may_not_be_large_bodies_stay_where_they_were";
-        let limited = std::process::Command::new("sh")
-            .args(["-c", "ulimit -f 2048; exec \"$0\" \"$@\""])
-            .arg(me)
-            .args(["--exact", name])
-            .env(LIMITED, "1")
-            .output()
-            .expect("there is a shell");
-        assert!(limited.status.success(), "{limited:?}");
-        assert!(String::from_utf8_lossy(&limited.stdout).contains("1 passed"), "{limited:?}");
-    }
-
-    #[test]
-    fn what_lies_there_is_in_no_picture_of_a_crash_and_in_no_huge_page() {
-        let _there_is_one = joined(&[octets(100_000, 1).into()]);
-        let maps = std::fs::read_to_string("/proc/self/smaps").expect("it is there");
-        let mapping = maps.split_once("/memfd:levada").expect("it is mapped").1;
-        let flags = mapping.lines().find(|it| it.starts_with("VmFlags:")).expect("it has some");
-        let has = |flag: &str| flags.split_ascii_whitespace().any(|it| it == flag);
-        assert!(has("dd"), "{flags}");
-        let knows_huge_pages = std::path::Path::new("/sys/kernel/mm/transparent_hugepage").exists();
-        assert!(has("nh") || !knows_huge_pages, "{flags}");
-    }
-
-    #[test]
-    fn an_octet_takes_a_page_and_gives_it_back() {
-        let file = rustix::fs::memfd_create("levada", MemfdFlags::CLOEXEC).expect("there is memory");
-        rustix::fs::ftruncate(&file, SLOT).expect("it may be so large");
-        assert!((1..=LEAST).contains(&taken_by_an_octet(&file).expect("it is written")));
-        assert_eq!(rustix::fs::fstat(&file).expect("it is there").st_blocks, 0);
-    }
 }
