@@ -36,7 +36,7 @@ use crate::passage::{Outcome, Served};
 const MAX_FIELDS: usize = 100;
 /// Streams of one HTTP/2 or HTTP/3 connection at once (http-edge.md 18, 19).
 pub(super) const MAX_STREAMS: u32 = 128;
-/// Streams that the viewer, or we for the viewer's faults, reset before they were answered (http-edge.md 18).
+/// Streams that the viewer, or we for the viewer's faults, reset before they were answered (http-edge.md 18, 19).
 pub(super) const MAX_RESETS: usize = 100;
 /// Octets of responses waiting in one connection for its socket (http-edge.md 17).
 const MAX_SEND_BUFFER: usize = 256 * 1024;

@@ -1,9 +1,12 @@
 //! What a viewer of HTTP/2 says beside requests and bodies, within a budget (http-edge.md 18).
 //!
-//! The engine answers PING and SETTINGS one at a time and bounds resets, CONTINUATION and pieces of bodies. What costs it
-//! little, it lets a viewer send without end, and we pay for the reading: so frames are counted before it sees them.
+//! The engine answers PING and SETTINGS one at a time and bounds CONTINUATION, pieces of bodies, and resets of what nobody
+//! has looked at yet. What costs it little, it lets a viewer send without end, and we pay for the reading and for what was
+//! begun: so frames are counted before it sees them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use super::connection::MAX_RESETS;
 
 /// Octets before what a frame carries (RFC 9113 4.1).
 const HEAD: usize = 9;
@@ -16,8 +19,12 @@ const A_REQUEST: u32 = 4;
 /// An answer earns one for so many octets: viewers open their windows as they read, the eager ones twice for each frame.
 const OCTETS: usize = 1024;
 
+/// Within this so many resets are borne with, and beyond them as long as half of all requests stand.
+const RESETS_IN: Duration = Duration::from_secs(10);
+
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 
@@ -33,11 +40,25 @@ pub(super) struct Frames {
     since: Instant,
     /// Octets sent that have not earned a frame yet.
     said: usize,
+    /// Requests, and resets, since the last count of them began.
+    opened: usize,
+    reset: usize,
+    counted_since: Instant,
 }
 
 impl Frames {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { head: [0; HEAD], known: 0, left: 0, budget: BURST, since: now, said: 0 }
+        Self {
+            head: [0; HEAD],
+            known: 0,
+            left: 0,
+            budget: BURST,
+            since: now,
+            said: 0,
+            opened: 0,
+            reset: 0,
+            counted_since: now,
+        }
     }
 
     /// Octets went to the viewer.
@@ -68,13 +89,26 @@ impl Frames {
         let [a, b, c, kind, flags, ..] = self.head;
         (self.known, self.left) = (0, usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
         match kind {
-            HEADERS => self.earn(A_REQUEST),
+            HEADERS => {
+                self.opened = self.opened.saturating_add(1);
+                self.earn(A_REQUEST);
+            }
+            RST_STREAM => return !self.resets_too_many(now) && self.spend(now),
             // Of a body's octets and of a block's, others keep count.
             CONTINUATION => {}
             DATA if self.left > 0 || flags & END_STREAM != 0 => {}
             _ => return self.spend(now),
         }
         true
+    }
+
+    /// Rapid resets: opening is cheap, and what is begun for it is not.
+    fn resets_too_many(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.counted_since) > RESETS_IN {
+            (self.opened, self.reset, self.counted_since) = (0, 0, now);
+        }
+        self.reset = self.reset.saturating_add(1);
+        self.reset > MAX_RESETS && self.reset.saturating_mul(2) > self.opened
     }
 
     fn earn(&mut self, frames: u32) {
@@ -105,8 +139,6 @@ impl Frames {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A frame of so many octets.
@@ -125,8 +157,8 @@ mod tests {
     #[test]
     fn what_is_no_request_and_no_body_has_a_budget() {
         let start = Instant::now();
-        // PRIORITY, RST_STREAM, SETTINGS, PING, WINDOW_UPDATE, nobody knows what, and nothing of a body.
-        for (kind, length) in [(2, 5), (3, 4), (4, 0), (4, 6), (6, 8), (8, 4), (0xbb, 300), (DATA, 0)] {
+        // PRIORITY, SETTINGS, PING, WINDOW_UPDATE, nobody knows what, and nothing of a body.
+        for (kind, length) in [(2, 5), (4, 0), (4, 6), (6, 8), (8, 4), (0xbb, 300), (DATA, 0)] {
             assert_eq!(borne(&mut Frames::new(start), &frame(kind, 0, length), start), 1_000, "{kind}");
         }
         for (kind, flags, length) in
@@ -148,6 +180,20 @@ mod tests {
         assert_eq!(borne(&mut frames, &ping, start + Duration::from_secs(900)), 4);
         frames.said(16 * 1024);
         assert_eq!(borne(&mut frames, &ping, start + Duration::from_secs(900)), 16);
+    }
+
+    #[test]
+    fn who_resets_more_than_half_of_many_requests_is_too_much() {
+        let start = Instant::now();
+        let (request, reset) = (frame(HEADERS, 5, 40), frame(RST_STREAM, 0, 4));
+        let pairs = |requests: usize, at: fn(u64) -> u64| {
+            let mut frames = Frames::new(start);
+            let pair = [request.repeat(requests), reset.clone()].concat();
+            (0..1_000).take_while(|it| frames.heard(&pair, start + Duration::from_millis(at(*it)))).count()
+        };
+        assert_eq!(pairs(1, |_| 0), 100);
+        assert_eq!(pairs(2, |_| 0), 1_000, "half of them stand");
+        assert_eq!(pairs(1, |it| it * 200), 1_000, "five a second are a viewer who seeks");
     }
 
     #[test]

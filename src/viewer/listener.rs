@@ -97,7 +97,7 @@ pub struct Stats {
     pub hasty: Counter,
     /// Connections that ended because they had made their most requests.
     pub spent: Counter,
-    /// Connections closed because they said too much beside requests.
+    /// Connections closed because they said too much beside requests, or reset what they asked.
     pub floods: Counter,
     /// TLS handshakes, and PROXY headers, that failed or took too long.
     pub failed_handshakes: Counter,

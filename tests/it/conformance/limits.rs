@@ -89,3 +89,45 @@ async fn section_18_who_says_too_much_beside_requests_is_hung_up_on() {
     }
     house.get(TIME).await.expect(200);
 }
+
+#[tokio::test]
+async fn section_18_who_asks_only_to_take_it_back_is_hung_up_on() {
+    let house = House::open().await;
+    let mut line = house.line().await;
+    line.say(frames::opening()).await;
+    // One after the other, so that each is begun before it is taken back.
+    for stream in (1..2_000).step_by(2) {
+        let all = frames::END_STREAM | frames::END_HEADERS;
+        line.say(frames::frame(frames::HEADERS, all, stream, &frames::get(TIME)[9..])).await;
+        line.say(frames::frame(3, 0, stream, &[0, 0, 0, 8])).await;
+    }
+    line.rest().await;
+    house.settles("levada_viewer_connections_open", 0).await;
+    house.get(TIME).await.expect(200);
+}
+
+#[tokio::test]
+async fn section_18_a_head_is_not_told_without_end() {
+    let house = House::open().await;
+    // CONTINUATION after CONTINUATION; and a kilobyte that is remembered once and meant a thousand times.
+    let begun = frames::frame(frames::HEADERS, frames::END_STREAM, 1, &frames::get(TIME)[9..]);
+    let endless = [begun, frames::frame(9, 0, 1, &[]).repeat(5_000)].concat();
+    let kept = [&[0x40, 1, b'x', 0x7f, 0x81, 0x07][..], &[b'a'; 1024], &[0xbe; 1_000]].concat();
+    let bomb = [frames::get(TIME)[9..].to_vec(), kept].concat();
+    let bomb = frames::frame(frames::HEADERS, frames::END_STREAM | frames::END_HEADERS, 1, &bomb);
+    for octets in [endless, bomb] {
+        let mut line = house.line().await;
+        line.say([frames::opening(), octets].concat()).await;
+        let answered = loop {
+            let head = line.take(9).await;
+            let payload = line.take(usize::from(head[1]) << 8 | usize::from(head[2])).await;
+            match head[3] {
+                frames::HEADERS => break payload[0] == 0x88,
+                3 | 7 => break false,
+                _ => {}
+            }
+        };
+        assert!(!answered);
+    }
+    house.get(TIME).await.expect(200);
+}
