@@ -1,6 +1,8 @@
 //! Invalidations as text that outlives the server: a line each, appended.
 //!
-//! `MOMENT hard|soft LENGTH:DISTRIBUTION ITEM CHECKSUM`, or `MOMENT floor CHECKSUM`.
+//! `MOMENT hard|soft path|below|tag LENGTH:DISTRIBUTION LENGTH:TEXT CHECKSUM`, or `MOMENT floor CHECKSUM`.
+//!
+//! Nothing of a text is read as anything but itself: what an item may look like is not decided here a second time.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -33,7 +35,13 @@ pub(super) fn lines(moment: Moment, manner: Manner, distribution: &str, targets:
         Manner::Soft => "soft",
     };
     let line = |target: &Target| {
-        signed(&format!("{moment} {manner} {}:{distribution} {target}", distribution.len()))
+        let (kind, text) = match target {
+            Target::Path(it) => ("path", it),
+            Target::Below(it) => ("below", it),
+            Target::Tag(it) => ("tag", it),
+        };
+        let (of, long) = (distribution.len(), text.len());
+        signed(&format!("{moment} {manner} {kind} {of}:{distribution} {long}:{text}"))
     };
     targets.iter().map(line).collect()
 }
@@ -90,10 +98,22 @@ fn parse(line: &str) -> Option<Line> {
         Some(("soft", rest)) => (Manner::Soft, rest),
         _ => return None,
     };
-    let (length, rest) = rest.split_once(':')?;
-    let (distribution, target) = rest.split_at_checked(length.parse().ok()?)?;
-    let target = Target::parse(target.strip_prefix(' ')?).ok()?;
+    let (kind, rest) = rest.split_once(' ')?;
+    let (distribution, rest) = measured(rest)?;
+    let (text, "") = measured(rest.strip_prefix(' ')?)? else { return None };
+    let target = match kind {
+        "path" => Target::Path(text.to_owned()),
+        "below" => Target::Below(text.to_owned()),
+        "tag" => Target::Tag(text.to_owned()),
+        _ => return None,
+    };
     Some(Line::Entry(Entry { moment, manner, distribution: distribution.to_owned(), target }))
+}
+
+/// A text behind its length, and what stands behind that.
+fn measured(text: &str) -> Option<(&str, &str)> {
+    let (length, rest) = text.split_once(':')?;
+    rest.split_at_checked(length.parse().ok()?)
 }
 
 #[cfg(test)]
@@ -115,6 +135,18 @@ mod tests {
         let all = ["/a?b=1", "/c/*", "#d"].map(|it| entry(7, Manner::Hard, "my tv: one", it));
         let entries = all.into_iter().chain([entry(8, Manner::Soft, "radio", "/*")]).collect();
         assert_eq!(read(&text, 100), Noted { floor: 0, entries });
+    }
+
+    #[test]
+    fn a_text_is_noted_as_it_is_whatever_it_looks_like() {
+        let long = format!("/{}", "a".repeat(10_000));
+        for text in ["/a*b", "/*", "#", "", "/a 3:b hard", &long] {
+            for target in [Target::Path, Target::Below, Target::Tag].map(|it| it(text.to_owned())) {
+                let noted = read(&lines(7, Manner::Hard, "tv", std::slice::from_ref(&target)), 100);
+                assert_eq!((noted.floor, noted.entries.len()), (0, 1), "{target:?}");
+                assert_eq!(noted.entries[0].target, target);
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ mod outdated;
 mod trie;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -56,17 +55,6 @@ pub enum Manner {
     Hard,
     /// It is stale: validated, and given where what is stale may be.
     Soft,
-}
-
-impl fmt::Display for Target {
-    /// As [`Target::parse`] reads it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Path(path) => f.write_str(path),
-            Self::Below(path) => write!(f, "{path}*"),
-            Self::Tag(tag) => write!(f, "#{tag}"),
-        }
-    }
 }
 
 /// Why something cannot be invalidated.
