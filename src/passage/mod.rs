@@ -38,7 +38,7 @@ pub use forwarded::Forwarded;
 pub use guarded::{Country, Guarded};
 pub use object::{Abandoned, Circumstances, Filler, Form, Head, Object, Reader, Slices, Written, body_cost};
 pub use outcome::{Outcome, Served};
-pub use path::canonical;
+pub use path::{canonical, canonical_beginning};
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use response_headers::{Added, Cors, ResponseHeaders};

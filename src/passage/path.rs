@@ -40,6 +40,18 @@ pub fn canonical(path: &str) -> Result<String, PathFault> {
     Ok(canonical)
 }
 
+/// The canonical form of what paths begin with, as [`canonical`] has it. Its last segment may go on, so dots there are no
+/// dot segment yet.
+///
+/// # Errors
+/// [`PathFault`] when no canonical path begins so, or a character is cut in two.
+pub fn canonical_beginning(path: &str) -> Result<String, PathFault> {
+    let (directory, last) = path.rsplit_once('/').ok_or(PathFault::NotAbsolute)?;
+    let mut beginning = canonical(&format!("{directory}/"))?;
+    push_normal(last, &mut beginning)?;
+    Ok(beginning)
+}
+
 /// Whether a path has nothing that could be spelled otherwise, as nearly all have: no triplet, and no segment that begins
 /// with a dot.
 fn is_plain(path: &str) -> bool {
@@ -166,7 +178,28 @@ mod tests {
         check_fault("/caf%e9", PathFault::Utf8);
     }
 
+    #[test]
+    fn a_beginning_has_the_spelling_of_the_paths_that_begin_so() {
+        let check =
+            |path: &str, expected| assert_eq!(canonical_beginning(path).as_deref(), expected, "{path}");
+        check("/", Ok("/"));
+        check("/caf%c3%a9/%61", Ok("/caf%C3%A9/a"));
+        check("/a/./b/../.", Ok("/a/."));
+        check("/a/..", Ok("/a/.."));
+        check("/caf%c3", Err(&PathFault::Utf8));
+        check("/a%2", Err(&PathFault::Triplet));
+        check("/../a", Err(&PathFault::AboveRoot));
+        check("a", Err(&PathFault::NotAbsolute));
+    }
+
     proptest! {
+        #[test]
+        fn what_begins_a_path_begins_its_canonical_form(front in "/([ab.~/]|%7[eE]|%c3%a9){0,12}", back in "[ab]{1,4}") {
+            if let (Ok(beginning), Ok(whole)) = (canonical_beginning(&front), canonical(&format!("{front}{back}"))) {
+                prop_assert!(whole.starts_with(&beginning), "{whole} {beginning}");
+            }
+        }
+
         #[test]
         fn a_canonical_path_is_canonical_already(path in "/([ab.~/]|%2[eE0]|%7[eE]|%c3%a9){0,20}") {
             if let Ok(once) = canonical(&path) {

@@ -18,7 +18,7 @@ use http::HeaderMap;
 use self::outdated::Outdated;
 use self::trie::{Reach, Trie};
 use super::key::Key;
-use crate::passage::Admitted;
+use crate::passage::{Admitted, PathFault, canonical, canonical_beginning};
 
 /// Octets of one path (cloudfront.md 4.1).
 const LONGEST_PATH: usize = 4_000;
@@ -69,13 +69,17 @@ pub enum Illegible {
     /// It is too long.
     #[error("a path has at most {LONGEST_PATH} characters and a tag {LONGEST_TAG}; this one has {0}")]
     Long(usize),
+    /// It is a path that no request can have.
+    #[error("{0:?}: {1}, so no request for it is answered")]
+    Path(String, PathFault),
     /// A character has to be written as a percent-triplet, or may not stand in a tag.
     #[error("{0:?} has a character that is to be written as a percent-triplet, or stands in no tag")]
     Character(String),
 }
 
 impl Target {
-    /// Reads `/path`, `/path*` or `#tag`, as CloudFront's API has them.
+    /// Reads `/path`, `/path*` or `#tag`, as CloudFront's API has them. However a path is spelled, it is that of the
+    /// requests for it.
     ///
     /// # Errors
     /// What is wrong with it, for whoever wrote it.
@@ -95,12 +99,31 @@ impl Target {
             _ if text.len() > LONGEST_PATH => Err(Illegible::Long(text.len())),
             _ if !is_legible(text) => Err(Illegible::Character(text.into())),
             _ => match text.split_once('*') {
-                None => Ok(Self::Path(text.into())),
-                Some((front, "")) => Ok(Self::Below(front.into())),
+                None => spelled(text, Reach::Alone).map(Self::Path),
+                Some((front, "")) => spelled(front, Reach::Below).map(Self::Below),
                 Some(_) => Err(Illegible::Star(text.into())),
             },
         }
     }
+}
+
+/// A path and its query, or what those begin with, in the one spelling that requests are compared in: the path canonical,
+/// the query without empty parameters.
+fn spelled(text: &str, reach: Reach) -> Result<String, Illegible> {
+    let (path, query) = text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)));
+    let ends = reach == Reach::Alone || query.is_some();
+    let path = if ends { canonical(path) } else { canonical_beginning(path) };
+    let path = path.map_err(|fault| Illegible::Path(text.into(), fault))?;
+    let Some(query) = query else { return Ok(path) };
+    let mut parameters: Vec<_> = query.split('&').filter(|it| !it.is_empty()).collect();
+    if reach == Reach::Below && query.ends_with('&') && !parameters.is_empty() {
+        // Another parameter follows.
+        parameters.push("");
+    }
+    if reach == Reach::Alone && parameters.is_empty() {
+        return Ok(path);
+    }
+    Ok(format!("{path}?{}", parameters.join("&")))
 }
 
 /// Tags of one answer; CloudFront drops the rest (cloudfront.md 4.3).
@@ -300,6 +323,17 @@ mod tests {
         check("/a.jpg?x=1", Ok(Target::Path("/a.jpg?x=1".into())));
         check("/live/*", Ok(Target::Below("/live/".into())));
         check("/*", Ok(Target::Below("/".into())));
+        check("/caf%c3%a9.mp4", Ok(Target::Path("/caf%C3%A9.mp4".into())));
+        check("/%61.mp4", Ok(Target::Path("/a.mp4".into())));
+        check("/a/./b", Ok(Target::Path("/a/b".into())));
+        check("/a/../b/.*", Ok(Target::Below("/b/.".into())));
+        check("/%61?&x=1&&y=%61&", Ok(Target::Path("/a?x=1&y=%61".into())));
+        check("/a?", Ok(Target::Path("/a".into())));
+        check("/%61?*", Ok(Target::Below("/a?".into())));
+        check("/a?&x=1&*", Ok(Target::Below("/a?x=1&".into())));
+        check("/a/../../b", Err(Illegible::Path("/a/../../b".into(), PathFault::AboveRoot)));
+        check("/a%2Fb*", Err(Illegible::Path("/a%2Fb".into(), PathFault::Separator)));
+        check("/a#b", Err(Illegible::Path("/a#b".into(), PathFault::Byte(b'#'))));
         check("#Product:Shoes", Ok(Target::Tag("product:shoes".into())));
         check("a.jpg", Err(Illegible::Beginning("a.jpg".into())));
         check("", Err(Illegible::Beginning(String::new())));
