@@ -299,6 +299,7 @@ mod tests {
         check("s3://films", Some(("", "films", "")));
         check("s3://films/", Some(("", "films", "")));
         check("s3://films/a b/ä/", Some(("", "films", "/a%20b/%C3%A4")));
+        check("s3://films/a+b@c=d!e'f", Some(("", "films", "/a%2Bb%40c%3Dd%21e%27f")));
         check("gs://films/a", Some(("", "films", "/a")));
         check("az://acme/films/a", Some(("acme", "films", "/a")));
         for url in
