@@ -1,12 +1,14 @@
 //! Where answers come from on a miss: broadcasts, stored assets, web servers. It never knows that it is cached.
 
 mod beneath;
+mod books;
 mod directory;
 mod group;
 mod library;
 pub mod live;
 mod parent;
 mod sign;
+mod table;
 pub mod vod;
 mod web;
 
@@ -14,12 +16,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use config::origin::OriginKind;
 use futures_util::future::BoxFuture;
 use http::Method;
-use packager::live::Registry;
 
 use crate::passage::{Admitted, Ask, Failure, FetchPlan, Fetched, Planned, Source, Upload};
+pub use books::AskedOf;
 use directory::Directory;
 use group::Group;
 use live::Live;
@@ -69,88 +70,6 @@ enum Kind {
 }
 
 impl Origins {
-    /// Builds what the configuration names; `previous` origins with the same contents are taken over.
-    pub fn new(
-        origins: &[config::origin::Origin],
-        groups: &[config::origin::OriginGroup],
-        registry: &Registry,
-        previous: Option<&Self>,
-    ) -> Self {
-        let group = |meant: &config::origin::OriginGroup| {
-            Group::new(meant, previous.and_then(|it| it.groups.get(&meant.id)))
-        };
-        let mut built = Self {
-            by_id: HashMap::new(),
-            groups: groups.iter().map(|it| (it.id.clone(), group(it))).collect(),
-            next: previous.map_or(0, |it| it.next),
-            node: previous.map_or_else(node, |it| Arc::clone(&it.node)),
-        };
-        for meant in origins {
-            let known = match &meant.kind {
-                OriginKind::Parent(parent) => {
-                    let earlier = match previous.and_then(|it| it.by_id.get(&meant.id)).map(|it| &it.kind) {
-                        Some(Kind::Parents(it)) => Some(&**it),
-                        _ => None,
-                    };
-                    let parents = Kind::Parents(Arc::new(Parents::new(parent, earlier)));
-                    Some((Parents::number(&meant.id), parents))
-                }
-                kind => previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(kind)),
-            };
-            let (number, kind) = known.unwrap_or_else(|| {
-                let kind = match &meant.kind {
-                    OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
-                    OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
-                    OriginKind::Directory { root, .. } => {
-                        Kind::Directory(Arc::new(Directory::new(root.clone())))
-                    }
-                    OriginKind::Http(settings) => Kind::Web(Arc::new(Web::new((**settings).clone()))),
-                    OriginKind::Bucket(bucket) => Kind::Web(Arc::new(Web::bucket(bucket))),
-                    OriginKind::Parent(_) => unreachable!("they are known by their id"),
-                };
-                if let Kind::Web(web) = &kind {
-                    return (LASTING | web.number(), kind);
-                }
-                built.next += 1;
-                (built.next - 1, kind)
-            });
-            let strip_prefix = match &meant.kind {
-                OriginKind::Live { strip_prefix } => Some(strip_prefix.clone()),
-                OriginKind::Vod { strip_prefix, .. } | OriginKind::Directory { strip_prefix, .. } => {
-                    strip_prefix.clone()
-                }
-                OriginKind::Http(_) | OriginKind::Bucket(_) | OriginKind::Parent(_) => Some(String::new()),
-            };
-            built.by_id.insert(meant.id.clone(), Origin { number, kind, strip_prefix });
-        }
-        built
-    }
-
-    /// The origin that has the contents that `meant` is to have.
-    fn with_contents_of(&self, meant: &OriginKind) -> Option<(u64, Kind)> {
-        let same = |it: &&Origin| match (&it.kind, meant) {
-            (Kind::Live(_), OriginKind::Live { .. }) => true,
-            (Kind::Vod(vod), OriginKind::Vod { root, .. }) => vod.root() == root,
-            (Kind::Directory(directory), OriginKind::Directory { root, .. }) => directory.root() == root,
-            (Kind::Web(web), OriginKind::Http(settings)) => web.is_at(settings),
-            (Kind::Web(web), OriginKind::Bucket(bucket)) => web.is_bucket(bucket),
-            _ => false,
-        };
-        let known = self.by_id.values().find(same)?;
-        let kind = match (&known.kind, meant) {
-            // The same server asked in another way: what it said before is not forgotten for that (cloudfront.md 2.5).
-            (Kind::Web(web), OriginKind::Http(settings)) if web.settings() != &**settings => {
-                Kind::Web(Arc::new(Web::new((**settings).clone()).after(web)))
-            }
-            // Its secrets may be others now.
-            (Kind::Web(web), OriginKind::Bucket(bucket)) => {
-                Kind::Web(Arc::new(Web::bucket(bucket).after(web)))
-            }
-            (kind, _) => kind.clone(),
-        };
-        Some((known.number, kind))
-    }
-
     /// How what was asked would be fetched. `upload` goes to a web server with the first fetch; the cache fetches once what
     /// has one.
     pub fn way<'a>(&'a self, asked: &'a Admitted, upload: Upload) -> Way<'a> {
@@ -260,37 +179,6 @@ impl Origins {
             None => plan,
         }
     }
-
-    /// What was asked of web servers and buckets, by id, for the books.
-    pub fn asked(&self) -> Vec<AskedOf> {
-        let of = |(id, origin): (&String, &Origin)| match &origin.kind {
-            Kind::Web(web) => vec![AskedOf::new(id.clone(), web)],
-            Kind::Parents(parents) => {
-                let named = |it: &Arc<Web>| AskedOf::new(format!("{id} {}", it.authority()), it);
-                parents.all().iter().map(named).collect()
-            }
-            Kind::Live(_) | Kind::Vod(_) | Kind::Directory(_) => Vec::new(),
-        };
-        let mut all: Vec<_> = self.by_id.iter().flat_map(of).collect();
-        all.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        all
-    }
-
-    /// How often the secondary of each origin group was asked.
-    pub fn failovers(&self) -> Vec<(&str, u64)> {
-        let mut all: Vec<_> =
-            self.groups.iter().map(|(id, it)| (id.as_str(), it.failovers.count())).collect();
-        all.sort_unstable();
-        all
-    }
-
-    /// The stored libraries, for their books.
-    pub fn assets(&self) -> impl Iterator<Item = &Arc<Vod>> {
-        self.by_id.values().filter_map(|it| match &it.kind {
-            Kind::Vod(vod) => Some(vod),
-            Kind::Live(_) | Kind::Directory(_) | Kind::Web(_) | Kind::Parents(_) => None,
-        })
-    }
 }
 
 /// A plan that asks a question of another server, or of several.
@@ -347,44 +235,6 @@ impl Planned for Way<'_> {
     }
 }
 
-/// What was asked of a web server, for the books.
-#[derive(Clone, Debug)]
-pub struct AskedOf {
-    /// The origin's id; of a parent, that and where it is.
-    pub id: String,
-    /// Requests, further attempts not counted.
-    pub requests: u64,
-    /// Requests that got no answer.
-    pub failures: u64,
-    /// Further attempts.
-    pub retries: u64,
-    /// Requests it was spared, because it had failed.
-    pub spared: u64,
-    /// Whether it is spared now.
-    pub is_out: bool,
-}
-
-impl AskedOf {
-    fn new(id: String, web: &Web) -> Self {
-        let it = web.stats();
-        Self {
-            id,
-            requests: it.requests.count(),
-            failures: it.failures.count(),
-            retries: it.retries.count(),
-            spared: it.spared.count(),
-            is_out: web.is_out(),
-        }
-    }
-}
-
-/// A name that no other server has, for `Via` and `CDN-Loop`.
-fn node() -> Arc<str> {
-    let mut bytes = [0; 8];
-    aws_lc_rs::rand::fill(&mut bytes).expect("the system has randomness");
-    format!("levada-{:016x}", u64::from_be_bytes(bytes)).into()
-}
-
 /// `/vod/film.mp4` without `/vod` or `/vod/` → `/film.mp4`; a path that does not begin so stays as it is.
 fn without_prefix<'a>(path: &'a str, prefix: &str) -> &'a str {
     let prefix = prefix.trim_matches('/');
@@ -400,8 +250,8 @@ mod tests {
     use std::io;
     use std::path::PathBuf;
 
-    use config::origin::Origin as Meant;
-    use packager::live::{Ledger, Record, Settings};
+    use config::origin::{Origin as Meant, OriginKind};
+    use packager::live::{Ledger, Record, Registry, Settings};
     use packager::media::BroadcastName;
 
     use super::*;
