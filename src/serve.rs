@@ -29,7 +29,7 @@ use crate::access::{Access, KeyProblem, Keys, Rules, StreamAsk};
 use crate::acme::{self, Challenges};
 use crate::behavior::Table;
 use crate::cache::{Cache, Manner, Target};
-use crate::control::{self, Control, Desk, IngestApp, Invalidations, StreamKey, Token};
+use crate::control::{self, Control, Desk, IngestApp, Invalidations, NotInvalidated, StreamKey, Token};
 use crate::edge::{Edge, Tables};
 use crate::hook::{self, Gate};
 use crate::ledger::Ledger;
@@ -578,7 +578,7 @@ impl control::Server for Operated {
         distribution: Option<&str>,
         items: &[String],
         is_soft: bool,
-    ) -> Result<String, String> {
+    ) -> Result<String, NotInvalidated> {
         let config = self.parts.config.load();
         let known = |it: &&config::distribution::Distribution| distribution.is_none_or(|id| id == it.id);
         let mut meant = config.distributions.iter().filter(known);
@@ -590,12 +590,14 @@ impl control::Server for Operated {
                     Some(id) => format!("there is no distribution {id:?}"),
                     None => "there are several distributions".into(),
                 };
-                return Err(format!("{wrong}; name one of {}", ids.join(", ")));
+                let sentence = format!("{wrong}; name one of {}", ids.join(", "));
+                return Err(NotInvalidated::Meaningless(sentence));
             }
         };
         let targets = items.iter().map(|it| Target::parse(it)).collect::<Result<Vec<_>, _>>();
+        let targets = targets.map_err(|error| NotInvalidated::Meaningless(error.to_string()))?;
         let manner = if is_soft { Manner::Soft } else { Manner::Hard };
-        self.parts.cache.invalidate(id, &targets.map_err(|error| error.to_string())?, manner);
+        self.parts.cache.invalidate(id, &targets, manner).map_err(NotInvalidated::Unsaved)?;
         tracing::info!(distribution = %id, items = items.len(), "invalidated");
         Ok(id.clone())
     }

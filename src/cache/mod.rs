@@ -34,6 +34,7 @@ mod wish;
 #[cfg(test)]
 mod tests;
 
+use std::io;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -291,11 +292,15 @@ impl Cache {
 
     /// From now on nothing that was fetched or begun to be is given for what the targets cover in a distribution, or it
     /// counts as stale. When this returns it holds for later runs of the server, too: it waits for the disk.
-    pub fn invalidate(&self, distribution: &str, targets: &[Target], manner: Manner) {
+    ///
+    /// # Errors
+    /// The disk refused, so it holds for this run alone; what the error says is for operators.
+    pub fn invalidate(&self, distribution: &str, targets: &[Target], manner: Manner) -> io::Result<()> {
         self.inside.stats.invalidations.add_one();
         let moment = self.inside.invalidations.put(distribution, targets, manner);
-        if let Some(disk) = &self.inside.disk {
-            disk.invalidated(moment, manner, distribution, targets);
+        match &self.inside.disk {
+            Some(disk) => disk.invalidated(moment, manner, distribution, targets),
+            None => Ok(()),
         }
     }
 

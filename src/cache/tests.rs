@@ -588,8 +588,10 @@ async fn what_was_invalidated_is_fetched_anew_and_all_else_is_kept() {
         get(path, "old").await;
     }
     let target = |it: &str| Target::parse(it).unwrap();
-    cache.invalidate(&ask("/a").routed().distribution().id, &[target("/a"), target("/b/*")], Manner::Hard);
-    cache.invalidate("another", &[target("/*")], Manner::Hard);
+    cache
+        .invalidate(&ask("/a").routed().distribution().id, &[target("/a"), target("/b/*")], Manner::Hard)
+        .unwrap();
+    cache.invalidate("another", &[target("/*")], Manner::Hard).unwrap();
     assert_eq!(get("/a", "new").await, "new");
     assert_eq!(get("/b/1", "new").await, "new");
     assert_eq!(get("/b/2", "new").await, "new");
@@ -606,7 +608,9 @@ async fn a_fetch_that_began_before_an_invalidation_brings_nothing_that_is_given_
         async move { body(&cache.get(&ask("/a"), plan).await).await.unwrap() }
     });
     sleep(second / 2).await;
-    cache.invalidate(&ask("/a").routed().distribution().id, &[Target::parse("/a").unwrap()], Manner::Hard);
+    cache
+        .invalidate(&ask("/a").routed().distribution().id, &[Target::parse("/a").unwrap()], Manner::Hard)
+        .unwrap();
     let joined = cache.get(&ask("/a"), origin.after(second, || whole("new", seconds(60)))).await;
     assert_eq!(body(&joined).await.unwrap(), "new", "it does not follow the old fetch");
     assert_eq!(slow.await.unwrap(), "old", "who asked before has his answer");
@@ -629,11 +633,9 @@ async fn a_tag_invalidates_all_answers_that_have_it() {
     };
     get("/a", "film:7, series", "old").await;
     get("/b", "film:8", "old").await;
-    cache.invalidate(
-        &ask("/a").routed().distribution().id,
-        &[Target::parse("#Film:7").unwrap()],
-        Manner::Hard,
-    );
+    cache
+        .invalidate(&ask("/a").routed().distribution().id, &[Target::parse("#Film:7").unwrap()], Manner::Hard)
+        .unwrap();
     assert_eq!(get("/a", "film:7", "new").await, "new");
     assert_eq!(get("/b", "film:8", "new").await, "old");
 }
@@ -656,7 +658,7 @@ async fn who_follows_a_fetch_from_before_an_invalidation_by_tag_has_nothing_of_i
     let first = get("old");
     sleep(second / 2).await;
     let id = Arc::clone(&ask("/a").routed().distribution().id);
-    cache.invalidate(&id, &[Target::parse("#film:7").unwrap()], Manner::Hard);
+    cache.invalidate(&id, &[Target::parse("#film:7").unwrap()], Manner::Hard).unwrap();
     let later = [get("new"), get("new")];
     assert_eq!(first.await.unwrap(), "old", "who asked before has his answer");
     for it in later {
@@ -817,7 +819,7 @@ async fn section_13_what_is_invalidated_softly_is_validated_and_stands_in_for_a_
     };
     let soften = || {
         let target = Target::parse("/*").unwrap();
-        cache.invalidate(&ask("/a").routed().distribution().id, &[target], Manner::Soft);
+        cache.invalidate(&ask("/a").routed().distribution().id, &[target], Manner::Soft).unwrap();
     };
     get(200, "stone").await;
     soften();

@@ -1,6 +1,7 @@
 //! Invalidations, as CloudFront's API has them (cloudfront.md 4).
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -10,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::Control;
 use super::api::unix;
+use super::{Control, NotInvalidated};
 
 /// Items of one invalidation (cloudfront.md 2.8).
 const MOST_ITEMS: usize = 3_000;
@@ -104,7 +105,9 @@ pub(super) async fn create(State(control): State<Arc<Control>>, Json(batch): Jso
     };
     let distribution = match tokio::task::spawn_blocking(work).await {
         Ok(Ok(id)) => id,
-        Ok(Err(message)) => return refused(StatusCode::BAD_REQUEST, message),
+        Ok(Err(NotInvalidated::Meaningless(message))) => return refused(StatusCode::BAD_REQUEST, message),
+        // Not remembered, so that the same reference tries again.
+        Ok(Err(NotInvalidated::Unsaved(error))) => return refused(unsaved(error.kind()), error.to_string()),
         Err(_) => return refused(StatusCode::INTERNAL_SERVER_ERROR, "the server is going down"),
     };
     let made = Invalidation {
@@ -128,6 +131,13 @@ pub(super) async fn show(State(control): State<Arc<Control>>, Path(id): Path<Str
     match control.invalidations.list().into_iter().find(|it| it.id == id) {
         Some(found) => Json(found).into_response(),
         None => refused(StatusCode::NOT_FOUND, format!("there is no invalidation {id:?} of this run")),
+    }
+}
+
+fn unsaved(kind: ErrorKind) -> StatusCode {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StatusCode::INSUFFICIENT_STORAGE,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -70,13 +70,22 @@ pub trait Server: Send + Sync {
     /// count as stale; gives the distribution's id. It waits for the disk.
     ///
     /// # Errors
-    /// What is wrong with them.
+    /// What is wrong with them, or with the disk.
     fn invalidate(
         &self,
         distribution: Option<&str>,
         items: &[String],
         is_soft: bool,
-    ) -> Result<String, String>;
+    ) -> Result<String, NotInvalidated>;
+}
+
+/// Why an invalidation is not, or not for good.
+#[derive(Debug)]
+pub enum NotInvalidated {
+    /// What was asked for makes no sense, in a sentence.
+    Meaningless(String),
+    /// It holds, but the disk refused to remember it for later runs.
+    Unsaved(std::io::Error),
 }
 
 /// Who answers operators: the same guards stand before it as before the edge, since it is looked for as much.

@@ -29,6 +29,11 @@ const UNFINISHED: &str = ".new";
 /// The file of invalidations.
 const NOTED: &str = "invalidations";
 
+/// The same while it lacks some that could not be written.
+const WITHHELD: &str = "invalidations.held";
+
+const LOCK: &str = "lock";
+
 /// A directory of answers.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -83,12 +88,16 @@ impl Files {
 
     /// Makes the directory and takes it for this process.
     pub(super) fn lock(&self) -> io::Result<Lock> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
-        let file = private().truncate(false).open(self.directory.join("lock"))?;
+        self.make()?;
+        let file = private().truncate(false).open(self.directory.join(LOCK))?;
         flock(&file, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| io::Error::other("another server uses it"))?;
         let block = statvfs(&self.directory)?.f_frsize.max(512);
         Ok(Lock { _file: file, block })
+    }
+
+    fn make(&self) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)
     }
 
     /// All answers, the oldest first; deletes what was being written when a process ended.
@@ -216,9 +225,29 @@ impl Files {
         }
     }
 
-    /// What was invalidated, as it was noted.
-    pub(super) fn noted(&self) -> io::Result<String> {
+    /// What was invalidated, as it was noted; none where that is withheld: whoever writes answers has such a file.
+    pub(super) fn noted(&self) -> io::Result<Option<String>> {
         match fs::read(self.directory.join(NOTED)) {
+            Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let was_used = self.directory.join(LOCK).try_exists()?;
+                Ok((!was_used).then(String::new))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has no later run rely on what is noted until it is whole again. It takes no room on a full disk.
+    pub(super) fn withhold(&self) -> io::Result<()> {
+        match fs::rename(self.directory.join(NOTED), self.directory.join(WITHHELD)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => File::open(&self.directory)?.sync_all(),
+        }
+    }
+
+    fn withheld(&self) -> io::Result<String> {
+        match fs::read(self.directory.join(WITHHELD)) {
             Ok(text) => Ok(String::from_utf8_lossy(&text).into_owned()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
             Err(error) => Err(error),
@@ -228,17 +257,25 @@ impl Files {
     /// Notes invalidations for later runs; flushed, since a resurrected answer would be wrong. Where there are too many,
     /// `all` takes the place of every line. Tells how long the file was and is.
     pub(super) fn note(&self, lines: &str, all: &str) -> io::Result<(usize, usize)> {
+        self.make()?;
         let path = self.directory.join(NOTED);
         let known = fs::metadata(&path).map_or(0, |it| it.len());
         let before = known as usize;
         if known == 0 || known + lines.len() as u64 > noted::LONGEST {
+            let earlier = self.withheld()?;
+            let text = if known > 0 || (earlier.len() + lines.len()) as u64 > noted::LONGEST {
+                all.to_owned()
+            } else {
+                earlier + lines
+            };
             let new = self.directory.join(format!("{NOTED}{UNFINISHED}"));
             let mut file = private().truncate(true).open(&new)?;
-            let text = if known == 0 { lines } else { all };
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
             fs::rename(new, path)?;
             File::open(&self.directory)?.sync_all()?;
+            // If that fails, the next that is withheld takes its place.
+            let _ = fs::remove_file(self.directory.join(WITHHELD));
             return Ok((before, text.len()));
         }
         let mut file = OpenOptions::new().read(true).append(true).open(&path)?;
@@ -246,8 +283,12 @@ impl Files {
         file.read_exact_at(&mut last, known - 1)?;
         // A process that was killed may have left half a line.
         let lead = if last == *b"\n" { "" } else { "\n" };
-        file.write_all(format!("{lead}{lines}").as_bytes())?;
-        file.sync_data()?;
+        let written = file.write_all(format!("{lead}{lines}").as_bytes()).and_then(|()| file.sync_data());
+        if written.is_err() {
+            // Half a line would be read as one that could have been anything.
+            file.set_len(known)?;
+        }
+        written?;
         Ok((before, before + lead.len() + lines.len()))
     }
 

@@ -16,7 +16,8 @@
 //! - The file system's own directories are not counted: 256 of them, some MB when there are a million files.
 //!
 //! An invalidation does not touch files either: it is noted, with a flush, and after a restart what it covers is not
-//! given.
+//! given. Where it cannot be noted the notes are put aside, and a server that finds none gives nothing from before.
+//! What a viewer changed is no invalidation: its file is deleted.
 
 mod files;
 mod noted;
@@ -116,7 +117,8 @@ struct Inside {
     floor: AtomicU64,
     /// Octets of the noted invalidations that were read at the start.
     known: AtomicUsize,
-    noting: Mutex<()>,
+    /// What is still to be noted, since the disk refused it; held by who notes.
+    noting: Mutex<String>,
     invalidations: Arc<Invalidations>,
     stats: DiskStats,
 }
@@ -144,9 +146,12 @@ impl Disk {
         let files = Files::new(meant.directory.clone());
         // What cannot be known yet is found out before anything is given.
         let (noted, known) = match files.noted() {
-            Ok(text) => (noted::read(&text, invalidation::moment(clock::wall())), text.len()),
-            Err(_) => (Noted { floor: u64::MAX, entries: Vec::new() }, usize::MAX),
+            Ok(Some(text)) => (noted::read(&text, invalidation::moment(clock::wall())), text.len()),
+            Ok(None) | Err(_) => (Noted { floor: u64::MAX, ..Noted::default() }, usize::MAX),
         };
+        if noted.floor != u64::MAX {
+            invalidations.resume(noted.newest);
+        }
         for Entry { moment, manner, distribution, target } in noted.entries {
             invalidations.restore(&distribution, target, manner, moment);
         }
@@ -248,23 +253,41 @@ impl Disk {
     }
 
     /// Notes an invalidation for later runs; waits for the disk.
-    pub(super) fn invalidated(&self, moment: Moment, manner: Manner, distribution: &str, targets: &[Target]) {
-        let lines = noted::lines(moment, manner, distribution, targets);
-        let one_at_a_time = lock(&self.inside.noting);
-        let noted = self.inside.files.note(&lines, &noted::floor(moment));
-        if let Ok((before, after)) = noted {
-            // Only what this process wrote is known.
-            let known = &self.inside.known;
-            let _ = known.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire);
+    ///
+    /// # Errors
+    /// The disk refused. It is noted with the next one; until then a later run gives nothing that is on the disk now.
+    pub(super) fn invalidated(
+        &self,
+        moment: Moment,
+        manner: Manner,
+        distribution: &str,
+        targets: &[Target],
+    ) -> io::Result<()> {
+        let inside = &self.inside;
+        let mut lines = lock(&inside.noting);
+        lines.push_str(&noted::lines(moment, manner, distribution, targets));
+        if lines.len() as u64 > noted::LONGEST {
+            *lines = noted::floor(moment);
         }
-        drop(one_at_a_time);
-        if let Err(error) = noted {
-            self.inside.stats.errors.add_one();
-            tracing::error!(
-                "an invalidation could not be noted in {}: {error}; delete that directory before the next start",
-                self.inside.files.directory().display()
-            );
-        }
+        let error = match inside.files.note(&lines, &noted::floor(moment)) {
+            Ok((before, after)) => {
+                lines.clear();
+                // Only what this process wrote is known.
+                let known = &inside.known;
+                let _ = known.compare_exchange(before, after, Ordering::AcqRel, Ordering::Acquire);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        inside.stats.errors.add_one();
+        let directory = inside.files.directory().display();
+        let after = match inside.files.withhold() {
+            Ok(()) => "a restart begins with an empty disk unless a later one can be noted".to_owned(),
+            Err(other) => format!("delete that directory before the next start ({other})"),
+        };
+        let sentence = format!("it holds, but could not be noted in {directory}: {error}; {after}");
+        tracing::error!("of an invalidation: {sentence}");
+        Err(io::Error::new(error.kind(), sentence))
     }
 
     pub(super) fn used(&self) -> u64 {
@@ -307,12 +330,8 @@ impl Inside {
 
     fn try_take_over(&self) -> io::Result<()> {
         let lock_file = self.files.lock()?;
-        let noted = self.files.noted()?;
+        self.mark_time()?;
         let earlier = self.files.earlier()?;
-        if noted.len() != self.known.load(Ordering::Acquire) {
-            // It could not be read before, or the server that had the directory has invalidated more since.
-            self.floor.store(invalidation::moment(clock::wall()), Ordering::Release);
-        }
         tracing::info!(files = earlier.len(), "answers are kept in {}", self.files.directory().display());
         let mut shelf = lock(&self.shelf);
         shelf.found(earlier.into_iter().map(|it| (it.name, it.bytes)));
@@ -327,6 +346,26 @@ impl Inside {
             self.delete(name, bytes)?;
         }
         let _ = self.lock.set(lock_file);
+        Ok(())
+    }
+
+    /// Notes from when on this run keeps answers, and what it gives none from before of.
+    fn mark_time(&self) -> io::Result<()> {
+        let _one_at_a_time = lock(&self.noting);
+        let known = self.known.load(Ordering::Acquire);
+        // Where there was nothing, there is nothing now but the lock.
+        let noted = self.files.noted()?.map_or(usize::MAX, |it| it.len());
+        let is_new = known == 0 && noted == usize::MAX;
+        if known == usize::MAX || noted != known && !is_new {
+            // It could not be read before, or the server that had the directory has invalidated more since. What is
+            // fetched from here on is newer.
+            self.floor.store(self.invalidations.advance(), Ordering::Release);
+        }
+        let (floor, now) = (self.floor.load(Ordering::Acquire), self.invalidations.now());
+        let floor = if floor == 0 { String::new() } else { noted::floor(floor) };
+        let (_, after) =
+            self.files.note(&(floor + &noted::mark(now)), &(noted::floor(now) + &noted::mark(now)))?;
+        self.known.store(after, Ordering::Release);
         Ok(())
     }
 

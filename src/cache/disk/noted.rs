@@ -1,6 +1,6 @@
 //! Invalidations as text that outlives the server: a line each, appended.
 //!
-//! `MOMENT hard|soft path|below|tag LENGTH:DISTRIBUTION LENGTH:TEXT CHECKSUM`, or `MOMENT floor CHECKSUM`.
+//! `MOMENT hard|soft path|below|tag LENGTH:DISTRIBUTION LENGTH:TEXT CHECKSUM`, or `MOMENT floor|mark CHECKSUM`.
 //!
 //! Nothing of a text is read as anything but itself: what an item may look like is not decided here a second time.
 
@@ -16,6 +16,8 @@ pub(super) const LONGEST: u64 = 8 * 1024 * 1024;
 pub(super) struct Noted {
     /// What was fetched before it is given no more, whatever it is.
     pub(super) floor: Moment,
+    /// The newest moment of all: those of later runs begin behind it, wherever the clock stands then.
+    pub(super) newest: Moment,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -51,6 +53,11 @@ pub(super) fn floor(moment: Moment) -> String {
     signed(&format!("{moment} floor"))
 }
 
+/// A line that says that there was a moment.
+pub(super) fn mark(moment: Moment) -> String {
+    signed(&format!("{moment} mark"))
+}
+
 fn signed(line: &str) -> String {
     format!("{line} {:016x}\n", xxh3_64(line.as_bytes()))
 }
@@ -64,8 +71,14 @@ pub(super) fn read(text: &str, now: Moment) -> Noted {
     let mut broken = false;
     for line in whole.lines().filter(|it| !it.is_empty()) {
         match parse(line) {
-            Some(Line::Floor(moment)) => noted.floor = noted.floor.max(moment),
+            Some(Line::Floor(moment)) => {
+                // It was put behind what could not be read.
+                broken = false;
+                noted.floor = noted.floor.max(moment);
+            }
+            Some(Line::Mark(moment)) => noted.newest = noted.newest.max(moment),
             Some(Line::Entry(entry)) => {
+                noted.newest = noted.newest.max(entry.moment);
                 if std::mem::take(&mut broken) {
                     noted.floor = noted.floor.max(entry.moment);
                 }
@@ -77,11 +90,13 @@ pub(super) fn read(text: &str, now: Moment) -> Noted {
     if broken {
         noted.floor = noted.floor.max(now);
     }
+    noted.newest = noted.newest.max(noted.floor);
     noted
 }
 
 enum Line {
     Floor(Moment),
+    Mark(Moment),
     Entry(Entry),
 }
 
@@ -94,6 +109,7 @@ fn parse(line: &str) -> Option<Line> {
     let moment = moment.parse().ok()?;
     let (manner, rest) = match rest.split_once(' ') {
         None if rest == "floor" => return Some(Line::Floor(moment)),
+        None if rest == "mark" => return Some(Line::Mark(moment)),
         Some(("hard", rest)) => (Manner::Hard, rest),
         Some(("soft", rest)) => (Manner::Soft, rest),
         _ => return None,
@@ -134,7 +150,7 @@ mod tests {
             + &lines(8, Manner::Soft, "radio", &[target("/*")]);
         let all = ["/a?b=1", "/c/*", "#d"].map(|it| entry(7, Manner::Hard, "my tv: one", it));
         let entries = all.into_iter().chain([entry(8, Manner::Soft, "radio", "/*")]).collect();
-        assert_eq!(read(&text, 100), Noted { floor: 0, entries });
+        assert_eq!(read(&text, 100), Noted { floor: 0, newest: 8, entries });
     }
 
     #[test]
@@ -152,7 +168,8 @@ mod tests {
     #[test]
     fn a_line_without_end_was_never_confirmed() {
         let text = lines(7, Manner::Hard, "tv", &[target("/a")]) + "9 hard 2:tv /b";
-        assert_eq!(read(&text, 100), Noted { floor: 0, entries: vec![entry(7, Manner::Hard, "tv", "/a")] });
+        let entries = vec![entry(7, Manner::Hard, "tv", "/a")];
+        assert_eq!(read(&text, 100), Noted { floor: 0, newest: 7, entries });
         assert_eq!(read("", 100), Noted::default());
     }
 
@@ -165,5 +182,7 @@ mod tests {
         assert_eq!(read(&format!("{first}{middle}"), 100).floor, 100);
         assert_eq!(read("garbage\n", 100).floor, 100);
         assert_eq!(read(&(floor(12) + &first), 100).floor, 12);
+        assert_eq!(read(&format!("{first}{middle}{}{}", floor(12), mark(15)), 100).floor, 12);
+        assert_eq!(read(&format!("{first}{}", mark(15)), 100).newest, 15);
     }
 }

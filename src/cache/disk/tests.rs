@@ -194,8 +194,8 @@ async fn what_was_invalidated_stays_so_after_a_restart_and_all_else_is_kept() {
         hits(&cache, path, 1000, &origin).await;
     }
     let id = Example::get("/").admitted().routed().distribution().id.clone();
-    cache.invalidate(&id, &[Target::parse("/old").unwrap()], Manner::Hard);
-    cache.invalidate(&id, &[Target::parse("/soft*").unwrap()], Manner::Soft);
+    cache.invalidate(&id, &[Target::parse("/old").unwrap()], Manner::Hard).unwrap();
+    cache.invalidate(&id, &[Target::parse("/soft*").unwrap()], Manner::Soft).unwrap();
     cache.close().await;
     drop(cache);
     for run in 0..2 {
@@ -359,6 +359,85 @@ async fn a_film_that_changed_does_not_come_back_from_the_disk() {
     assert_eq!((etag.as_bytes(), played), (b"\"0\"".as_slice(), Err(Failure::Changed)));
     let (etag, played) = play().await;
     assert_eq!((etag.as_bytes(), played), (b"\"1\"".as_slice(), Ok(TOTAL)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_invalidated_meanwhile_does_not_make_the_disk_useless_for_this_one() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let first = open(directory.path()).await;
+    hits(&first, "/a", 1000, &origin).await;
+    let second = Cache::open(&settings(directory.path(), 64 * MIB));
+    let id = Example::get("/").admitted().routed().distribution().id.clone();
+    first.invalidate(&id, &[Target::parse("/a").unwrap()], Manner::Hard).unwrap();
+    first.close().await;
+    drop(first);
+    settled(&second).await;
+    assert!(!hits(&second, "/a", 1000, &origin).await, "it does not know what was invalidated");
+    hits(&second, "/b", 1000, &origin).await;
+    second.close().await;
+    drop(second);
+    let third = open(directory.path()).await;
+    assert!(hits(&third, "/b", 1000, &origin).await);
+    assert!(hits(&third, "/a", 1000, &origin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn moments_go_on_where_those_of_an_earlier_run_ended_wherever_the_clock_stands() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/a", 1000, &origin).await;
+    let began = cache.inside.invalidations.now();
+    cache.close().await;
+    drop(cache);
+    let noted = directory.path().join("invalidations");
+    let read = || noted::read(&fs::read_to_string(&noted).unwrap(), 0);
+    assert!(read().newest >= began, "it says from when on it keeps answers");
+    // As if the clock had been an hour ahead in that run.
+    let ahead = began + 3_600_000_000_000;
+    fs::write(&noted, noted::mark(ahead)).unwrap();
+    let cache = open(directory.path()).await;
+    assert!(cache.inside.invalidations.now() > ahead + 1_000_000);
+    cache.close().await;
+    assert!(read().newest > ahead + 1_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalidation_that_cannot_be_noted_is_told_and_holds_over_a_restart_all_the_same() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let id = Example::get("/").admitted().routed().distribution().id.clone();
+    let invalidate =
+        |cache: &Cache, path: &str| cache.invalidate(&id, &[Target::parse(path).unwrap()], Manner::Hard);
+    let noted = directory.path().join("invalidations");
+    for is_mended in [false, true] {
+        let cache = open(directory.path()).await;
+        for path in ["/a", "/b", "/kept"] {
+            hits(&cache, path, 1000, &origin).await;
+        }
+        while is_mended && files(directory.path()).len() < 3 {
+            sleep(Duration::from_millis(2)).await;
+        }
+        // Nobody can append to a directory.
+        let aside = directory.path().join("aside");
+        fs::rename(&noted, &aside).unwrap();
+        fs::create_dir(&noted).unwrap();
+        assert!(invalidate(&cache, "/a").is_err());
+        assert!(!noted.exists(), "no later run relies on it");
+        let held = directory.path().join("invalidations.held");
+        fs::remove_dir(&held).unwrap();
+        fs::rename(aside, &held).unwrap();
+        if is_mended {
+            invalidate(&cache, "/b").unwrap();
+            assert!(!held.exists());
+        }
+        cache.close().await;
+        drop(cache);
+        let cache = open(directory.path()).await;
+        for path in ["/a", "/b"] {
+            assert!(!hits(&cache, path, 1000, &origin).await, "{path} {is_mended}");
+        }
+        assert_eq!(hits(&cache, "/kept", 1000, &origin).await, is_mended);
+        cache.close().await;
+    }
 }
 
 proptest! {

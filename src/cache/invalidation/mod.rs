@@ -32,6 +32,9 @@ const MOST_TAGS: usize = 100_000;
 /// A moment of this cache; later ones are larger, also after a restart.
 pub(super) type Moment = u64;
 
+/// Moments that one run gives out at most, one for each that makes something useless: four seconds of the wall clock.
+const OF_A_RUN: Moment = 1 << 32;
+
 /// Moments begin as wall-clock time where that goes forward, so that those of a restarted server are later.
 pub(super) fn moment(now: SystemTime) -> Moment {
     now.duration_since(UNIX_EPOCH).map_or(0, |it| u64::try_from(it.as_nanos()).unwrap_or(0))
@@ -190,12 +193,24 @@ impl Invalidations {
         self.moment.load(Ordering::Acquire)
     }
 
+    /// A new moment, behind all that were given out.
+    pub(super) fn advance(&self) -> Moment {
+        self.moment.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Begins behind all moments of a run that began at `newest` and gave out fewer than [`OF_A_RUN`].
+    pub(super) fn resume(&self, newest: Moment) {
+        if newest > 0 {
+            self.moment.fetch_max(newest.saturating_add(OF_A_RUN), Ordering::AcqRel);
+        }
+    }
+
     /// Invalidates targets of a distribution: what was fetched, or begun to be, before this returns.
     pub(super) fn put(&self, distribution: &str, targets: &[Target], manner: Manner) -> Moment {
         let mut distributions = self.write();
         let it = distributions.entry(distribution.to_owned()).or_default();
         // Under the lock: a reader who sees the moment sees what was written with it.
-        let moment = self.moment.fetch_add(1, Ordering::AcqRel) + 1;
+        let moment = self.advance();
         it.put(targets, manner, moment);
         self.any.store(moment, Ordering::Release);
         moment
