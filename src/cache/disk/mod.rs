@@ -432,6 +432,9 @@ impl Inside {
         freshness: Freshness,
         born: Moment,
     ) -> io::Result<bool> {
+        if self.has_newer(name, key, born) {
+            return Ok(false);
+        }
         let sliced = object.is_sliced().then(|| object.length()).flatten();
         let chunks = if sliced.is_some() { &[] } else { object.completed().unwrap_or_default() };
         let held = clock::now().saturating_duration_since(freshness.received);
@@ -486,6 +489,16 @@ impl Inside {
             shelf.shelve(name, bytes);
         }
         put.map(|it| it.is_some())
+    }
+
+    /// Whether what is kept under a key was begun after `born`, and not in a time that has not come.
+    fn has_newer(&self, name: Name, key: &Key, born: Moment) -> bool {
+        if !lock(&self.shelf).has(name) {
+            return false;
+        }
+        // What cannot be read is no reason not to write.
+        let Ok(Opened::Answer(record, _)) = self.files.open(name) else { return false };
+        *record.key == *key.text() && record.born > born && record.born <= self.invalidations.now()
     }
 
     /// Puts what was written in the place of what was there; none when that is being read, or what was written has been

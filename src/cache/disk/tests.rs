@@ -440,6 +440,25 @@ async fn an_invalidation_that_cannot_be_noted_is_told_and_holds_over_a_restart_a
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_begun_earlier_does_not_take_the_place_of_what_was_begun_later() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/a", 1000, &origin).await;
+    while cache.disk().unwrap().0.writes.count() == 0 {
+        sleep(Duration::from_millis(2)).await;
+    }
+    let key = Key::of(&Example::get("/a").admitted(), Source::default());
+    let stored = cache.inside.store.get(&key).unwrap();
+    let inside = &cache.inside.disk.as_ref().unwrap().inside;
+    let (earlier, later) = (cache.inside.invalidations.advance(), cache.inside.invalidations.advance());
+    for born in [later, earlier] {
+        inside.keep(&key, &stored.object, stored.freshness, born);
+        let Opened::Answer(record, _) = inside.files.open(name(&key)).unwrap() else { panic!() };
+        assert_eq!(record.born, later);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
