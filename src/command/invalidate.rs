@@ -36,6 +36,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let batch =
         json!({ "distribution": arguments.distribution, "items": arguments.items, "soft": arguments.soft });
     let (status, said) = operate::post(&arguments.source, "/api/invalidations", &batch)?;
+    if status.is_server_error() {
+        // What holds may not be called nothing.
+        bail!("{}", operate::message(&said));
+    }
     if status != StatusCode::CREATED {
         bail!("nothing was invalidated: {}", operate::message(&said));
     }

@@ -149,3 +149,14 @@ fn new_id() -> String {
     let letters = random.iter().map(|it| char::from(LETTERS[usize::from(it % 32)]));
     std::iter::once('I').chain(letters).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_one_that_fails() {
+        let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::PermissionDenied];
+        assert_eq!(kinds.map(|it| unsaved(it).as_u16()), [507, 507, 500]);
+    }
+}

@@ -285,8 +285,9 @@ impl Disk {
             Ok(()) => "a restart begins with an empty disk unless a later one can be noted".to_owned(),
             Err(other) => format!("delete that directory before the next start ({other})"),
         };
-        let sentence = format!("it holds, but could not be noted in {directory}: {error}; {after}");
-        tracing::error!("of an invalidation: {sentence}");
+        let sentence =
+            format!("the invalidation holds, but could not be noted in {directory}: {error}; {after}");
+        tracing::error!("{sentence}");
         Err(io::Error::new(error.kind(), sentence))
     }
 
