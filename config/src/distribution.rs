@@ -60,6 +60,8 @@ pub struct Behavior {
     pub viewer_protocol_policy: ViewerProtocolPolicy,
     /// Whether text is compressed for viewers who accept it.
     pub compress: bool,
+    /// What is fetched where a range is asked for.
+    pub range_fill: RangeFill,
     /// Which methods are answered.
     pub allowed_methods: AllowedMethods,
     /// Whether answers to OPTIONS are kept.
@@ -77,6 +79,19 @@ pub enum RewriteManifests {
     Append,
     /// By `EXT-X-DEFINE:QUERYPARAM` in HLS; appended in DASH.
     Define,
+}
+
+/// What is fetched of an answer that is not there, where a viewer may want a part of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RangeFill {
+    /// Slices of films, sounds and archives, the whole of all else.
+    Auto,
+    /// Slices, as they are read.
+    Slice,
+    /// All of it.
+    Whole,
+    /// The range as it was asked for; nothing of that is kept.
+    Pass,
 }
 
 /// Whether http is allowed.
@@ -240,6 +255,15 @@ const COMPRESS: Setting = Setting::new(
 )
 .example("false");
 
+const RANGE_FILL: Setting = Setting::new(
+    "range_fill",
+    Kind::Word(&["auto", "slice", "whole", "pass"]),
+    Value("auto", "films, sounds and archives come in slices of 2 MiB as they are read, all else whole"),
+    "Set it to slice where large files have other names, to whole for an origin that gives no ranges, to pass where \
+     files are rare and large: their ranges then go on as they were asked for, and nothing of them is kept.",
+)
+.example("slice");
+
 const BEHAVIOR: &[Setting] = &[
     TARGET_ORIGIN,
     TRUSTED_KEY_GROUPS,
@@ -249,6 +273,7 @@ const BEHAVIOR: &[Setting] = &[
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
     COMPRESS,
+    RANGE_FILL,
     ALLOWED_METHODS,
     CACHED_METHODS,
     MAX_REQUEST_BODY,
@@ -264,6 +289,7 @@ const PATTERN_AND_BEHAVIOR: &[Setting] = &[
     REWRITE_MANIFESTS,
     VIEWER_PROTOCOL_POLICY,
     COMPRESS,
+    RANGE_FILL,
     ALLOWED_METHODS,
     CACHED_METHODS,
     MAX_REQUEST_BODY,
@@ -488,6 +514,12 @@ impl Behavior {
             rewrite_manifests,
             viewer_protocol_policy,
             compress: section.flag("compress"),
+            range_fill: match section.word("range_fill") {
+                Some("slice") => RangeFill::Slice,
+                Some("whole") => RangeFill::Whole,
+                Some("pass") => RangeFill::Pass,
+                _ => RangeFill::Auto,
+            },
             allowed_methods,
             caches_options,
             max_request_body: section.size("max_request_body"),

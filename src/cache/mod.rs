@@ -39,6 +39,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use config::cache::CachePolicy;
+use config::distribution::RangeFill;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -60,7 +61,9 @@ pub use self::stats::Stats;
 use self::store::{Store, Stored};
 use self::verdict::{Approach, Decision};
 use self::wish::Wish;
-use crate::passage::{Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Planned, Verdict};
+use crate::passage::{
+    Admitted, Answer, Excuse, Failure, FetchPlan, Forward, Object, Planned, SaidRange, Verdict,
+};
 
 /// How long a follower waits for a fetch that names no deadline; then it goes alone.
 const COLLAPSE_WAIT: Duration = Duration::from_secs(10);
@@ -162,6 +165,9 @@ impl Cache {
             }
             Decision::Fetch(forward) => forward,
         };
+        if behavior.range_fill == RangeFill::Pass && SaidRange::of(asked.routed().request()).is_some() {
+            return Box::pin(self.pass(asked, plan.plan(), forward)).await;
+        }
         // Hits are many, and what is carried from station to station is copied: what only fetches need stands elsewhere.
         Box::pin(self.seek(asked, plan.plan(), Sought { key, found, wish, forward, now })).await
     }
@@ -173,7 +179,10 @@ impl Cache {
         }
         let policy = &asked.routed().behavior().cache_policy;
         let key = Key::of(asked, plan.source());
-        let answer = self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
+        // Of what is not kept nobody needs more than he asks for.
+        let part = SaidRange::of(asked.routed().request()).map_or(Part::Whole, Part::Said);
+        let errand = Errand { part, ..Errand::alone(plan) };
+        let answer = self.fetch(policy, None, None, forward, errand).await;
         if changes_what_is_kept(asked, &answer) {
             self.outdate(&key).await;
         }

@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::distribution::RangeFill;
 use futures_util::future::BoxFuture;
 use http::Method;
 
@@ -145,7 +146,7 @@ impl Origins {
                 let (directory, path) = (Arc::clone(&directory), Arc::clone(&path));
                 Box::pin(async move { directory.fetch(&path, &ask).await })
             })
-            .in_slices(web::may_be_large(asked.path())),
+            .in_slices(is_in_slices(asked)),
             Kind::Vod(vod) => FetchPlan::new(source, move |_| {
                 let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
                 Box::pin(async move { vod.fetch(&path).await })
@@ -197,8 +198,17 @@ fn over_http(
         .telling(unkeyed)
         .looped(looped)
         .uploading(uploading)
-        .in_slices(web::may_be_large(asked.path()))
+        .in_slices(is_in_slices(asked))
         .lasting()
+}
+
+/// Whether what was asked for comes in slices.
+fn is_in_slices(asked: &Admitted) -> bool {
+    match asked.routed().behavior().range_fill {
+        RangeFill::Auto => web::may_be_large(asked.path()),
+        RangeFill::Slice => true,
+        RangeFill::Whole | RangeFill::Pass => false,
+    }
 }
 
 impl Origin {

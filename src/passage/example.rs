@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use config::cache::{CachePolicy, Selection};
 use config::distribution::{
-    AllowedMethods, Cors, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
+    AllowedMethods, Cors, RangeFill, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
 };
 use config::units::PathPattern;
 use http::request::Parts;
@@ -79,6 +79,7 @@ impl Example {
             rewrite_manifests: RewriteManifests::No,
             viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
             compress: true,
+            range_fill: RangeFill::Auto,
             allowed_methods: AllowedMethods::Read,
             caches_options: false,
             max_request_body: 1 << 20,

@@ -7,7 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::Request;
 
 /// Why an origin gave nothing, or not all.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,8 +153,40 @@ pub struct Validators {
 pub struct Ask {
     /// These octets alone.
     pub range: Option<Range<u64>>,
+    /// What a viewer asked for, as it was said.
+    pub as_said: Option<SaidRange>,
     /// What is here already: without a range the origin may say that it still holds, with one that it is another now.
     pub known: Option<Validators>,
+}
+
+impl Ask {
+    /// Whether an answer may be a part.
+    pub const fn is_for_part(&self) -> bool {
+        self.range.is_some() || self.as_said.is_some()
+    }
+}
+
+/// A range as a viewer asked for it; the origin judges what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaidRange {
+    /// `Range` as it came.
+    pub range: HeaderValue,
+    /// `If-Range` as it came.
+    pub if_range: Option<HeaderValue>,
+}
+
+impl SaidRange {
+    /// What a GET says; none where it says other things too, on which an answer with a part of the octets would say nothing.
+    pub fn of(request: &Request) -> Option<Self> {
+        const CONDITIONS: [HeaderName; 4] = [IF_MATCH, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_UNMODIFIED_SINCE];
+        let headers = request.headers();
+        if *request.method() != Method::GET || CONDITIONS.iter().any(|it| headers.contains_key(it)) {
+            return None;
+        }
+        let mut lines = headers.get_all(RANGE).iter();
+        let (range, None) = (lines.next()?.clone(), lines.next()) else { return None };
+        Some(Self { range, if_range: headers.get(IF_RANGE).cloned() })
+    }
 }
 
 /// Where a plan goes: two that differ in it may bring different octets for one path.

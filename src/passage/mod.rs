@@ -32,7 +32,8 @@ pub use answer::{Answer, Detail, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use date::parse as parse_date;
 pub use fetch::{
-    Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Planned, Source, Validators,
+    Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Planned, SaidRange, Source,
+    Validators,
 };
 pub use forwarded::Forwarded;
 pub use guarded::{Country, Guarded};

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use config::cache::CachePolicy;
-use config::distribution::{AllowedMethods, OriginRequestPolicy, RewriteManifests, ViewerProtocolPolicy};
+use config::distribution::{
+    AllowedMethods, OriginRequestPolicy, RangeFill, RewriteManifests, ViewerProtocolPolicy,
+};
 use config::units::PathPattern;
 use http::{HeaderName, StatusCode};
 
@@ -68,6 +70,8 @@ pub struct Behavior {
     pub viewer_protocol_policy: ViewerProtocolPolicy,
     /// Whether text is compressed.
     pub compress: bool,
+    /// What is fetched where a range is asked for.
+    pub range_fill: RangeFill,
     /// Which methods are answered.
     pub allowed_methods: AllowedMethods,
     /// Whether answers to OPTIONS are kept.

@@ -23,7 +23,7 @@ use super::invalidation::Moment;
 use super::key::Key;
 use super::store::Stored;
 use super::{Cache, Weakly, renewal};
-use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, Slices, Validators};
+use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators};
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
 pub(super) const SLICE: u64 = 2 * 1024 * 1024;
@@ -32,6 +32,8 @@ pub(super) const SLICE: u64 = 2 * 1024 * 1024;
 pub(super) enum Part {
     /// All of a resource.
     Whole,
+    /// What a viewer asked for of it, whom alone the answer concerns.
+    Said(SaidRange),
     /// All of a resource of which there is something stale, that may still hold or stand in; and how it is fetched in
     /// slices, where what does not hold was.
     Again(Box<Stored>, Option<Workshop>),
@@ -45,10 +47,11 @@ impl Part {
     pub(super) fn ask(&self) -> Ask {
         match self {
             Self::Whole => Ask::default(),
-            Self::Again(earlier, _) => Ask { range: None, known: renewal::validators(earlier) },
-            Self::First(_) => Ask { range: Some(0..SLICE), known: None },
+            Self::Said(said) => Ask { as_said: Some(said.clone()), ..Ask::default() },
+            Self::Again(earlier, _) => Ask { known: renewal::validators(earlier), ..Ask::default() },
+            Self::First(_) => Ask { range: Some(0..SLICE), ..Ask::default() },
             Self::Slice { expected, identity, .. } => {
-                Ask { range: Some(expected.clone()), known: Some(identity.known.clone()) }
+                Ask { range: Some(expected.clone()), known: Some(identity.known.clone()), ..Ask::default() }
             }
         }
     }

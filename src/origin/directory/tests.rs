@@ -28,7 +28,7 @@ async fn get(directory: &Directory, path: &str, ask: Ask) -> (u16, HeaderMap, Ve
 }
 
 fn part(range: Range<u64>) -> Ask {
-    Ask { range: Some(range), known: None }
+    Ask { range: Some(range), ..Ask::default() }
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_tag_is_that_of_the_octets_on_every_server() {
     let first = tag(&one).await;
     assert_eq!(first, tag(&other).await);
     let known = Some(Validators { etag: Some(first.clone()), last_modified: None });
-    let ask = Ask { range: None, known };
+    let ask = Ask { known, ..Ask::default() };
     assert_eq!(get(&one, "/a%20b/sea.txt", ask.clone()).await.0, 304);
 
     fs::write(one_root.path().join("a b/sea.txt"), "the beach").unwrap();

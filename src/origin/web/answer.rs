@@ -22,10 +22,10 @@ pub(super) fn take(
 ) -> Result<Fetched, Failure> {
     let (mut head, body) = response.into_parts();
     let status = head.status;
-    if status == StatusCode::NOT_MODIFIED && (ask.known.is_none() || ask.range.is_some()) {
+    if status == StatusCode::NOT_MODIFIED && (ask.known.is_none() || ask.is_for_part()) {
         return Err(Failure::Unreadable("it said 304 to a request without conditions".into()));
     }
-    if status == StatusCode::PARTIAL_CONTENT && ask.range.is_none() {
+    if status == StatusCode::PARTIAL_CONTENT && !ask.is_for_part() {
         return Err(Failure::Unreadable("it said 206 to a request for the whole".into()));
     }
     drop_hop_by_hop(&mut head.headers);
@@ -35,7 +35,8 @@ pub(super) fn take(
         said.to_str().ok()?.parse().ok()
     });
     head.headers.remove(CONTENT_LENGTH);
-    if status != StatusCode::PARTIAL_CONTENT {
+    let tells_of_range = matches!(status, StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE);
+    if !tells_of_range || !ask.is_for_part() {
         head.headers.remove(CONTENT_RANGE);
     }
     let body = if bodiless || status == StatusCode::NOT_MODIFIED || length == Some(0) {

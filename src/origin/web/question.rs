@@ -266,6 +266,13 @@ fn condition(headers: &mut HeaderMap, ask: &Ask) {
     let known = ask.known.as_ref();
     let etag = known.and_then(|it| it.etag.clone());
     let last_modified = known.and_then(|it| it.last_modified.clone());
+    if let Some(said) = &ask.as_said {
+        headers.insert(RANGE, said.range.clone());
+        if let Some(condition) = &said.if_range {
+            headers.insert(IF_RANGE, condition.clone());
+        }
+        return;
+    }
     if let Some(range) = &ask.range {
         let last = range.end.saturating_sub(1);
         headers

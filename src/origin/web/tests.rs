@@ -276,20 +276,21 @@ async fn nonsense_is_refused() {
 async fn what_is_known_and_wanted_is_said() {
     let (settings, heads) =
         web_server(&["HTTP/1.1 304 Not Modified\r\netag: \"a\"\r\nconnection: close\r\n\r\n"]).await;
-    let fetched = fetch(&settings, Ask { range: None, known: known("W/\"a\"") }).await.unwrap();
+    let fetched = fetch(&settings, Ask { known: known("W/\"a\""), ..Ask::default() }).await.unwrap();
     assert_eq!(fetched.status, http::StatusCode::NOT_MODIFIED);
     assert!(heads.lock().unwrap()[0].contains("if-none-match: w/\"a\""));
 
     let part = "HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 2-4/9\r\ncontent-length: 3\r\nconnection: close\r\n\r\nean";
     let (settings, heads) = web_server(&[part]).await;
-    let fetched = fetch(&settings, Ask { range: Some(2..5), known: known("\"a\"") }).await.unwrap();
+    let fetched =
+        fetch(&settings, Ask { range: Some(2..5), known: known("\"a\""), ..Ask::default() }).await.unwrap();
     assert_eq!(fetched.headers["content-range"], "bytes 2-4/9");
     assert_eq!(body(fetched).await.unwrap(), b"ean");
     let head = heads.lock().unwrap()[0].clone();
     assert!(head.contains("range: bytes=2-4") && head.contains("if-range: \"a\""), "{head}");
 
     let (settings, heads) = web_server(&[part]).await;
-    fetch(&settings, Ask { range: Some(2..5), known: known("W/\"a\"") }).await.unwrap();
+    fetch(&settings, Ask { range: Some(2..5), known: known("W/\"a\""), ..Ask::default() }).await.unwrap();
     assert!(!heads.lock().unwrap()[0].contains("if-range"), "a weak tag names no octets");
 }
 

@@ -151,3 +151,51 @@ async fn section_7_a_part_that_is_another_than_it_was_asked_for_is_not_taken() {
         assert!(!asked[1].contains("\r\nrange:"), "{part}");
     }
 }
+
+/// Web servers are asked for the whole or for a part of it, as the behavior says.
+async fn check_fill(option: &str, path: &str, fields: &str, asked: Option<&str>) {
+    let part = "206 Partial Content\ncache-control: max-age=600\netag: \"a\"\ncontent-range: bytes 2-4/10";
+    let whole = "200 OK\ncache-control: max-age=600\netag: \"a\"";
+    let answers = if asked.is_some() { [(part, "234"); 2] } else { [(whole, "0123456789"); 2] };
+    let web = super::WebServer::saying(&answers).await;
+    let policy = "cache_policy = \"Levada-Media\"";
+    let pair = Pair::built(web, &format!("{policy}\n{option}"), "").await;
+    for _ in 0..2 {
+        let answer = pair.ask(path, &format!("Range: bytes=2-4{fields}")).await;
+        assert_eq!((answer.status, answer.text()), (206, "234"), "{option} {path}");
+        assert_eq!(answer.header("content-range").as_deref(), Some("bytes 2-4/10"), "{option} {path}");
+        assert_eq!(answer.header("content-length").as_deref(), Some("3"), "{option} {path}");
+    }
+    let ranges = pair.web.asked();
+    let found = ranges[0].lines().find_map(|it| it.strip_prefix("range: "));
+    assert_eq!(found, asked, "{option} {path}: {ranges:?}");
+    // What passes leaves nothing behind, all else is kept.
+    assert_eq!(ranges.len(), if asked.is_some() { 2 } else { 1 }, "{option} {path}");
+}
+
+#[tokio::test]
+async fn section_7_what_is_fetched_for_a_range_is_what_the_behavior_says() {
+    check_fill("", "/a.txt", "", None).await;
+    check_fill("range_fill = \"whole\"", "/a.mp4", "", None).await;
+    check_fill("range_fill = \"pass\"", "/a.mp4", "", Some("bytes=2-4")).await;
+    check_fill("range_fill = \"pass\"", "/a.txt", "\nIf-Range: \"a\"", Some("bytes=2-4")).await;
+}
+
+#[tokio::test]
+async fn section_7_a_range_passes_as_it_was_asked_for_and_conditions_are_judged_first() {
+    let web =
+        super::WebServer::saying(&[("200 OK\ncache-control: max-age=600\netag: \"a\"", "0123456789")]).await;
+    let pair = Pair::built(web, "cache_policy = \"Levada-Media\"\nrange_fill = \"pass\"", "").await;
+    let known = pair.ask("/a.txt", "Range: bytes=2-4\nIf-None-Match: \"a\"").await;
+    assert_eq!(known.status, 304);
+    // The whole is there now, and parts of it are given.
+    let part = pair.ask("/a.txt", "Range: bytes=-3").await;
+    assert_eq!((part.status, part.text()), (206, "789"));
+    assert_eq!(pair.fetches(), 1);
+    let web = super::WebServer::saying(&[("416 Range Not Satisfiable\ncontent-range: bytes */10", "")]).await;
+    let pair = Pair::built(web, "cache_policy = \"Managed-CachingDisabled\"", "").await;
+    let none = pair.ask("/a.txt", "Range: bytes=20-\nIf-Range: \"b\"").await;
+    assert_eq!((none.status, none.header("content-range").as_deref()), (416, Some("bytes */10")));
+    assert!(pair.web.asked()[0].contains("\r\nrange: bytes=20-\r\n"), "{:?}", pair.web.asked());
+    assert!(pair.web.asked()[0].contains("\r\nif-range: \"b\"\r\n"), "{:?}", pair.web.asked());
+}
