@@ -16,7 +16,8 @@ use levada::viewer::{Peer, read_request};
 use levada_config::access::{KeyGroup, PublicKey};
 use levada_config::cache::{CachePolicy, Selection};
 use levada_config::distribution::{
-    AllowedMethods, Behavior, Distribution, ResponseHeadersPolicy, RewriteManifests, ViewerProtocolPolicy,
+    AllowedMethods, Behavior, Distribution, RangeFill, ResponseHeadersPolicy, RewriteManifests,
+    ViewerProtocolPolicy,
 };
 use levada_config::protect::Protection;
 use levada_config::units::{ByteSize, PathPattern};
@@ -59,6 +60,7 @@ fn table() -> Table {
         rewrite_manifests: RewriteManifests::Append,
         viewer_protocol_policy: ViewerProtocolPolicy::AllowAll,
         compress: false,
+        range_fill: RangeFill::Auto,
         allowed_methods: AllowedMethods::Read,
         caches_options: false,
         max_request_body: ByteSize(0),
