@@ -101,7 +101,8 @@ impl Fill {
             break match (ask(&plan, part.ask()).await, part) {
                 (Ok(fetched), Part::First(workshop)) => match slices::first(&fetched) {
                     slices::First::Slice { identity, total } => {
-                        let (sliced, keep) = (workshop.open(identity), self.judge_sliced(&fetched, waited()));
+                        let sliced = workshop.open(identity, &fetched.headers);
+                        let keep = self.judge_sliced(&fetched, waited());
                         match keep {
                             Some(freshness) => {
                                 return self.land_sliced(fetched, total, sliced, freshness).await;
@@ -269,7 +270,8 @@ impl Fill {
                 let Some(reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
                     return Some(Part::First(workshop));
                 };
-                (Object::sliced(head, total, workshop.open(identity), Some(reservation)), head_cost)
+                let slices = workshop.open(identity, &head.headers);
+                (Object::sliced(head, total, slices, Some(reservation)), head_cost)
             }
             (FoundBody::Sliced(_), part) => return Some(part),
         };

@@ -241,10 +241,7 @@ impl Cache {
             }
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
-        let workshop = plan.is_sliceable().then(|| {
-            let purged = invalidations.newest(asked, &[], Manner::Hard).max(invalidations.url_since(&key));
-            Workshop::new(self, policy, &plan, &key, purged)
-        });
+        let workshop = plan.is_sliceable().then(|| Workshop::new(self, policy, &plan, &key, asked));
         let part = renewal::part(found.as_ref(), workshop.clone())
             .unwrap_or_else(|| workshop.map_or(Part::Whole, Part::First));
         let again = || {

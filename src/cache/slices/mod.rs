@@ -13,17 +13,20 @@ mod tests;
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use config::cache::CachePolicy;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_RANGE, ETAG, LAST_MODIFIED};
+use http::header::{CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::invalidation::Moment;
+use super::invalidation::{self, Manner, Moment};
 use super::key::Key;
 use super::store::Stored;
 use super::{Cache, Weakly, renewal};
-use crate::passage::{Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators};
+use crate::passage::{
+    Admitted, Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators, parse_date,
+};
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
 pub(super) const SLICE: u64 = 2 * 1024 * 1024;
@@ -65,12 +68,13 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Of an answer with these fields; none when they name no octets: a weak tag does not (RFC 9110 8.8.1).
+    /// Of an answer with these fields; none when they name no octets: a weak tag does not (RFC 9110 8.8.1), and a date only
+    /// where it was made later, since what changes twice in a second has one date for two versions (8.8.2.2).
     pub(super) fn of(headers: &HeaderMap, total: u64) -> Option<Self> {
         let is_strong = |it: &HeaderValue| it.as_bytes().starts_with(b"\"");
         let known = Validators {
             etag: headers.get(ETAG).filter(|it| is_strong(it)).cloned(),
-            last_modified: headers.get(LAST_MODIFIED).cloned(),
+            last_modified: headers.get(LAST_MODIFIED).filter(|it| is_long_ago(it, headers)).cloned(),
         };
         (known.etag.is_some() || known.last_modified.is_some()).then_some(Self { known, total })
     }
@@ -89,6 +93,14 @@ impl Identity {
         let validator = validator.map(|it| it.as_bytes().escape_ascii().to_string()).unwrap_or_default();
         format!("{validator}/{}", self.total)
     }
+}
+
+/// Whether what an answer brings was last modified in an earlier second than the answer was made in.
+fn is_long_ago(modified: &HeaderValue, headers: &HeaderMap) -> bool {
+    // The two are read alike, whatever century they are in.
+    let read = |it: &HeaderValue| parse_date(it, SystemTime::UNIX_EPOCH);
+    let made = headers.get(DATE).and_then(read);
+    read(modified).zip(made).is_some_and(|(modified, made)| modified < made)
 }
 
 /// What an answer to the question for the first slice is.
@@ -161,8 +173,7 @@ pub(super) struct Workshop {
     policy: Arc<CachePolicy>,
     plan: FetchPlan,
     whole: Key,
-    /// When the body was last invalidated: slices from before are not its own.
-    purged: Moment,
+    asked: Arc<Admitted>,
 }
 
 impl Workshop {
@@ -171,21 +182,31 @@ impl Workshop {
         policy: &Arc<CachePolicy>,
         plan: &FetchPlan,
         whole: &Key,
-        purged: Moment,
+        asked: &Admitted,
     ) -> Self {
         Self {
             cache: cache.weakly(),
             policy: Arc::clone(policy),
             plan: plan.clone(),
             whole: whole.clone(),
-            purged,
+            asked: Arc::new(asked.clone()),
         }
     }
 
-    /// The slices of a body of that identity.
-    pub(super) fn open(self, identity: Identity) -> Arc<Sliced> {
-        let text = format!("{}/{}", identity.text(), self.purged);
+    /// The slices of a body of that identity, whose answer has these fields. Slices from before it was last invalidated
+    /// are not its own.
+    pub(super) fn open(self, identity: Identity, headers: &HeaderMap) -> Arc<Sliced> {
+        let text = format!("{}/{}", identity.text(), self.purged(headers));
         Arc::new(Sliced { workshop: self, identity, text })
+    }
+
+    /// When the body was last invalidated, be it by one of its tags.
+    fn purged(&self, headers: &HeaderMap) -> Moment {
+        // Of a server that goes down nothing is fetched.
+        let Some(inside) = self.cache.inside.upgrade() else { return 0 };
+        let invalidations = &inside.invalidations;
+        let tags = invalidation::tags(headers);
+        invalidations.newest(&self.asked, &tags, Manner::Hard).max(invalidations.url_since(&self.whole))
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
 use super::*;
+use crate::cache::Target;
 use crate::passage::example::Example;
 use crate::passage::{FetchedBody, Reader, Source};
 
@@ -50,7 +51,9 @@ fn section_7_only_a_slice_that_names_its_octets_begins_a_sliced_body() {
     };
     let range = ("content-range", "bytes 0-2097151/9000000");
     check(206, &[range, ("etag", "\"a\"")], "slice of 9000000");
-    check(206, &[range, ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT")], "slice of 9000000");
+    let date = ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT");
+    check(206, &[range, date, ("date", "Sun, 15 Jun 2025 12:30:00 GMT")], "slice of 9000000");
+    check(206, &[range, date], "useless");
     check(206, &[("content-range", "bytes 0-4/5"), ("etag", "\"a\"")], "slice of 5");
     check(206, &[range, ("etag", "W/\"a\"")], "useless");
     check(206, &[range], "useless");
@@ -82,8 +85,43 @@ fn section_7_a_slice_of_another_version_is_refused() {
     check(&[tag], 200, &[tag], Err(Failure::Changed));
     check(&[tag], 404, &[], Err(Failure::Changed));
     let date = ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT");
-    check(&[date], 206, &[date, range], Ok(Some(10)));
-    check(&[date], 206, &[("last-modified", "Sun, 15 Jun 2025 12:00:01 GMT"), range], Err(Failure::Changed));
+    let made = ("date", "Sun, 15 Jun 2025 12:00:01 GMT");
+    check(&[date, made], 206, &[date, range], Ok(Some(10)));
+    check(
+        &[date, made],
+        206,
+        &[("last-modified", "Sun, 15 Jun 2025 12:00:01 GMT"), range],
+        Err(Failure::Changed),
+    );
+}
+
+#[test]
+fn section_7_a_date_names_octets_only_where_it_is_past() {
+    let date = ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT");
+    let check = |fields: &[(&'static str, &'static str)], expected: bool| {
+        let identity = Identity::of(&fetched(206, fields).headers, 100);
+        assert_eq!(identity.is_some(), expected, "{fields:?}");
+    };
+    check(&[date, ("date", "Sun, 15 Jun 2025 12:00:01 GMT")], true);
+    check(&[date, ("date", "Sun, 15 Jun 2025 12:00:00 GMT")], false);
+    check(&[date, ("date", "yesterday")], false);
+    check(&[date], false);
+    check(&[date, ("etag", "\"a\"")], true);
+    check(&[date, ("etag", "W/\"a\"")], false);
+}
+
+#[tokio::test]
+async fn section_13_a_tag_invalidates_the_slices_of_a_body_too() {
+    let (cache, films) = (Cache::new(64 << 20), Films { tag: Some("film:7"), ..Films::new() });
+    read(films.get(&cache).await.read_all()).await.unwrap();
+    let all: Vec<_> = (0..6).map(Some).collect();
+    assert_eq!(films.asked(), all);
+    let id = Arc::clone(&Example::get("/film.mp4").admitted().routed().distribution().id);
+    for (target, expected) in [("#film:8", Vec::new()), ("#film:7", all)] {
+        cache.invalidate(&id, &[Target::parse(target).unwrap()], Manner::Hard);
+        read(films.get(&cache).await.read_all()).await.unwrap();
+        assert_eq!(films.asked(), expected, "{target}");
+    }
 }
 
 const TOTAL: u64 = 5 * SLICE + 1000;
@@ -100,12 +138,13 @@ struct Films {
     asked: Arc<Mutex<Vec<Option<Range<u64>>>>>,
     has_ranges: bool,
     cache_control: &'static str,
+    tag: Option<&'static str>,
 }
 
 impl Films {
     fn new() -> Self {
         let cache_control = "max-age=60";
-        Self { version: Arc::default(), asked: Arc::default(), has_ranges: true, cache_control }
+        Self { version: Arc::default(), asked: Arc::default(), has_ranges: true, cache_control, tag: None }
     }
 
     fn answer(&self, ask: &Ask) -> Fetched {
@@ -120,6 +159,9 @@ impl Films {
         let mut headers = HeaderMap::new();
         headers.insert(ETAG, HeaderValue::try_from(etag).unwrap());
         headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
+        if let Some(tag) = self.tag {
+            headers.insert("cache-tag", HeaderValue::from_static(tag));
+        }
         if status == 206 {
             let content_range = format!("bytes {begin}-{}/{TOTAL}", end - 1);
             headers.insert(CONTENT_RANGE, HeaderValue::try_from(content_range).unwrap());

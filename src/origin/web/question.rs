@@ -277,9 +277,10 @@ fn condition(headers: &mut HeaderMap, ask: &Ask) {
         let last = range.end.saturating_sub(1);
         headers
             .insert(RANGE, HeaderValue::try_from(format!("bytes={}-{last}", range.start)).expect("digits"));
-        // A weak tag names no octets (RFC 9110 13.1.5).
-        if let Some(strong) = etag.filter(|it| it.as_bytes().starts_with(b"\"")) {
-            headers.insert(IF_RANGE, strong);
+        // A weak tag names no octets, and who has a tag has no need of a date (RFC 9110 13.1.5).
+        let is_weak = etag.as_ref().is_some_and(|it| !it.as_bytes().starts_with(b"\""));
+        if let Some(condition) = etag.or(last_modified).filter(|_| !is_weak) {
+            headers.insert(IF_RANGE, condition);
         }
         return;
     }

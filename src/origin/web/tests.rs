@@ -292,6 +292,13 @@ async fn what_is_known_and_wanted_is_said() {
     let (settings, heads) = web_server(&[part]).await;
     fetch(&settings, Ask { range: Some(2..5), known: known("W/\"a\""), ..Ask::default() }).await.unwrap();
     assert!(!heads.lock().unwrap()[0].contains("if-range"), "a weak tag names no octets");
+
+    let (settings, heads) = web_server(&[part]).await;
+    let date = "Sun, 15 Jun 2025 12:00:00 GMT";
+    let dated = Validators { etag: None, last_modified: Some(date.parse().unwrap()) };
+    fetch(&settings, Ask { range: Some(2..5), known: Some(dated), ..Ask::default() }).await.unwrap();
+    let head = heads.lock().unwrap()[0].clone();
+    assert!(head.contains("if-range: sun, 15 jun 2025 12:00:00 gmt"), "{head}");
 }
 
 #[tokio::test]
