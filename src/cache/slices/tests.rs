@@ -118,7 +118,7 @@ async fn section_13_a_tag_invalidates_the_slices_of_a_body_too() {
     assert_eq!(films.asked(), all);
     let id = Arc::clone(&Example::get("/film.mp4").admitted().routed().distribution().id);
     for (target, expected) in [("#film:8", Vec::new()), ("#film:7", all)] {
-        cache.invalidate(&id, &[Target::parse(target).unwrap()], Manner::Hard);
+        cache.invalidate(&id, &[Target::parse(target).unwrap()], Manner::Hard).unwrap();
         read(films.get(&cache).await.read_all()).await.unwrap();
         assert_eq!(films.asked(), expected, "{target}");
     }
