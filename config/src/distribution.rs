@@ -90,6 +90,8 @@ pub enum RangeFill {
     Slice,
     /// All of it.
     Whole,
+    /// The range that is asked for, and later what lies between those that are there.
+    Exact,
     /// The range as it was asked for; nothing of that is kept.
     Pass,
 }
@@ -257,10 +259,11 @@ const COMPRESS: Setting = Setting::new(
 
 const RANGE_FILL: Setting = Setting::new(
     "range_fill",
-    Kind::Word(&["auto", "slice", "whole", "pass"]),
+    Kind::Word(&["auto", "slice", "whole", "exact", "pass"]),
     Value("auto", "films, sounds and archives come in slices of 2 MiB as they are read, all else whole"),
-    "Set it to slice where large files have other names, to whole for an origin that gives no ranges, to pass where \
-     files are rare and large: their ranges then go on as they were asked for, and nothing of them is kept.",
+    "Set it to slice where large files have other names, to whole for an origin that gives no ranges, to exact where \
+     octets that nobody asked for are too dear: of what is kept only the gaps are fetched, or to pass where files are \
+     rare and large: their ranges go on as they were asked for, and nothing of them is kept.",
 )
 .example("slice");
 
@@ -517,6 +520,7 @@ impl Behavior {
             range_fill: match section.word("range_fill") {
                 Some("slice") => RangeFill::Slice,
                 Some("whole") => RangeFill::Whole,
+                Some("exact") => RangeFill::Exact,
                 Some("pass") => RangeFill::Pass,
                 _ => RangeFill::Auto,
             },

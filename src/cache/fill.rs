@@ -2,6 +2,7 @@
 //!
 //! A fill is a task of its own and owns all it needs, so it goes on when the viewer who caused it leaves.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::passage::{
 use crate::vault;
 
 /// Larger answers are not kept whole: a few of them would drive out a thousand others.
-const LARGEST: u64 = 16 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// What is reserved before the next chunk is read when nobody said how long the body is; the chunk size of most origins.
 const STEP: u64 = 64 * 1024;
@@ -99,18 +100,27 @@ impl Fill {
         let waited = || clock::now().saturating_duration_since(began);
         let fetched = loop {
             break match (ask(&plan, part.ask()).await, part) {
-                (Ok(fetched), Part::First(workshop)) => match slices::first(&fetched) {
-                    slices::First::Slice { identity, total } => {
+                (Ok(fetched), Part::First(workshop, said)) => match slices::first(&fetched, said.is_some()) {
+                    slices::First::Slice { identity, slice, total } => {
                         let sliced = workshop.open(identity, &fetched.headers);
                         let keep = self.judge_sliced(&fetched, waited());
                         match keep {
                             Some(freshness) => {
-                                return self.land_sliced(fetched, total, sliced, freshness).await;
+                                return self.land_sliced(fetched, slice, total, sliced, freshness).await;
+                            }
+                            // What may not be kept is for who asked for it.
+                            None if said.is_some() => {
+                                self.key = None;
+                                Ok(fetched)
                             }
                             None => ask(&plan, Ask::default()).await,
                         }
                     }
                     slices::First::Answer => Ok(fetched),
+                    slices::First::Own => {
+                        self.key = None;
+                        Ok(fetched)
+                    }
                     slices::First::Useless => ask(&plan, Ask::default()).await,
                 },
                 (Ok(fetched), Part::Slice { expected, identity, whole }) => {
@@ -126,7 +136,7 @@ impl Fill {
                         (Again::Landed, _) => return,
                         // Other octets came, all of them at once: a body of that size is begun anew.
                         (Again::Other(Ok(it)), Some(workshop)) if it.status == StatusCode::OK => {
-                            part = Part::First(workshop);
+                            part = Part::First(workshop, None);
                             continue;
                         }
                         (Again::Other(fetched), _) => fetched,
@@ -263,12 +273,12 @@ impl Fill {
                 let cost = head_cost + body_cost(head.length.unwrap_or(0), chunks.len() as u64);
                 (Object::whole_within(head, chunks, reservation), cost)
             }
-            (FoundBody::Sliced(total), Part::First(workshop)) => {
+            (FoundBody::Sliced(total), Part::First(workshop, said)) => {
                 let Some(identity) = Identity::of(&head.headers, total) else {
-                    return Some(Part::First(workshop));
+                    return Some(Part::First(workshop, said));
                 };
                 let Some(reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
-                    return Some(Part::First(workshop));
+                    return Some(Part::First(workshop, said));
                 };
                 let slices = workshop.open(identity, &head.headers);
                 (Object::sliced(head, total, slices, Some(reservation)), head_cost)
@@ -302,10 +312,11 @@ impl Fill {
         Some(Freshness::begin(facts, keep, &self.policy, clock::now()))
     }
 
-    /// A body that lies in slices, of which `fetched` is the first.
+    /// A body that lies in slices, of which `fetched` is the first that came.
     async fn land_sliced(
         mut self,
         mut fetched: Fetched,
+        slice: Range<u64>,
         total: u64,
         sliced: Arc<Sliced>,
         freshness: Freshness,
@@ -313,13 +324,14 @@ impl Fill {
         let mut headers = std::mem::take(&mut fetched.headers);
         headers.remove(CONTENT_RANGE);
         let head = Head { status: StatusCode::OK, headers, length: Some(total), lifetime: None }.settled();
-        let cost = self.head_cost(&head);
+        let cost = self.head_cost(&head) + sliced.cost();
         let Some(reservation) = self.inside.store.reserve(cost, clock::now()) else {
             self.inside.stats.out_of_memory.add_one();
             return self.fail(Failure::OutOfMemory);
         };
         // Before anyone can ask for the first slice, so that it is not fetched again.
-        let key = sliced.key(0);
+        sliced.put(&slice);
+        let key = sliced.key(&slice);
         let now = clock::now();
         let ticket = match self.inside.flights.join(
             &key,
@@ -340,7 +352,7 @@ impl Fill {
         let Some(ticket) = ticket else { return };
         let fetched = Fetched {
             status: StatusCode::OK,
-            length: Some(slices::SLICE.min(total)),
+            length: Some(slice.end - slice.start),
             lifetime: Some(Lifetime::Immutable),
             ..fetched
         };

@@ -206,6 +206,9 @@ impl Cache {
         if wish.no_store {
             return self.fetch(policy, None, None, forward, Errand::alone(plan)).await;
         }
+        // Who asks for a part has it by himself where he cannot share it.
+        let is_exact = asked.routed().behavior().range_fill == RangeFill::Exact
+            && SaidRange::of(asked.routed().request()).is_some();
         // Who wishes for newer than what is stored has nothing of it.
         let is_wish = forward == Forward::Request;
         let leeway = |it: &Stored| (it.freshness.leeway, it.freshness.stale_for(now).unwrap_or_default());
@@ -218,6 +221,7 @@ impl Cache {
             None => {}
             // What is given meanwhile needs no one to wait.
             Some(Fate::Alone) if meanwhile.is_some() => {}
+            Some(Fate::Alone) if is_exact => return self.pass(asked, plan, forward).await,
             Some(Fate::Alone) => {
                 let part = renewal::part(found.as_ref(), None).unwrap_or(Part::Whole);
                 return self
@@ -242,8 +246,8 @@ impl Cache {
         }
         let patience = plan.deadline().is_none().then_some(COLLAPSE_WAIT);
         let workshop = plan.is_sliceable().then(|| Workshop::new(self, policy, &plan, &key, asked));
-        let part = renewal::part(found.as_ref(), workshop.clone())
-            .unwrap_or_else(|| workshop.map_or(Part::Whole, Part::First));
+        let part =
+            renewal::part(found.as_ref(), workshop.clone()).unwrap_or_else(|| slices::part(asked, workshop));
         let again = || {
             let stored = self.stored(asked, &key, now).filter(|_| !is_wish)?;
             let ttl = stored.freshness.ttl(now)?;
@@ -269,6 +273,9 @@ impl Cache {
                 }
                 (_, Landing::Shared(landed)) => self.miss(Ok(landed), forward, Company::Follower),
                 (_, Landing::Failed(failure)) => self.miss(Err(failure), forward, Company::Follower),
+                (_, Landing::Alone | Landing::Waiting) if is_exact => {
+                    self.pass(asked, errand.plan, forward).await
+                }
                 (_, Landing::Alone | Landing::Waiting) => {
                     // What was found may have been invalidated in so long a time.
                     let found = self.stored(asked, &key, clock::now());

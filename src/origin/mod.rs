@@ -206,7 +206,7 @@ fn over_http(
 fn is_in_slices(asked: &Admitted) -> bool {
     match asked.routed().behavior().range_fill {
         RangeFill::Auto => web::may_be_large(asked.path()),
-        RangeFill::Slice => true,
+        RangeFill::Slice | RangeFill::Exact => true,
         RangeFill::Whole | RangeFill::Pass => false,
     }
 }

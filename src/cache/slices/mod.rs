@@ -4,10 +4,14 @@
 //! first request ─▶ slice 0 ─206─▶ the whole's length and identity ─▶ an object that opens slices as they are read
 //!                     └─200, 404 …─▶ as any other answer
 //! ```
+//! Where a behavior wants no octet that nobody asked for (`range_fill = "exact"`), the first request goes on as it was said,
+//! and slices are what was asked for and the gaps between that.
+//!
 //! Slices are stored each under a key of its own that holds the identity of the whole: a strong tag, or the last
 //! modification and the length. Slices of two identities are never joined: when the origin says other octets, those who
 //! read see their body end early, and the next request begins anew.
 
+mod bounds;
 #[cfg(test)]
 mod tests;
 
@@ -16,10 +20,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use config::cache::CachePolicy;
+use config::distribution::RangeFill;
 use futures_util::future::BoxFuture;
 use http::header::{CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use self::bounds::Bounds;
+use super::fill::LARGEST;
 use super::invalidation::{self, Manner, Moment};
 use super::key::Key;
 use super::store::Stored;
@@ -40,8 +47,8 @@ pub(super) enum Part {
     /// All of a resource of which there is something stale, that may still hold or stand in; and how it is fetched in
     /// slices, where what does not hold was.
     Again(Box<Stored>, Option<Workshop>),
-    /// The first slice of what may be large.
-    First(Workshop),
+    /// The first slice of what may be large; or what a viewer asked for of it, as he said it.
+    First(Workshop, Option<SaidRange>),
     /// A slice of what was begun.
     Slice { expected: Range<u64>, identity: Identity, whole: Key },
 }
@@ -52,12 +59,23 @@ impl Part {
             Self::Whole => Ask::default(),
             Self::Said(said) => Ask { as_said: Some(said.clone()), ..Ask::default() },
             Self::Again(earlier, _) => Ask { known: renewal::validators(earlier), ..Ask::default() },
-            Self::First(_) => Ask { range: Some(0..SLICE), ..Ask::default() },
+            Self::First(_, None) => Ask { range: Some(0..SLICE), ..Ask::default() },
+            Self::First(_, Some(said)) => Ask { as_said: Some(said.clone()), ..Ask::default() },
             Self::Slice { expected, identity, .. } => {
                 Ask { range: Some(expected.clone()), known: Some(identity.known.clone()), ..Ask::default() }
             }
         }
     }
+}
+
+/// What is fetched of a resource of which nothing is there.
+pub(super) fn part(asked: &Admitted, workshop: Option<Workshop>) -> Part {
+    let Some(workshop) = workshop else { return Part::Whole };
+    if !workshop.is_exact {
+        return Part::First(workshop, None);
+    }
+    // Who wants all of it has it fetched as one.
+    SaidRange::of(asked.routed().request()).map_or(Part::Whole, |said| Part::First(workshop, Some(said)))
 }
 
 /// What tells the octets of one version from those of another.
@@ -106,26 +124,38 @@ fn is_long_ago(modified: &HeaderValue, headers: &HeaderMap) -> bool {
 /// What an answer to the question for the first slice is.
 pub(super) enum First {
     /// A slice of so many octets.
-    Slice { identity: Identity, total: u64 },
+    Slice { identity: Identity, slice: Range<u64>, total: u64 },
     /// An answer like any other.
     Answer,
+    /// An answer to this request alone.
+    Own,
     /// Of no use: the whole is to be asked for. A part that is another than was asked for is dropped, and no error yet as
     /// http-edge.md 7 has it: nothing was sent, and the whole may be right.
     Useless,
 }
 
-pub(super) fn first(fetched: &Fetched) -> First {
+/// `said` tells whether a viewer's own words were sent on.
+pub(super) fn first(fetched: &Fetched, said: bool) -> First {
+    // Of nothing there is no slice, and what does not name its octets is of no use but to who asked for them.
+    let useless = || if said { First::Own } else { First::Useless };
     match fetched.status {
         StatusCode::PARTIAL_CONTENT => {}
-        // Of nothing there is no slice.
-        StatusCode::RANGE_NOT_SATISFIABLE => return First::Useless,
+        StatusCode::RANGE_NOT_SATISFIABLE => return useless(),
         _ => return First::Answer,
     }
-    let Some((range, total)) = content_range(&fetched.headers) else { return First::Useless };
-    if range != (0..SLICE.min(total)) || fetched.length.is_some_and(|it| it != range.end) {
+    let Some((slice, total)) = content_range(&fetched.headers) else { return useless() };
+    let length = slice.end - slice.start;
+    if fetched.length.is_some_and(|it| it != length) {
         return First::Useless;
     }
-    Identity::of(&fetched.headers, total).map_or(First::Useless, |identity| First::Slice { identity, total })
+    if (!said && slice != (0..SLICE.min(total))) || length > LARGEST {
+        return useless();
+    }
+    Identity::of(&fetched.headers, total).map_or_else(useless, |identity| First::Slice {
+        identity,
+        slice,
+        total,
+    })
 }
 
 /// Makes of an answer what is stored as a slice: its octets alone, which are these for ever.
@@ -174,6 +204,8 @@ pub(super) struct Workshop {
     plan: FetchPlan,
     whole: Key,
     asked: Arc<Admitted>,
+    /// Whether slices have the bounds of what is asked for.
+    is_exact: bool,
 }
 
 impl Workshop {
@@ -190,6 +222,7 @@ impl Workshop {
             plan: plan.clone(),
             whole: whole.clone(),
             asked: Arc::new(asked.clone()),
+            is_exact: asked.routed().behavior().range_fill == RangeFill::Exact,
         }
     }
 
@@ -197,7 +230,8 @@ impl Workshop {
     /// are not its own.
     pub(super) fn open(self, identity: Identity, headers: &HeaderMap) -> Arc<Sliced> {
         let text = format!("{}/{}", identity.text(), self.purged(headers));
-        Arc::new(Sliced { workshop: self, identity, text })
+        let bounds = if self.is_exact { Bounds::as_asked() } else { Bounds::Even };
+        Arc::new(Sliced { workshop: self, identity, text, bounds })
     }
 
     /// When the body was last invalidated, be it by one of its tags.
@@ -215,23 +249,39 @@ pub(super) struct Sliced {
     workshop: Workshop,
     identity: Identity,
     text: String,
+    bounds: Bounds,
 }
 
 impl Sliced {
-    pub(super) fn key(&self, index: u64) -> Key {
-        self.workshop.whole.slice(&self.text, index)
+    /// Under which a slice is kept. Slices of one size are known by their place, others by both bounds.
+    pub(super) fn key(&self, slice: &Range<u64>) -> Key {
+        match self.bounds {
+            Bounds::Even => self.workshop.whole.slice(&self.text, slice.start / SLICE),
+            Bounds::AsAsked(_) => {
+                self.workshop.whole.slice(&format!("{} from {}", self.text, slice.start), slice.end)
+            }
+        }
+    }
+
+    /// There is a slice with these bounds.
+    pub(super) fn put(&self, slice: &Range<u64>) {
+        self.bounds.put(slice);
+    }
+
+    /// Bytes of memory that it takes beside its head.
+    pub(super) const fn cost(&self) -> u64 {
+        self.bounds.cost()
     }
 }
 
 impl Slices for Sliced {
-    fn size(&self) -> u64 {
-        SLICE
+    fn around(&self, position: u64, end: u64) -> Range<u64> {
+        self.bounds.around(position, end, self.identity.total)
     }
 
-    fn open(&self, index: u64) -> BoxFuture<'static, Result<Arc<Object>, Failure>> {
-        let (key, identity) = (self.key(index), self.identity.clone());
-        let begin = index.saturating_mul(SLICE);
-        let expected = begin..identity.total.min(begin.saturating_add(SLICE));
+    fn open(&self, slice: &Range<u64>) -> BoxFuture<'static, Result<Arc<Object>, Failure>> {
+        self.bounds.put(slice);
+        let (key, identity, expected) = (self.key(slice), self.identity.clone(), slice.clone());
         let Workshop { cache, policy, plan, whole, .. } = self.workshop.clone();
         Box::pin(async move {
             // A server that goes down has no more slices.

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
 use super::*;
+use config::distribution::RangeFill;
+
 use crate::cache::Target;
 use crate::passage::example::Example;
 use crate::passage::{FetchedBody, Reader, Source};
@@ -42,10 +44,10 @@ fn section_7_a_content_range_is_read_whole_or_not_at_all() {
 #[test]
 fn section_7_only_a_slice_that_names_its_octets_begins_a_sliced_body() {
     let check = |status, fields: &[(&'static str, &'static str)], expected: &str| {
-        let found = match first(&fetched(status, fields)) {
+        let found = match first(&fetched(status, fields), false) {
             First::Slice { total, .. } => format!("slice of {total}"),
             First::Answer => "answer".to_owned(),
-            First::Useless => "useless".to_owned(),
+            First::Useless | First::Own => "useless".to_owned(),
         };
         assert_eq!(found, expected, "{status} {fields:?}");
     };
@@ -148,12 +150,17 @@ impl Films {
     }
 
     fn answer(&self, ask: &Ask) -> Fetched {
-        self.asked.lock().unwrap().push(ask.range.clone());
+        let said = ask.as_said.as_ref().map(|it| {
+            let (begin, last) = it.range.to_str().unwrap()[6..].split_once('-').unwrap();
+            begin.parse().unwrap()..last.parse::<u64>().unwrap() + 1
+        });
+        let asked = ask.range.clone().or(said);
+        self.asked.lock().unwrap().push(asked.clone());
         let version = *self.version.lock().unwrap();
         let etag = format!("\"{version}\"");
         let changed =
             ask.known.as_ref().and_then(|it| it.etag.as_ref()).is_some_and(|it| it != etag.as_str());
-        let range = ask.range.clone().filter(|_| self.has_ranges && !changed);
+        let range = asked.filter(|_| self.has_ranges && !changed);
         let status = if range.is_some() { 206 } else { 200 };
         let (begin, end) = range.map_or((0, TOTAL), |it| (it.start, it.end.min(TOTAL)));
         let mut headers = HeaderMap::new();
@@ -183,6 +190,29 @@ impl Films {
         });
         let asked = Example::get("/film.mp4").admitted();
         cache.get(&asked, plan.in_slices(true)).await.object.expect("the origin answers")
+    }
+
+    /// What a viewer gets for a range, if he asks for one, where nobody is to fetch more than that.
+    async fn exactly(&self, cache: &Cache, range: Option<Range<u64>>) -> (StatusCode, Bytes) {
+        let films = self.clone();
+        let plan = FetchPlan::new(Source::default(), move |ask| {
+            let answer = films.answer(&ask);
+            Box::pin(async move { Ok(answer) })
+        });
+        let mut example = Example::get("/film.mp4");
+        example.behavior.range_fill = RangeFill::Exact;
+        if let Some(range) = &range {
+            example = example.header("range", &format!("bytes={}-{}", range.start, range.end - 1));
+        }
+        let answer = cache.get(&example.admitted(), plan.in_slices(true)).await;
+        let object = answer.object.expect("the origin answers");
+        let range = range.filter(|_| object.head().status == StatusCode::OK).unwrap_or(0..TOTAL);
+        (object.head().status, read(object.read(range)).await.unwrap())
+    }
+
+    /// Which octets were asked for since the last time; none for the whole.
+    fn ranges(&self) -> Vec<Option<Range<u64>>> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
     }
 
     /// Which slices were asked for since the last time; none for the whole.
@@ -271,5 +301,61 @@ async fn a_store_smaller_than_the_film_plays_it_all_the_same() {
         let object = films.get(&cache).await;
         assert_eq!(read(object.read_all()).await.unwrap(), octets(0, 0..TOTAL));
         assert!(cache.memory_used() <= cache.memory_limit());
+    }
+}
+
+#[tokio::test]
+async fn section_7_of_what_is_fetched_exactly_only_the_gaps_are_fetched() {
+    let (cache, films) = (Cache::new(64 << 20), Films::new());
+    let check = async |range: Range<u64>, fetched: &[(u64, u64)]| {
+        let (status, got) = films.exactly(&cache, Some(range.clone())).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(got == octets(0, range.clone()), "{range:?}");
+        let asked = films.ranges().into_iter().map(|it| it.expect("a part alone is asked for"));
+        let asked: Vec<_> = asked.map(|it| (it.start, it.end)).collect();
+        assert_eq!(asked, fetched, "{range:?}");
+    };
+    check(1_000..2_000, &[(1_000, 2_000)]).await;
+    check(1_000..2_000, &[]).await;
+    check(1_200..1_300, &[]).await;
+    check(1_500..3_000, &[(2_000, 3_000)]).await;
+    check(0..5_000, &[(0, 1_000), (3_000, 5_000)]).await;
+    check(TOTAL - 10..TOTAL, &[(TOTAL - 10, TOTAL)]).await;
+    // A request for all of it fetches what is missing, in slices of the usual size.
+    let (_, all) = films.exactly(&cache, None).await;
+    assert!(all == octets(0, 0..TOTAL));
+    let asked: Vec<_> = films.ranges().into_iter().flatten().collect();
+    assert_eq!(asked.first(), Some(&(5_000..5_000 + SLICE)));
+    assert_eq!(asked.iter().map(|it| it.end - it.start).sum::<u64>(), TOTAL - 5_000 - 10);
+    films.exactly(&cache, None).await;
+    assert_eq!(films.ranges(), []);
+}
+
+#[tokio::test]
+async fn section_7_two_versions_are_never_joined_where_ranges_are_exact() {
+    let (cache, films) = (Cache::new(64 << 20), Films::new());
+    films.exactly(&cache, Some(0..1_000)).await;
+    let object = films.get(&cache).await;
+    *films.version.lock().unwrap() = 1;
+    assert_eq!(read(object.read(500..2_000)).await, Err(Failure::Changed));
+    let (_, got) = films.exactly(&cache, Some(500..2_000)).await;
+    assert!(got == octets(1, 500..2_000));
+}
+
+#[tokio::test]
+async fn section_7_what_cannot_be_kept_exactly_is_given_to_who_asked_for_it() {
+    let origin_without_ranges = Films { has_ranges: false, ..Films::new() };
+    let cache = Cache::new(64 << 20);
+    for fetches in [1, 0] {
+        let (status, got) = origin_without_ranges.exactly(&cache, Some(5..10)).await;
+        assert_eq!((status, got), (StatusCode::OK, octets(0, 5..10)));
+        assert_eq!(origin_without_ranges.ranges().len(), fetches, "the whole came, and is kept");
+    }
+    let uncacheable = Films { cache_control: "no-store", ..Films::new() };
+    let cache = Cache::new(64 << 20);
+    for _ in 0..2 {
+        let (status, got) = uncacheable.exactly(&cache, Some(5..10)).await;
+        assert_eq!((status, got), (StatusCode::PARTIAL_CONTENT, octets(0, 5..10)));
+        assert_eq!(uncacheable.ranges(), [Some(5..10)]);
     }
 }

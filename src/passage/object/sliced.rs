@@ -11,18 +11,18 @@ use futures_util::future::BoxFuture;
 use super::{Object, Reader};
 use crate::passage::Failure;
 
-/// The slices of one body: all of one size but the last.
+/// The slices of one body.
 pub trait Slices: Send + Sync {
-    /// Octets of each slice but the last; at least one.
-    fn size(&self) -> u64;
+    /// The bounds of the slice that `position` lies in, for one who reads to `end`; the slice is not empty.
+    fn around(&self, position: u64, end: u64) -> Range<u64>;
 
-    /// A slice, by its place; it may still grow.
-    fn open(&self, index: u64) -> BoxFuture<'static, Result<Arc<Object>, Failure>>;
+    /// The slice with these bounds; it may still grow.
+    fn open(&self, slice: &Range<u64>) -> BoxFuture<'static, Result<Arc<Object>, Failure>>;
 }
 
 impl fmt::Debug for dyn Slices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slices").field("size", &self.size()).finish_non_exhaustive()
+        f.debug_struct("Slices").finish_non_exhaustive()
     }
 }
 
@@ -34,6 +34,8 @@ pub(super) struct Walk {
     start: u64,
     position: u64,
     end: u64,
+    /// The bounds of the slice that is read.
+    slice: Range<u64>,
     at: At,
     ahead: Option<Ahead>,
 }
@@ -51,7 +53,7 @@ enum At {
 
 /// The slice that comes after the one that is read.
 struct Ahead {
-    index: u64,
+    slice: Range<u64>,
     state: Early,
 }
 
@@ -65,7 +67,7 @@ enum Early {
 impl Walk {
     pub(super) fn new(slices: Arc<dyn Slices>, range: Range<u64>) -> Self {
         let Range { start, end } = range;
-        Self { slices, start, position: start, end, at: At::Between, ahead: None }
+        Self { slices, start, position: start, end, slice: 0..0, at: At::Between, ahead: None }
     }
 
     pub(super) const fn remaining(&self) -> u64 {
@@ -77,15 +79,16 @@ impl Walk {
             if self.position >= self.end {
                 return Poll::Ready(None);
             }
-            let size = self.slices.size();
             match &mut self.at {
-                At::Between => self.at = self.enter(self.position / size),
+                At::Between => self.at = self.enter(),
                 At::Opening { opening, is_early } => {
                     match opening.as_mut().poll(&mut Context::from_waker(context.waker())) {
                         Poll::Pending => return Poll::Pending,
                         Poll::Ready(Err(_)) if *is_early => self.at = At::Between,
                         Poll::Ready(Err(failure)) => return self.fail(failure),
-                        Poll::Ready(Ok(slice)) => self.at = At::Within(self.read(&slice, self.position)),
+                        Poll::Ready(Ok(slice)) => {
+                            self.at = At::Within(self.read(&slice, &self.slice, self.position));
+                        }
                     }
                 }
                 At::Within(reader) => match reader.poll_chunk(context) {
@@ -96,7 +99,7 @@ impl Walk {
                         return Poll::Ready(Some(Ok(chunk)));
                     }
                     Poll::Ready(Some(Err(failure))) => return self.fail(failure),
-                    Poll::Ready(None) if self.position.is_multiple_of(size) || self.position >= self.end => {
+                    Poll::Ready(None) if self.position == self.slice.end || self.position >= self.end => {
                         self.at = At::Between;
                     }
                     Poll::Ready(None) => {
@@ -108,38 +111,44 @@ impl Walk {
         }
     }
 
-    fn enter(&mut self, index: u64) -> At {
-        match self.ahead.take().filter(|it| it.index == index).map(|it| it.state) {
-            Some(Early::Open(reader)) => At::Within(reader),
-            Some(Early::Opening(opening)) => At::Opening { opening, is_early: true },
-            Some(Early::Failed) | None => At::Opening { opening: self.slices.open(index), is_early: false },
+    fn enter(&mut self) -> At {
+        let ahead = self.ahead.take().filter(|it| it.slice.contains(&self.position));
+        let Some(Ahead { slice, state }) = ahead else { return self.open() };
+        self.slice = slice;
+        match state {
+            Early::Open(reader) => At::Within(reader),
+            Early::Opening(opening) => At::Opening { opening, is_early: true },
+            Early::Failed => self.open(),
         }
     }
 
-    /// What is wanted of a slice, from `position` on, which lies in it.
-    fn read(&self, slice: &Arc<Object>, position: u64) -> Box<Reader> {
-        let size = self.slices.size();
-        let begin = position / size * size;
-        let end = self.end.min(begin.saturating_add(size));
-        Box::new(slice.read(position - begin..end - begin))
+    fn open(&mut self) -> At {
+        self.slice = self.slices.around(self.position, self.end);
+        At::Opening { opening: self.slices.open(&self.slice), is_early: false }
+    }
+
+    /// What is wanted of an object that is a slice, from `position` on, which lies in it.
+    fn read(&self, object: &Arc<Object>, slice: &Range<u64>, position: u64) -> Box<Reader> {
+        let end = self.end.min(slice.end);
+        Box::new(object.read(position - slice.start..end - slice.start))
     }
 
     fn look_ahead(&mut self, context: &Context<'_>) {
-        let size = self.slices.size();
-        let index = self.position.div_ceil(size);
-        let begin = index.saturating_mul(size);
-        let is_looked_after = self.ahead.as_ref().is_some_and(|it| it.index == index);
-        if begin >= self.end || self.position - self.start < size / 2 || is_looked_after {
+        let begin = self.slice.end;
+        let half = (begin - self.slice.start) / 2;
+        let is_looked_after = self.ahead.as_ref().is_some_and(|it| it.slice.start == begin);
+        if begin >= self.end || self.position - self.start < half || is_looked_after {
             return;
         }
+        let slice = self.slices.around(begin, self.end);
         // It is under way from its first poll on.
-        let mut opening = self.slices.open(index);
+        let mut opening = self.slices.open(&slice);
         let state = match opening.as_mut().poll(&mut Context::from_waker(context.waker())) {
             Poll::Pending => Early::Opening(opening),
-            Poll::Ready(Ok(slice)) => Early::Open(self.read(&slice, begin)),
+            Poll::Ready(Ok(object)) => Early::Open(self.read(&object, &slice, begin.max(slice.start))),
             Poll::Ready(Err(_)) => Early::Failed,
         };
-        self.ahead = Some(Ahead { index, state });
+        self.ahead = Some(Ahead { slice, state });
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<Result<Bytes, Failure>>> {

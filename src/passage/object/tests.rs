@@ -238,11 +238,16 @@ struct Digits {
 }
 
 impl Slices for Digits {
-    fn size(&self) -> u64 {
-        4
+    fn around(&self, position: u64, _: u64) -> Range<u64> {
+        let begin = position / 4 * 4;
+        begin..(begin + 4).min(10)
     }
 
-    fn open(&self, index: u64) -> futures_util::future::BoxFuture<'static, Result<Arc<Object>, Failure>> {
+    fn open(
+        &self,
+        slice: &Range<u64>,
+    ) -> futures_util::future::BoxFuture<'static, Result<Arc<Object>, Failure>> {
+        let index = slice.start / 4;
         let mut opened = self.opened.lock().unwrap();
         opened.push(index);
         if index == 1 && opened.iter().filter(|&&it| it == 1).count() <= self.failing {
