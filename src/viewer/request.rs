@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use config::units::IpNetwork;
-use http::header::{EXPECT, HOST, TRANSFER_ENCODING};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, TRANSFER_ENCODING,
+};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 
 use super::Witness;
 use crate::passage::{Facts, Request, RequestId, Scheme};
@@ -43,6 +45,9 @@ pub enum Rude {
     /// An `Expect` that nobody here can meet.
     #[error("only 100-continue can be expected")]
     Expectation,
+    /// A field that is for everybody on the way, said to be for this connection alone.
+    #[error("Connection names a field that is for more than this connection")]
+    Hop,
     /// More fields, or longer ones, than are taken.
     #[error("the request's fields are too many or too long")]
     Fields,
@@ -52,7 +57,7 @@ impl Rude {
     /// The status that says so.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::Target | Self::Host | Self::Coded => StatusCode::BAD_REQUEST,
+            Self::Target | Self::Host | Self::Coded | Self::Hop => StatusCode::BAD_REQUEST,
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body => StatusCode::FORBIDDEN,
@@ -103,6 +108,9 @@ pub fn read(
         return Err(Rude::Expectation);
     }
     judge_target(&head.uri)?;
+    if head.headers.get_all(CONNECTION).iter().any(names_for_all) {
+        return Err(Rude::Hop);
+    }
     let forwarded = Forwarded::read(&head.headers, peer, trusted_proxies);
     let host = host(&head, forwarded.scheme)?.into();
     let Forwarded { client, client_port, scheme } = forwarded;
@@ -119,6 +127,16 @@ fn judge_target(uri: &Uri) -> Result<(), Rude> {
         return Err(Rude::Target);
     }
     Ok(())
+}
+
+/// Whether a `Connection` names what would be taken from others on the way, who count on it (http-edge.md 9).
+fn names_for_all(line: &HeaderValue) -> bool {
+    const FOR_ALL: [HeaderName; 6] =
+        [AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING];
+    line.as_bytes().split(|it| *it == b',').map(<[u8]>::trim_ascii).any(|name| {
+        FOR_ALL.iter().any(|it| name.eq_ignore_ascii_case(it.as_str().as_bytes()))
+            || name.get(..12).is_some_and(|it| it.eq_ignore_ascii_case(b"x-forwarded-"))
+    })
 }
 
 /// Visible ASCII but `#` and `\`, and every `%` before two hexadecimal digits.

@@ -82,3 +82,30 @@ async fn section_9_nothing_but_a_wish_to_be_asked_for_a_body_can_be_expected() {
     pair.ask("/a.txt", "Expect: a-miracle").await.expect(417);
     assert_eq!(pair.fetches(), 0);
 }
+
+#[tokio::test]
+async fn section_9_no_field_that_is_for_all_is_said_to_be_for_one_connection() {
+    let pair = Pair::of(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    for name in [
+        "Host",
+        "cache-control",
+        "Authorization",
+        "X-Forwarded-For",
+        "x-forwarded-host",
+        "cookie",
+        "close, host",
+    ] {
+        pair.ask("/a.txt", &format!("Connection: {name}")).await.expect(400);
+    }
+    assert_eq!(pair.fetches(), 0);
+    for name in ["keep-alive", "Keep-Alive, Upgrade, HTTP2-Settings", "TE", "x-mine", "x-forwarded"] {
+        pair.ask("/a.txt", &format!("Connection: {name}")).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn section_9_what_a_trace_would_show_is_shown_to_nobody() {
+    let pair = Pair::of(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    pair.house.ask("TRACE /a.txt\nHost: web.example\nMax-Forwards: 0").await.expect(405);
+    assert_eq!(pair.fetches(), 0);
+}
