@@ -17,6 +17,15 @@ const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "frid
 /// A year of two digits means no year that is further away than this.
 const FARTHEST: Duration = Duration::from_secs(50 * 365 * 86_400 + 12 * 86_400);
 
+/// How much earlier than an answer was made a thing must have been changed for that date to name its octets: what changes
+/// twice in a second has one date for two versions, and clocks differ (RFC 9110 8.8.2.2; http-edge.md 7).
+const STRONG_AFTER: Duration = Duration::from_secs(60);
+
+/// Whether a last modification is a strong validator in an answer that was made at `made`.
+pub fn is_strong(modified: SystemTime, made: SystemTime) -> bool {
+    modified.checked_add(STRONG_AFTER).is_some_and(|it| it <= made)
+}
+
 /// The moment that a field names; none where it names none. The case of letters does not matter.
 pub fn parse(value: &HeaderValue, now: SystemTime) -> Option<SystemTime> {
     let text = value.to_str().ok()?.to_ascii_lowercase();

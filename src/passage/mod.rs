@@ -30,7 +30,7 @@ mod upload;
 pub use admitted::{Admitted, Credentials};
 pub use answer::{Answer, Detail, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
-pub use date::parse as parse_date;
+pub use date::{is_strong as is_strong_date, parse as parse_date};
 pub use fetch::{
     Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Planned, SaidRange, Source,
     Validators,

@@ -1,15 +1,12 @@
 //! What a viewer already has (http-edge.md 4, RFC 9110 13).
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::etag::{self, Compare};
-use crate::passage::parse_date;
-
-/// A date is a strong validator only when the thing had that long to change again unseen (RFC 9110 8.8.2.2).
-const STRONG_AFTER: Duration = Duration::from_secs(60);
+use crate::passage::{is_strong_date, parse_date};
 
 /// What the representation that would be sent is known by.
 #[derive(Clone, Debug)]
@@ -60,7 +57,7 @@ pub(super) fn range_counts(request: &HeaderMap, current: &Validators) -> bool {
     if let Some(same) = etag::same(condition, current.etag.as_ref()) {
         return same;
     }
-    let is_strong = current.modified().is_some_and(|it| it + STRONG_AFTER <= current.date);
+    let is_strong = current.modified().is_some_and(|it| is_strong_date(it, current.date));
     let is_date = current.named(request, IF_RANGE).is_some();
     is_date && is_strong && current.last_modified.as_ref() == Some(condition)
 }

@@ -32,7 +32,8 @@ use super::key::Key;
 use super::store::Stored;
 use super::{Cache, Weakly, renewal};
 use crate::passage::{
-    Admitted, Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators, parse_date,
+    Admitted, Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators,
+    is_strong_date, parse_date,
 };
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.
@@ -87,7 +88,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Of an answer with these fields; none when they name no octets: a weak tag does not (RFC 9110 8.8.1), and a date only
-    /// where it was made later, since what changes twice in a second has one date for two versions (8.8.2.2).
+    /// where it is long past, as it must be for the origin to take it for a condition of a range, too.
     pub(super) fn of(headers: &HeaderMap, total: u64) -> Option<Self> {
         let is_strong = |it: &HeaderValue| it.as_bytes().starts_with(b"\"");
         let known = Validators {
@@ -113,12 +114,12 @@ impl Identity {
     }
 }
 
-/// Whether what an answer brings was last modified in an earlier second than the answer was made in.
+/// Whether what an answer brings was last modified long before the answer was made.
 fn is_long_ago(modified: &HeaderValue, headers: &HeaderMap) -> bool {
     // The two are read alike, whatever century they are in.
     let read = |it: &HeaderValue| parse_date(it, SystemTime::UNIX_EPOCH);
     let made = headers.get(DATE).and_then(read);
-    read(modified).zip(made).is_some_and(|(modified, made)| modified < made)
+    read(modified).zip(made).is_some_and(|(modified, made)| is_strong_date(modified, made))
 }
 
 /// What an answer to the question for the first slice is.

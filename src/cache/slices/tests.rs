@@ -87,7 +87,7 @@ fn section_7_a_slice_of_another_version_is_refused() {
     check(&[tag], 200, &[tag], Err(Failure::Changed));
     check(&[tag], 404, &[], Err(Failure::Changed));
     let date = ("last-modified", "Sun, 15 Jun 2025 12:00:00 GMT");
-    let made = ("date", "Sun, 15 Jun 2025 12:00:01 GMT");
+    let made = ("date", "Sun, 15 Jun 2025 12:30:00 GMT");
     check(&[date, made], 206, &[date, range], Ok(Some(10)));
     check(
         &[date, made],
@@ -104,8 +104,8 @@ fn section_7_a_date_names_octets_only_where_it_is_past() {
         let identity = Identity::of(&fetched(206, fields).headers, 100);
         assert_eq!(identity.is_some(), expected, "{fields:?}");
     };
-    check(&[date, ("date", "Sun, 15 Jun 2025 12:00:01 GMT")], true);
-    check(&[date, ("date", "Sun, 15 Jun 2025 12:00:00 GMT")], false);
+    check(&[date, ("date", "Sun, 15 Jun 2025 12:01:00 GMT")], true);
+    check(&[date, ("date", "Sun, 15 Jun 2025 12:00:59 GMT")], false);
     check(&[date, ("date", "yesterday")], false);
     check(&[date], false);
     check(&[date, ("etag", "\"a\"")], true);
