@@ -21,7 +21,7 @@ use super::freshness::{self, Facts, Freshness, Keep, Why};
 use super::invalidation::{self, Moment};
 use super::key::Key;
 use super::recent::Fate;
-use super::slices::{self, Identity, Part, Sliced};
+use super::slices::{self, Identity, Opening, Part, Sliced};
 use super::store::{self, Stored};
 use super::{Inside, clock, renewal};
 use crate::passage::{
@@ -100,29 +100,35 @@ impl Fill {
         let waited = || clock::now().saturating_duration_since(began);
         let fetched = loop {
             break match (ask(&plan, part.ask()).await, part) {
-                (Ok(fetched), Part::First(workshop, said)) => match slices::first(&fetched, said.is_some()) {
-                    slices::First::Slice { identity, slice, total } => {
-                        let sliced = workshop.open(identity, &fetched.headers);
-                        let keep = self.judge_sliced(&fetched, waited());
-                        match keep {
-                            Some(freshness) => {
-                                return self.land_sliced(fetched, slice, total, sliced, freshness).await;
+                (Ok(mut fetched), Part::First(workshop, opening)) => {
+                    match slices::first(&mut fetched, &opening) {
+                        slices::First::Slice { identity, slice, total } => {
+                            let sliced = workshop.open(identity, &fetched.headers);
+                            match (self.judge_sliced(&fetched, waited()), opening) {
+                                (Some(freshness), _) => {
+                                    return self.land_sliced(fetched, slice, total, sliced, freshness).await;
+                                }
+                                // What may not be kept is for who asked for it.
+                                (None, Opening::Said(_)) => {
+                                    self.key = None;
+                                    Ok(fetched)
+                                }
+                                (None, Opening::At(_)) => ask(&plan, Ask::default()).await,
                             }
-                            // What may not be kept is for who asked for it.
-                            None if said.is_some() => {
-                                self.key = None;
-                                Ok(fetched)
-                            }
-                            None => ask(&plan, Ask::default()).await,
                         }
+                        slices::First::Long(begin) if self.judge_sliced(&fetched, waited()).is_some() => {
+                            part = Part::First(workshop, Opening::At(begin));
+                            continue;
+                        }
+                        slices::First::Answer => Ok(fetched),
+                        slices::First::Own | slices::First::Long(_) => {
+                            self.key = None;
+                            Ok(fetched)
+                        }
+                        slices::First::Useless => ask(&plan, Ask::default()).await,
                     }
-                    slices::First::Answer => Ok(fetched),
-                    slices::First::Own => {
-                        self.key = None;
-                        Ok(fetched)
-                    }
-                    slices::First::Useless => ask(&plan, Ask::default()).await,
-                },
+                }
+                (Ok(fetched), Part::Said(said)) => slices::said(fetched, &said),
                 (Ok(fetched), Part::Slice { expected, identity, whole }) => {
                     let slice = slices::slice(fetched, &expected, &identity);
                     if slice.is_err() {
@@ -136,7 +142,7 @@ impl Fill {
                         (Again::Landed, _) => return,
                         // Other octets came, all of them at once: a body of that size is begun anew.
                         (Again::Other(Ok(it)), Some(workshop)) if it.status == StatusCode::OK => {
-                            part = Part::First(workshop, None);
+                            part = Part::First(workshop, Opening::At(0));
                             continue;
                         }
                         (Again::Other(fetched), _) => fetched,
@@ -273,12 +279,12 @@ impl Fill {
                 let cost = head_cost + body_cost(head.length.unwrap_or(0), chunks.len() as u64);
                 (Object::whole_within(head, chunks, reservation), cost)
             }
-            (FoundBody::Sliced(total), Part::First(workshop, said)) => {
+            (FoundBody::Sliced(total), Part::First(workshop, opening)) => {
                 let Some(identity) = Identity::of(&head.headers, total) else {
-                    return Some(Part::First(workshop, said));
+                    return Some(Part::First(workshop, opening));
                 };
                 let Some(reservation) = self.inside.store.reserve(head_cost, clock::now()) else {
-                    return Some(Part::First(workshop, said));
+                    return Some(Part::First(workshop, opening));
                 };
                 let slices = workshop.open(identity, &head.headers);
                 (Object::sliced(head, total, slices, Some(reservation)), head_cost)

@@ -37,10 +37,10 @@ pub use self::own::{document, in_place_of, preflight, refusal, time, unrouted};
 
 use self::conditional::{Condition, Validators};
 use self::multipart::{Multipart, content_range};
-use self::range::{Asked, Wanted};
+use self::range::Wanted;
 use self::representation::{Octets, Representation};
 use self::stamp::{Mark, text};
-use crate::passage::{Admitted, Answer, Behavior, Circumstances, Failure, Object, Request};
+use crate::passage::{Admitted, Answer, Behavior, Circumstances, Failure, Object, RangeSpec, Request};
 
 /// Room for the fields of nearly all responses, so that they are laid out once.
 const FIELDS: usize = 24;
@@ -163,21 +163,21 @@ async fn send(
 }
 
 /// The ranges of a GET, if they are understood and can be read.
-fn asked_ranges(request: &Request, octets: &Octets) -> Option<Vec<Asked>> {
+fn asked_ranges(request: &Request, octets: &Octets) -> Option<Vec<RangeSpec>> {
     if *request.method() != Method::GET || !octets.has_ranges() {
         return None;
     }
     let mut lines = request.headers().get_all(RANGE).iter();
     let (line, None) = (lines.next()?, lines.next()) else { return None };
-    range::parse(line.to_str().ok()?)
+    RangeSpec::parse(line.to_str().ok()?)
 }
 
 /// What is sent of an object whose length nobody knows yet: one range between two octets as soon as both are there, a
 /// range from the first as all of it, and for anything else the length is waited for.
-async fn still_growing(object: &Arc<Object>, asked: &[Asked]) -> Result<Option<Wanted>, Failure> {
+async fn still_growing(object: &Arc<Object>, asked: &[RangeSpec]) -> Result<Option<Wanted>, Failure> {
     match *asked {
-        [Asked::From(0)] => return Ok(None),
-        [Asked::Between(first, last)] if last < u64::MAX => {
+        [RangeSpec::From(0)] => return Ok(None),
+        [RangeSpec::Between(first, last)] if last < u64::MAX => {
             object.reached(last + 1).await?;
             if object.length().is_none() {
                 return Ok(Some(Wanted::One(first..last + 1)));

@@ -1,28 +1,16 @@
-//! Parts of a body (http-edge.md 7, RFC 9110 14).
+//! Which parts of a body are sent (http-edge.md 7, RFC 9110 14).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ops::Range;
 
+use crate::passage::RangeSpec;
+
 /// Ranges of one answer, after joining; more are a burden and never a player's.
 const MOST: usize = 8;
 
-/// Ranges of one header that are looked at before it is ignored.
-const MOST_ASKED: usize = 64;
-
 /// Ranges nearer than this are joined: the head of a part takes as much.
 const NEAR: u64 = 80;
-
-/// One range, as asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
-    /// `a-b`
-    Between(u64, u64),
-    /// `a-`
-    From(u64),
-    /// `-n`
-    Last(u64),
-}
 
 /// What is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,44 +25,9 @@ pub(super) enum Wanted {
     Nothing,
 }
 
-/// Reads a `Range`; none for another unit or a form that is not understood, which is ignored.
-pub(super) fn parse(value: &str) -> Option<Vec<Asked>> {
-    let (unit, set) = value.split_once('=')?;
-    if !unit.trim().eq_ignore_ascii_case("bytes") {
-        return None;
-    }
-    let mut asked = Vec::new();
-    for spec in set.split(',').map(|it| it.trim_matches([' ', '\t'])).filter(|it| !it.is_empty()) {
-        if asked.len() == MOST_ASKED {
-            return None;
-        }
-        let (first, last) = spec.split_once('-')?;
-        asked.push(match (first, last) {
-            ("", last) => Asked::Last(number(last)?),
-            (first, "") => Asked::From(number(first)?),
-            (first, last) => {
-                let (first, last) = (number(first)?, number(last)?);
-                if first > last {
-                    return None;
-                }
-                Asked::Between(first, last)
-            }
-        });
-    }
-    (!asked.is_empty()).then_some(asked)
-}
-
-/// Digits; numbers without an end are as good as the largest.
-fn number(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|it| it.is_ascii_digit()) {
-        return None;
-    }
-    Some(text.parse().unwrap_or(u64::MAX))
-}
-
 /// What `asked` comes to in a body of `length` octets.
-pub(super) fn resolve(asked: &[Asked], length: u64) -> Wanted {
-    let mut found: Vec<Range<u64>> = asked.iter().filter_map(|it| within(*it, length)).collect();
+pub(super) fn resolve(asked: &[RangeSpec], length: u64) -> Wanted {
+    let mut found: Vec<Range<u64>> = asked.iter().filter_map(|it| it.within(length)).collect();
     if found.is_empty() {
         return Wanted::Nothing;
     }
@@ -84,16 +37,6 @@ pub(super) fn resolve(asked: &[Asked], length: u64) -> Wanted {
         2..=MOST => Wanted::Several(found),
         _ => Wanted::Whole,
     }
-}
-
-/// The octets of one range that are there; none when there are none.
-fn within(asked: Asked, length: u64) -> Option<Range<u64>> {
-    let range = match asked {
-        Asked::Between(first, last) => first..last.saturating_add(1).min(length),
-        Asked::From(first) => first..length,
-        Asked::Last(count) => length.saturating_sub(count)..length,
-    };
-    (range.start < range.end).then_some(range)
 }
 
 /// Joins what overlaps or is near; each stands where the first of its parts stood.
@@ -121,7 +64,7 @@ mod tests {
     use super::*;
 
     fn check(value: &str, length: u64, expected: Option<Wanted>) {
-        assert_eq!(parse(value).map(|it| resolve(&it, length)), expected, "{value}");
+        assert_eq!(RangeSpec::parse(value).map(|it| resolve(&it, length)), expected, "{value}");
     }
 
     const fn one(start: u64, end: u64) -> Option<Wanted> {
@@ -180,7 +123,7 @@ mod tests {
         let ranges =
             |count: u64| (0..count).map(|it| format!("{0}-{0}", it * 1000)).collect::<Vec<_>>().join(",");
         assert!(matches!(
-            resolve(&parse(&format!("bytes={}", ranges(8))).unwrap(), 100_000),
+            resolve(&RangeSpec::parse(&format!("bytes={}", ranges(8))).unwrap(), 100_000),
             Wanted::Several(it) if it.len() == 8
         ));
         check(&format!("bytes={}", ranges(9)), 100_000, Some(Wanted::Whole));
@@ -192,9 +135,9 @@ mod tests {
         fn ranges_are_true(
             asked in prop::collection::vec(
                 prop_oneof![
-                    (0..2000u64, 0..2000u64).prop_map(|(a, b)| Asked::Between(a.min(b), a.max(b))),
-                    (0..2000u64).prop_map(Asked::From),
-                    (0..2000u64).prop_map(Asked::Last),
+                    (0..2000u64, 0..2000u64).prop_map(|(a, b)| RangeSpec::Between(a.min(b), a.max(b))),
+                    (0..2000u64).prop_map(RangeSpec::From),
+                    (0..2000u64).prop_map(RangeSpec::Last),
                 ],
                 1..12,
             ),
@@ -211,14 +154,14 @@ mod tests {
                 let others = sent.iter().filter(|it| *it != range);
                 prop_assert!(others.clone().all(|it| it.end <= range.start || range.end <= it.start));
             }
-            for range in asked.iter().filter_map(|it| within(*it, length)) {
+            for range in asked.iter().filter_map(|it| it.within(length)) {
                 prop_assert!(sent.iter().any(|it| it.start <= range.start && range.end <= it.end));
             }
         }
 
         #[test]
         fn no_text_makes_it_panic(text in ".{0,80}") {
-            let _ = parse(&format!("bytes={text}")).map(|it| resolve(&it, 100));
+            let _ = RangeSpec::parse(&format!("bytes={text}")).map(|it| resolve(&it, 100));
         }
     }
 }

@@ -12,6 +12,7 @@
 //! read see their body end early, and the next request begins anew.
 
 mod bounds;
+mod content_range;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +23,11 @@ use std::time::SystemTime;
 use config::cache::CachePolicy;
 use config::distribution::RangeFill;
 use futures_util::future::BoxFuture;
-use http::header::{CONTENT_RANGE, DATE, ETAG, LAST_MODIFIED};
+use http::header::{DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use self::bounds::Bounds;
+use self::content_range::{ContentRange, agrees};
 use super::fill::LARGEST;
 use super::invalidation::{self, Manner, Moment};
 use super::key::Key;
@@ -48,10 +50,18 @@ pub(super) enum Part {
     /// All of a resource of which there is something stale, that may still hold or stand in; and how it is fetched in
     /// slices, where what does not hold was.
     Again(Box<Stored>, Option<Workshop>),
-    /// The first slice of what may be large; or what a viewer asked for of it, as he said it.
-    First(Workshop, Option<SaidRange>),
+    /// The first slice of what may be large.
+    First(Workshop, Opening),
     /// A slice of what was begun.
     Slice { expected: Range<u64>, identity: Identity, whole: Key },
+}
+
+/// What is asked for first of what may be large.
+pub(super) enum Opening {
+    /// A slice of the usual size that begins here.
+    At(u64),
+    /// What a viewer asked for, as he said it.
+    Said(SaidRange),
 }
 
 impl Part {
@@ -60,8 +70,8 @@ impl Part {
             Self::Whole => Ask::default(),
             Self::Said(said) => Ask { as_said: Some(said.clone()), ..Ask::default() },
             Self::Again(earlier, _) => Ask { known: renewal::validators(earlier), ..Ask::default() },
-            Self::First(_, None) => Ask { range: Some(0..SLICE), ..Ask::default() },
-            Self::First(_, Some(said)) => Ask { as_said: Some(said.clone()), ..Ask::default() },
+            Self::First(_, Opening::At(begin)) => Ask { range: Some(usual(*begin)), ..Ask::default() },
+            Self::First(_, Opening::Said(said)) => Ask { as_said: Some(said.clone()), ..Ask::default() },
             Self::Slice { expected, identity, .. } => {
                 Ask { range: Some(expected.clone()), known: Some(identity.known.clone()), ..Ask::default() }
             }
@@ -69,14 +79,20 @@ impl Part {
     }
 }
 
+/// The slice of the usual size that begins at `begin`.
+const fn usual(begin: u64) -> Range<u64> {
+    begin..begin.saturating_add(SLICE)
+}
+
 /// What is fetched of a resource of which nothing is there.
 pub(super) fn part(asked: &Admitted, workshop: Option<Workshop>) -> Part {
     let Some(workshop) = workshop else { return Part::Whole };
     if !workshop.is_exact {
-        return Part::First(workshop, None);
+        return Part::First(workshop, Opening::At(0));
     }
     // Who wants all of it has it fetched as one.
-    SaidRange::of(asked.routed().request()).map_or(Part::Whole, |said| Part::First(workshop, Some(said)))
+    let said = SaidRange::of(asked.routed().request());
+    said.map_or(Part::Whole, |it| Part::First(workshop, Opening::Said(it)))
 }
 
 /// What tells the octets of one version from those of another.
@@ -130,33 +146,59 @@ pub(super) enum First {
     Answer,
     /// An answer to this request alone.
     Own,
+    /// More than is kept as one: it is to be asked for in slices of the usual size, from here on.
+    Long(u64),
     /// Of no use: the whole is to be asked for. A part that is another than was asked for is dropped, and no error yet as
     /// http-edge.md 7 has it: nothing was sent, and the whole may be right.
     Useless,
 }
 
-/// `said` tells whether a viewer's own words were sent on.
-pub(super) fn first(fetched: &Fetched, said: bool) -> First {
-    // Of nothing there is no slice, and what does not name its octets is of no use but to who asked for them.
-    let useless = || if said { First::Own } else { First::Useless };
-    match fetched.status {
-        StatusCode::PARTIAL_CONTENT => {}
-        StatusCode::RANGE_NOT_SATISFIABLE => return useless(),
-        _ => return First::Answer,
+/// What an answer to the question for a first slice is.
+pub(super) fn first(fetched: &mut Fetched, opening: &Opening) -> First {
+    match (fetched.status, opening) {
+        (StatusCode::PARTIAL_CONTENT, Opening::At(begin)) => first_usual(fetched, *begin),
+        (StatusCode::PARTIAL_CONTENT, Opening::Said(said)) if agrees(fetched, said) => first_said(fetched),
+        // Of nothing there is no slice.
+        (StatusCode::RANGE_NOT_SATISFIABLE, Opening::Said(_)) => First::Own,
+        (StatusCode::PARTIAL_CONTENT, Opening::Said(_))
+        | (StatusCode::RANGE_NOT_SATISFIABLE, Opening::At(_)) => First::Useless,
+        _ => First::Answer,
     }
-    let Some((slice, total)) = content_range(&fetched.headers) else { return useless() };
-    let length = slice.end - slice.start;
-    if fetched.length.is_some_and(|it| it != length) {
+}
+
+fn first_usual(fetched: &Fetched, begin: u64) -> First {
+    let Some(ContentRange { octets, total: Some(total) }) = ContentRange::of(&fetched.headers) else {
         return First::Useless;
+    };
+    let expected = begin..usual(begin).end.min(total);
+    let is_cut = fetched.length.is_some_and(|it| it != octets.end - octets.start);
+    match Identity::of(&fetched.headers, total) {
+        Some(identity) if octets == expected && !is_cut => First::Slice { identity, slice: octets, total },
+        _ => First::Useless,
     }
-    if (!said && slice != (0..SLICE.min(total))) || length > LARGEST {
-        return useless();
+}
+
+/// An answer that agrees with what was said. What does not name its octets is of no use but to who asked for them.
+fn first_said(fetched: &Fetched) -> First {
+    let Some(ContentRange { octets, total: Some(total) }) = ContentRange::of(&fetched.headers) else {
+        return First::Own;
+    };
+    match Identity::of(&fetched.headers, total) {
+        Some(_) if octets.end - octets.start > LARGEST => First::Long(octets.start),
+        Some(identity) => First::Slice { identity, slice: octets, total },
+        None => First::Own,
     }
-    Identity::of(&fetched.headers, total).map_or_else(useless, |identity| First::Slice {
-        identity,
-        slice,
-        total,
-    })
+}
+
+/// Takes an answer to a viewer's own words.
+///
+/// # Errors
+/// It is a part that is not what was asked for.
+pub(super) fn said(mut fetched: Fetched, said: &SaidRange) -> Result<Fetched, Failure> {
+    let is_that = agrees(&mut fetched, said);
+    is_that
+        .then_some(fetched)
+        .ok_or_else(|| Failure::Unreadable("it sent another range than was asked for".into()))
 }
 
 /// Makes of an answer what is stored as a slice: its octets alone, which are these for ever.
@@ -170,8 +212,9 @@ pub(super) fn slice(
         return Err(Failure::Changed);
     }
     let length = expected.end - expected.start;
-    match content_range(&fetched.headers) {
-        Some((range, total)) if range == *expected && identity.is_that_of(&fetched.headers, total) => {}
+    match ContentRange::of(&fetched.headers) {
+        Some(ContentRange { octets, total: Some(total) })
+            if octets == *expected && identity.is_that_of(&fetched.headers, total) => {}
         _ => return Err(Failure::Changed),
     }
     if fetched.length.is_some_and(|it| it != length) {
@@ -184,17 +227,6 @@ pub(super) fn slice(
         body: fetched.body,
         lifetime: Some(Lifetime::Immutable),
     })
-}
-
-/// `bytes 0-9/100`, as a half-open range and the total; all of it must be said.
-fn content_range(headers: &HeaderMap) -> Option<(Range<u64>, u64)> {
-    let mut values = headers.get_all(CONTENT_RANGE).iter();
-    let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
-    let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.split_once('-')?;
-    let number = |it: &str| it.parse::<u64>().ok().filter(|_| !it.starts_with('+'));
-    let (first, last, total) = (number(first)?, number(last)?, number(total)?);
-    (first <= last && last < total).then(|| (first..last + 1, total))
 }
 
 /// What it takes to fetch slices later. It does not keep the cache alive, which keeps it.

@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use http::header::CONTENT_RANGE;
 use http_body_util::BodyExt as _;
 
 use super::*;
@@ -12,7 +13,7 @@ use config::distribution::RangeFill;
 
 use crate::cache::Target;
 use crate::passage::example::Example;
-use crate::passage::{FetchedBody, Reader, Source};
+use crate::passage::{FetchedBody, RangeSpec, Reader, Source};
 
 fn fetched(status: u16, fields: &[(&'static str, &'static str)]) -> Fetched {
     let headers = fields
@@ -28,26 +29,13 @@ fn fetched(status: u16, fields: &[(&'static str, &'static str)]) -> Fetched {
 }
 
 #[test]
-fn section_7_a_content_range_is_read_whole_or_not_at_all() {
-    let check = |value: &'static str, expected: Option<(Range<u64>, u64)>| {
-        assert_eq!(content_range(&fetched(206, &[("content-range", value)]).headers), expected, "{value}");
-    };
-    check("bytes 0-9/100", Some((0..10, 100)));
-    check("bytes 90-99/100", Some((90..100, 100)));
-    for wrong in
-        ["bytes 0-9/*", "bytes */100", "bytes 9-0/100", "bytes 0-100/100", "items 0-9/100", "bytes 0-9"]
-    {
-        check(wrong, None);
-    }
-}
-
-#[test]
 fn section_7_only_a_slice_that_names_its_octets_begins_a_sliced_body() {
     let check = |status, fields: &[(&'static str, &'static str)], expected: &str| {
-        let found = match first(&fetched(status, fields), false) {
+        let found = match first(&mut fetched(status, fields), &Opening::At(0)) {
             First::Slice { total, .. } => format!("slice of {total}"),
             First::Answer => "answer".to_owned(),
-            First::Useless | First::Own => "useless".to_owned(),
+            First::Useless => "useless".to_owned(),
+            First::Own | First::Long(_) => unreachable!("nobody said what to ask for"),
         };
         assert_eq!(found, expected, "{status} {fields:?}");
     };
@@ -141,19 +129,27 @@ struct Films {
     has_ranges: bool,
     cache_control: &'static str,
     tag: Option<&'static str>,
+    total: u64,
 }
 
 impl Films {
     fn new() -> Self {
         let cache_control = "max-age=60";
-        Self { version: Arc::default(), asked: Arc::default(), has_ranges: true, cache_control, tag: None }
+        Self {
+            version: Arc::default(),
+            asked: Arc::default(),
+            has_ranges: true,
+            cache_control,
+            tag: None,
+            total: TOTAL,
+        }
     }
 
     fn answer(&self, ask: &Ask) -> Fetched {
-        let said = ask.as_said.as_ref().map(|it| {
-            let (begin, last) = it.range.to_str().unwrap()[6..].split_once('-').unwrap();
-            begin.parse().unwrap()..last.parse::<u64>().unwrap() + 1
-        });
+        let said = ask
+            .as_said
+            .as_ref()
+            .map(|it| RangeSpec::parse(it.range.to_str().unwrap()).unwrap()[0].within(self.total).unwrap());
         let asked = ask.range.clone().or(said);
         self.asked.lock().unwrap().push(asked.clone());
         let version = *self.version.lock().unwrap();
@@ -162,7 +158,7 @@ impl Films {
             ask.known.as_ref().and_then(|it| it.etag.as_ref()).is_some_and(|it| it != etag.as_str());
         let range = asked.filter(|_| self.has_ranges && !changed);
         let status = if range.is_some() { 206 } else { 200 };
-        let (begin, end) = range.map_or((0, TOTAL), |it| (it.start, it.end.min(TOTAL)));
+        let (begin, end) = range.map_or((0, self.total), |it| (it.start, it.end.min(self.total)));
         let mut headers = HeaderMap::new();
         headers.insert(ETAG, HeaderValue::try_from(etag).unwrap());
         headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control));
@@ -170,7 +166,7 @@ impl Films {
             headers.insert("cache-tag", HeaderValue::from_static(tag));
         }
         if status == 206 {
-            let content_range = format!("bytes {begin}-{}/{TOTAL}", end - 1);
+            let content_range = format!("bytes {begin}-{}/{}", end - 1, self.total);
             headers.insert(CONTENT_RANGE, HeaderValue::try_from(content_range).unwrap());
         }
         Fetched {
@@ -202,11 +198,12 @@ impl Films {
         let mut example = Example::get("/film.mp4");
         example.behavior.range_fill = RangeFill::Exact;
         if let Some(range) = &range {
-            example = example.header("range", &format!("bytes={}-{}", range.start, range.end - 1));
+            let last = if range.end == u64::MAX { String::new() } else { (range.end - 1).to_string() };
+            example = example.header("range", &format!("bytes={}-{last}", range.start));
         }
         let answer = cache.get(&example.admitted(), plan.in_slices(true)).await;
         let object = answer.object.expect("the origin answers");
-        let range = range.filter(|_| object.head().status == StatusCode::OK).unwrap_or(0..TOTAL);
+        let range = range.filter(|_| object.head().status == StatusCode::OK).unwrap_or(0..self.total);
         (object.head().status, read(object.read(range)).await.unwrap())
     }
 
@@ -329,6 +326,26 @@ async fn section_7_of_what_is_fetched_exactly_only_the_gaps_are_fetched() {
     assert_eq!(asked.iter().map(|it| it.end - it.start).sum::<u64>(), TOTAL - 5_000 - 10);
     films.exactly(&cache, None).await;
     assert_eq!(films.ranges(), []);
+}
+
+#[tokio::test]
+async fn section_7_more_than_is_kept_as_one_is_fetched_in_slices_from_where_it_was_asked_for() {
+    let (cache, films) = (Cache::new(64 << 20), Films { total: LARGEST + 3 * SLICE, ..Films::new() });
+    let from = SLICE + 7;
+    for fetched in [true, false] {
+        let (status, got) = films.exactly(&cache, Some(from..u64::MAX)).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(got == octets(0, from..films.total));
+        let asked: Vec<_> = films.ranges().into_iter().flatten().collect();
+        let Some((said, slices)) = asked.split_first() else {
+            assert!(!fetched);
+            continue;
+        };
+        assert_eq!(*said, from..films.total, "its words go on first");
+        assert_eq!(slices.iter().map(|it| it.end - it.start).sum::<u64>(), films.total - from);
+        assert_eq!(slices[0], from..from + SLICE);
+        assert!(fetched, "{slices:?}");
+    }
 }
 
 #[tokio::test]
