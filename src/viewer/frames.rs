@@ -1,26 +1,15 @@
-//! What a viewer of HTTP/2 says beside requests and bodies, within a budget (http-edge.md 18).
+//! What a viewer of HTTP/2 says beside requests and bodies (http-edge.md 18).
 //!
 //! The engine answers PING and SETTINGS one at a time and bounds CONTINUATION, pieces of bodies, and resets of what nobody
 //! has looked at yet. What costs it little, it lets a viewer send without end, and we pay for the reading and for what was
-//! begun: so frames are counted before it sees them.
+//! begun: so frames are counted before it sees them, within the connection's [`Budget`].
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::connection::MAX_RESETS;
+use super::budget::Budget;
 
 /// Octets before what a frame carries (RFC 9113 4.1).
 const HEAD: usize = 9;
-
-/// Frames that a viewer may have saved up, and those it may send a second beside.
-const BURST: u32 = 1_000;
-const A_SECOND: u32 = 100;
-/// What a request earns: a priority, windows for its answer, a reset.
-const A_REQUEST: u32 = 4;
-/// An answer earns one for so many octets: viewers open their windows as they read, the eager ones twice for each frame.
-const OCTETS: usize = 1024;
-
-/// Within this so many resets are borne with, and beyond them as long as half of all requests stand.
-const RESETS_IN: Duration = Duration::from_secs(10);
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -36,34 +25,17 @@ pub(super) struct Frames {
     known: usize,
     /// Octets of the payload that have not.
     left: usize,
-    budget: u32,
-    since: Instant,
-    /// Octets sent that have not earned a frame yet.
-    said: usize,
-    /// Requests, and resets, since the last count of them began.
-    opened: usize,
-    reset: usize,
-    counted_since: Instant,
+    budget: Budget,
 }
 
 impl Frames {
     pub(super) const fn new(now: Instant) -> Self {
-        Self {
-            head: [0; HEAD],
-            known: 0,
-            left: 0,
-            budget: BURST,
-            since: now,
-            said: 0,
-            opened: 0,
-            reset: 0,
-            counted_since: now,
-        }
+        Self { head: [0; HEAD], known: 0, left: 0, budget: Budget::new(now) }
     }
 
     /// Octets went to the viewer.
     pub(super) const fn said(&mut self, octets: usize) {
-        self.said = self.said.saturating_add(octets);
+        self.budget.said(octets);
     }
 
     /// Octets came; false when they are too much.
@@ -89,56 +61,21 @@ impl Frames {
         let [a, b, c, kind, flags, ..] = self.head;
         (self.known, self.left) = (0, usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c));
         match kind {
-            HEADERS => {
-                self.opened = self.opened.saturating_add(1);
-                self.earn(A_REQUEST);
-            }
-            RST_STREAM => return !self.resets_too_many(now) && self.spend(now),
+            HEADERS => self.budget.opens(),
+            RST_STREAM => return self.budget.resets(now) && self.budget.spend(now),
             // Of a body's octets and of a block's, others keep count.
             CONTINUATION => {}
             DATA if self.left > 0 || flags & END_STREAM != 0 => {}
-            _ => return self.spend(now),
+            _ => return self.budget.spend(now),
         }
         true
-    }
-
-    /// Rapid resets: opening is cheap, and what is begun for it is not.
-    fn resets_too_many(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.counted_since) > RESETS_IN {
-            (self.opened, self.reset, self.counted_since) = (0, 0, now);
-        }
-        self.reset = self.reset.saturating_add(1);
-        self.reset > MAX_RESETS && self.reset.saturating_mul(2) > self.opened
-    }
-
-    fn earn(&mut self, frames: u32) {
-        self.budget = self.budget.saturating_add(frames).min(BURST);
-    }
-
-    fn spend(&mut self, now: Instant) -> bool {
-        if self.budget == 0 {
-            // Earned only when there is need, so that most frames ask no clock.
-            let passed = now.saturating_duration_since(self.since).as_millis();
-            let of_time = u32::try_from(passed.saturating_mul(u128::from(A_SECOND)) / 1000).unwrap_or(BURST);
-            let of_answers = u32::try_from(self.said / OCTETS).unwrap_or(BURST);
-            if of_time > 0 {
-                self.since = now;
-            }
-            self.said %= OCTETS;
-            self.earn(of_time.saturating_add(of_answers));
-        }
-        match self.budget.checked_sub(1) {
-            Some(left) => {
-                self.budget = left;
-                true
-            }
-            None => false,
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// A frame of so many octets.

@@ -5,6 +5,7 @@
 
 mod activity;
 mod body;
+mod budget;
 mod connection;
 mod frames;
 mod lent;
