@@ -14,7 +14,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use config::Config;
-use config::distribution::AllowedMethods;
 use config::ingest::Publish;
 use config::listen::{Certificate, Https};
 use config::problem::Problems;
@@ -153,7 +152,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     };
     let http = listen.http.map(|it| Listener::bind("HTTP", it, None)).transpose()?;
     let secure = match (&listen.https, &certificates) {
-        (Some(it), Some(certificates)) => Some(Secure::bind(it, certificates, takes_bodies(&config))?),
+        (Some(it), Some(certificates)) => Some(Secure::bind(it, certificates)?),
         _ => None,
     };
     let rtmp = listen.rtmp.map(|it| viewer::bind("RTMP", it)).transpose()?;
@@ -293,12 +292,6 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     Ok(running)
 }
 
-/// Whether viewers may send bodies anywhere.
-fn takes_bodies(config: &Config) -> bool {
-    let mut behaviors = config.distributions.iter().flat_map(|it| &it.behaviors);
-    behaviors.any(|it| it.allowed_methods == AllowedMethods::All)
-}
-
 /// The sockets of `listen.https`.
 struct Secure {
     tcp: Listener,
@@ -307,14 +300,12 @@ struct Secure {
 }
 
 impl Secure {
-    /// `takes_bodies`: whether requests may have them, which HTTP/3 does not take: then nobody is told of it.
-    fn bind(https: &Https, certificates: &Arc<Certificates>, takes_bodies: bool) -> io::Result<Self> {
+    fn bind(https: &Https, certificates: &Arc<Certificates>) -> io::Result<Self> {
         let config = tls::server_config(certificates, https.security_policy)?;
         let tls = Tls { config, certificates: Arc::clone(certificates), alt_svc: None };
         let bind = || Listener::bind("HTTPS", https.address, Some(tls.clone()));
         #[cfg(not(feature = "http3"))]
         {
-            let _ = takes_bodies;
             Ok(Self { tcp: bind()? })
         }
         #[cfg(feature = "http3")]
@@ -334,7 +325,7 @@ impl Secure {
                 }
                 tries -= 1;
             };
-            if quic.is_some() && !takes_bodies {
+            if quic.is_some() {
                 tcp.offer_http3()?;
             }
             Ok(Self { tcp, quic })

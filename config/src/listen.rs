@@ -258,7 +258,7 @@ const HTTPS: &[Setting] = &[
     Setting::new(
         "http3",
         Kind::Flag,
-        Value("true", "viewers on bad networks see fewer stalls; nobody is told of it while a behavior takes bodies, which it does not"),
+        Value("true", "viewers on bad networks see fewer stalls"),
         "Set it to false when the port's UDP does not come through to this machine.",
     )
     .example("false")

@@ -258,7 +258,11 @@ fn door(page: &mut Page<'_>, who: &str, it: &viewer::Stats) -> std::fmt::Result 
         "Connections ended after their most requests",
         it.spent.count(),
     )?;
-    page.counter(&named("floods"), "HTTP/2 connections of control frames and resets", it.floods.count())?;
+    page.counter(
+        &named("floods"),
+        "HTTP/2 and HTTP/3 connections of control frames and resets",
+        it.floods.count(),
+    )?;
     let slow = it.slow_heads.count();
     page.counter(&named("slow_heads"), "Connections whose request did not come in time", slow)?;
     page.counter(&named("rude_requests"), "Requests no HTTP client should send", it.rude.count())?;

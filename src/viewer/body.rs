@@ -1,5 +1,6 @@
 //! What comes behind a request's head.
 
+use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -7,40 +8,78 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+#[cfg(feature = "http3")]
+use super::quic;
+
 /// The octets behind a request's head, if there can be any.
 #[derive(Debug)]
-pub struct RequestBody(Option<Incoming>);
+pub struct RequestBody(Source);
 
-impl RequestBody {
-    /// None at all: over HTTP/3 requests with a body are refused.
+/// Whose framing they come out of.
+#[derive(Debug)]
+enum Source {
+    /// None at all.
     #[cfg(feature = "http3")]
+    Nothing,
+    Hyper(Incoming),
+    #[cfg(feature = "http3")]
+    Quic(quic::Behind),
+}
+
+#[cfg(feature = "http3")]
+impl RequestBody {
     pub(super) const fn none() -> Self {
-        Self(None)
+        Self(Source::Nothing)
     }
 }
 
 impl From<Incoming> for RequestBody {
     fn from(body: Incoming) -> Self {
-        Self(Some(body))
+        Self(Source::Hyper(body))
+    }
+}
+
+#[cfg(feature = "http3")]
+impl From<quic::Behind> for RequestBody {
+    fn from(body: quic::Behind) -> Self {
+        Self(Source::Quic(body))
     }
 }
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Box<dyn Error + Send + Sync>;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        self.0.as_mut().map_or(Poll::Ready(None), |it| Pin::new(it).poll_frame(cx))
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.0 {
+            #[cfg(feature = "http3")]
+            Source::Nothing => Poll::Ready(None),
+            Source::Hyper(it) => Pin::new(it).poll_frame(cx).map_err(Into::into),
+            #[cfg(feature = "http3")]
+            Source::Quic(it) => Pin::new(it).poll_frame(cx).map_err(Into::into),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        match &self.0 {
+            #[cfg(feature = "http3")]
+            Source::Nothing => true,
+            Source::Hyper(it) => it.is_end_stream(),
+            #[cfg(feature = "http3")]
+            Source::Quic(it) => it.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+        match &self.0 {
+            #[cfg(feature = "http3")]
+            Source::Nothing => SizeHint::with_exact(0),
+            Source::Hyper(it) => it.size_hint(),
+            #[cfg(feature = "http3")]
+            Source::Quic(it) => it.size_hint(),
+        }
     }
 }

@@ -178,8 +178,6 @@ pub(super) async fn answer<S: Serve>(
     visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
 ) -> http::Response<Either<Watched<S::Body>, Watched<Full<Bytes>>>> {
-    // What is not there to be read cannot be sent on.
-    let is_lost = has_body && body.is_end_stream();
     let is_coded = head.headers.contains_key(TRANSFER_ENCODING);
     let is_last = visit.spend(shared.limits.max_requests_per_connection) && head.version <= Version::HTTP_11;
     let head = Arc::new(head);
@@ -188,8 +186,6 @@ pub(super) async fn answer<S: Serve>(
     let is_long = head.headers.len() > MAX_FIELDS || opened.head_octets() > shared.limits.max_header as u64;
     let read = if is_long {
         Err(Rude::Fields)
-    } else if is_lost {
-        Err(Rude::Lost)
     } else {
         let (proxies, received) = (&shared.limits.trusted_proxies, opened.received());
         request::read(head, has_body, visit.peer, proxies, id, received)

@@ -36,9 +36,6 @@ pub enum Rude {
     /// A body where none is wanted (cloudfront.md 2.8).
     #[error("a request that reads has no body")]
     Body,
-    /// A body over a protocol that takes none here.
-    #[error("bodies are not taken over HTTP/3")]
-    Lost,
     /// A transfer coding that is not `chunked`, or where no body is wanted.
     #[error("this transfer coding is not for this request")]
     Coded,
@@ -61,7 +58,6 @@ impl Rude {
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Body => StatusCode::FORBIDDEN,
-            Self::Lost => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Expectation => StatusCode::EXPECTATION_FAILED,
             Self::Fields => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }

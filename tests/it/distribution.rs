@@ -169,6 +169,67 @@ async fn bodies_go_to_the_origin_as_they_are_up_to_their_most() {
     assert!(patient.answer(false).await.expect("the server answers").expect(200).text().ends_with("\n\nok"));
 }
 
+#[cfg(feature = "http3")]
+#[tokio::test]
+async fn bodies_over_http_3_go_there_as_well() {
+    use crate::support::quic::Http3;
+
+    let mirror = Mirror::under(ALL, "").await;
+    let http3 = Http3::to(mirror.house.https(), mirror.house.path()).await;
+    let ask = async |method: &str, length: Option<usize>, body: Option<&'static str>| {
+        let mut request = http::Request::builder().method(method).uri("https://web.example/a");
+        if let Some(length) = length {
+            request = request.header("content-length", length);
+        }
+        http3.ask(request.body(()).expect("it is a request"), body).await.expect("an answer")
+    };
+    for length in [Some(5), None] {
+        let answer = ask("POST", length, Some("hello")).await.expect(200);
+        assert!(answer.text().ends_with("\n\nhello"), "{length:?}: {}", answer.text());
+        assert_eq!(answer.text().contains("\ncontent-length: 5\n"), length.is_some());
+    }
+    for length in [Some(0), None] {
+        assert!(ask("POST", length, None).await.expect(200).text().ends_with("\n\n"), "{length:?}");
+    }
+    assert!(ask("OPTIONS", None, Some("hello")).await.expect(200).text().ends_with("\n\nhello"));
+    let asked = mirror.asked();
+    ask("POST", Some(1025), None).await.expect(413);
+    ask("GET", Some(5), Some("hello")).await.expect(403);
+    assert_eq!(mirror.asked(), asked, "what says that it is too large, or is not wanted, is not sent on");
+    let large: &str = String::leak("a".repeat(2_000));
+    ask("POST", None, Some(large)).await.expect(413);
+    ask("GET", None, None).await.expect(200);
+}
+
+#[cfg(feature = "http3")]
+#[tokio::test]
+async fn a_body_over_http_3_is_all_of_its_pieces_and_as_long_as_its_head_says() {
+    use crate::support::quic::{POST, head, quic};
+    use crate::support::soon;
+
+    // The first octets of an answer with status 200, and of one with 400.
+    const OK: &[u8] = &[0, 0, 0xd9];
+    const BAD: &[u8] = &[0, 0, 0xff, 4];
+
+    let mirror = Mirror::under(ALL, "").await;
+    let (_endpoint, connection) = quic(mirror.house.https(), mirror.house.path()).await.unwrap();
+    let trailers = head(POST, "", "", b"");
+    let pieces =
+        [&[0, 2, b'h', b'e'], &[0, 0][..], &[0x21, 1, 0], &[0, 3, b'l', b'l', b'o'], &trailers].concat();
+    for (length, expected) in [(b'5', OK), (b'4', BAD), (b'6', BAD)] {
+        let (mut sending, mut receiving) = connection.open_bi().await.unwrap();
+        let head = head(POST, "web.example", "/a", &[0x54, 1, length]);
+        sending.write_all(&[head, pieces.clone()].concat()).await.expect("it is heard");
+        // The server may have stopped it already.
+        let _ = sending.finish();
+        let answer = soon("the answer", receiving.read_to_end(4096)).await.expect("it is answered");
+        let begin = if answer[1] < 64 { 2 } else { 3 };
+        assert_eq!(&answer[begin..begin + expected.len()], expected, "{length}");
+        let is_whole = answer.ends_with(b"\n\nhello");
+        assert_eq!(is_whole, expected == OK);
+    }
+}
+
 #[tokio::test]
 async fn section_6_what_an_origin_lets_a_viewer_change_is_fetched_again() {
     let mirror = Mirror::under(ALL, "").await;

@@ -70,6 +70,22 @@ pub(crate) async fn between(server: SocketAddr, is_heard: bool) -> (SocketAddr, 
     (address, told)
 }
 
+/// Methods by their numbers in QPACK's table.
+pub(crate) const GET: u8 = 17;
+pub(crate) const POST: u8 = 20;
+
+/// A frame with a request's head, and lines of fields behind, as QPACK writes them without remembering anything.
+pub(crate) fn head(method: u8, authority: &str, path: &str, fields: &[u8]) -> Vec<u8> {
+    let mut octets = vec![0, 0, 0xc0 | method, 0xc0 | 23];
+    for (name, value) in [(0x50, authority), (0x51, path)] {
+        octets.extend_from_slice(&[name, value.len() as u8]);
+        octets.extend_from_slice(value.as_bytes());
+    }
+    octets.extend_from_slice(fields);
+    assert!(octets.len() < 64, "its length takes one octet");
+    [&[1, octets.len() as u8], &*octets].concat()
+}
+
 /// An HTTP/3 connection.
 pub(crate) struct Http3 {
     pub(crate) connection: Connection,

@@ -24,9 +24,10 @@ use tokio_rustls::client::TlsStream;
 use super::http::Answer;
 use super::soon;
 
-/// Writes a certificate for `localhost` and its key.
+/// Writes a certificate for `localhost` and `web.example`, and its key.
 pub(crate) fn write_certificate(directory: &Path) {
-    write_certificate_for(&["localhost"], &directory.join("certificate"), &rcgen::PKCS_ECDSA_P256_SHA256);
+    let names = ["localhost", "web.example"];
+    write_certificate_for(&names, &directory.join("certificate"), &rcgen::PKCS_ECDSA_P256_SHA256);
 }
 
 /// Writes a certificate for these names to `file` with `.pem` behind it, and its key with `.key.pem`.

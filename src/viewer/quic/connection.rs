@@ -13,13 +13,14 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, HeaderName, TRANSFER_ENCODI
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body::Body;
-use quinn::VarInt;
 use tokio::task::JoinSet;
 
-use super::streams::{Both, Receiving, Sending, Streams, Unwanted};
-use crate::viewer::activity::Order;
+use super::asked::Behind;
+use super::guard::Guard;
+use super::streams::{Both, Sending, Streams, Unwanted, var_int};
+use crate::viewer::activity::{Misconduct, Order};
 use crate::viewer::body::RequestBody;
-use crate::viewer::connection::{self, MAX_RESETS, Shared};
+use crate::viewer::connection::{self, Shared};
 use crate::viewer::listener::Serve;
 use crate::viewer::record::Visit;
 
@@ -42,12 +43,16 @@ pub(super) async fn run<S: Serve>(quic: quinn::Connection, visit: Visit, shared:
         () = converse(quic.clone(), &visit, &shared) => {}
         _ = poll_fn(|cx| visit.activity.poll_told(Order::Late, cx)) => {}
     }
-    quic.close(var_int(Code::H3_NO_ERROR), b"");
+    if visit.activity.misconduct() == Some(Misconduct::Flood) {
+        visit.books.stats.floods.add_one();
+    }
+    quic.close(var_int(Code::H3_NO_ERROR.value()), b"");
 }
 
 async fn converse<S: Serve>(quic: quinn::Connection, visit: &Arc<Visit>, shared: &Arc<Shared<S>>) {
     let max_header = shared.limits.max_header as u64;
-    let streams = Streams::new(quic.clone(), max_header.saturating_mul(2) + FRAMING);
+    let guard = Arc::new(Guard::new(quic.clone(), Arc::clone(&visit.activity)));
+    let streams = Streams::new(quic, max_header.saturating_mul(2) + FRAMING, Arc::clone(&guard));
     let latest = streams.latest();
     // Beyond this the engine answers by itself, so our own bound stands before it.
     let mut builder = h3::server::builder();
@@ -58,16 +63,14 @@ async fn converse<S: Serve>(quic: quinn::Connection, visit: &Arc<Visit>, shared:
         Err(error) => return tracing::debug!(%error, "HTTP/3 could not begin"),
     };
     let mut requests = JoinSet::new();
-    let (mut opened, mut unanswered) = (0_usize, 0_usize);
     let mut known = Order::Stay;
     loop {
         tokio::select! {
             biased;
             Some(fate) = requests.join_next() => {
-                unanswered += usize::from(!matches!(fate, Ok(Fate::Answered)));
-                // Rapid resets: opening is cheap, and what was begun for it is not (http-edge.md 18, 19).
-                if unanswered > MAX_RESETS && unanswered * 2 > opened {
-                    return quic.close(var_int(Code::H3_EXCESSIVE_LOAD), b"");
+                // Opening is cheap, and what was begun for it is not.
+                if !matches!(fate, Ok(Fate::Answered)) {
+                    guard.unanswered();
                 }
             }
             told = poll_fn(|cx| visit.activity.poll_told(known, cx)) => {
@@ -82,9 +85,8 @@ async fn converse<S: Serve>(quic: quinn::Connection, visit: &Arc<Visit>, shared:
             () = std::future::ready(()), if known >= Order::Finish && requests.is_empty() => return,
             accepted = http.accept() => match accepted {
                 Ok(Some(resolver)) => {
-                    let unwanted = latest.unwanted().expect("it is there with each stream");
-                    opened += 1;
-                    requests.spawn(answer(resolver, unwanted, Arc::clone(visit), Arc::clone(shared)));
+                    let (unwanted, body) = latest.take().expect("they are there with each stream");
+                    requests.spawn(answer(resolver, unwanted, body, Arc::clone(visit), Arc::clone(shared)));
                 }
                 Ok(None) => return while_any(&mut requests).await,
                 Err(error) => return tracing::debug!(peer = %visit.peer.address, %error, "the viewer left"),
@@ -100,17 +102,19 @@ async fn while_any(requests: &mut JoinSet<Fate>) {
 async fn answer<S: Serve>(
     resolver: RequestResolver<Streams, Bytes>,
     unwanted: Unwanted,
+    mut body: Behind,
     visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
 ) -> Fate {
-    let Some((head, stream)) = read(resolver, &visit, shared.limits.header_timeout).await else {
+    let Some((head, stream)) = read(resolver, &mut body, &visit, shared.limits.header_timeout).await else {
         return Fate::Unanswered;
     };
     let is_head = head.method == Method::HEAD;
-    let (mut sending, mut receiving) = stream.split();
-    let has_body = has_body(&head, &mut receiving, shared.limits.header_timeout).await;
+    let mut sending = stream.split().0;
+    let has_body = has_body(&head, &mut body, shared.limits.header_timeout).await;
+    let body = if has_body { body.into() } else { RequestBody::none() };
     let answered = async {
-        let response = connection::answer(head, RequestBody::none(), has_body, visit, shared).await;
+        let response = connection::answer(head, body, has_body, visit, shared).await;
         send(response, is_head, &mut sending).await
     };
     tokio::select! {
@@ -123,12 +127,27 @@ async fn answer<S: Serve>(
 /// A request's head; nothing when it does not come, or is none.
 async fn read(
     resolver: RequestResolver<Streams, Bytes>,
+    body: &mut Behind,
     visit: &Visit,
     patience: Duration,
 ) -> Option<(Parts, RequestStream<Both, Bytes>)> {
     let began = Instant::now();
     let refused = match tokio::time::timeout(patience, resolver.resolve_request()).await {
-        Ok(Ok((request, stream))) => return Some((request.into_parts().0, stream)),
+        Ok(Ok((request, mut stream))) => {
+            let mut head = request.into_parts().0;
+            match length(&head.headers) {
+                Ok(None) => return Some((head, stream)),
+                Ok(Some(length)) => {
+                    head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+                    body.says(length);
+                    return Some((head, stream));
+                }
+                Err(reason) => {
+                    stream.stop_stream(Code::H3_MESSAGE_ERROR);
+                    (StatusCode::BAD_REQUEST, reason.to_owned())
+                }
+            }
+        }
         Err(_) => {
             visit.books.stats.slow_heads.add_one();
             return None;
@@ -146,18 +165,32 @@ async fn read(
     None
 }
 
-/// Whether a body comes: the viewer says so, or sends one. Behind a head that asks for no change, one that comes later is
-/// never read; else it is waited for, since a change without its body would be another one.
-async fn has_body(head: &Parts, receiving: &mut RequestStream<Receiving, Bytes>, patience: Duration) -> bool {
-    if head.headers.get(CONTENT_LENGTH).is_some_and(|it| it.as_bytes() != b"0") {
-        return true;
+/// What a head says of its body's length: one number, however often (http-edge.md 15).
+fn length(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
+    let mut said =
+        headers.get_all(CONTENT_LENGTH).iter().flat_map(|it| it.as_bytes().split(|it| *it == b','));
+    let Some(first) = said.next().map(<[u8]>::trim_ascii) else { return Ok(None) };
+    let number = Some(first).filter(|it| it.iter().all(u8::is_ascii_digit));
+    let number = number.and_then(|it| str::from_utf8(it).ok()?.parse().ok());
+    match number.filter(|_| said.all(|it| it.trim_ascii() == first)) {
+        Some(number) => Ok(Some(number)),
+        None => Err("the Content-Length is no number, or more than one"),
     }
-    if head.method.is_safe() {
-        return poll_fn(|cx| Poll::Ready(matches!(receiving.poll_recv_data(cx), Poll::Ready(Ok(Some(_))))))
-            .await;
+}
+
+/// Whether a body comes: the viewer says so, or sends one. Behind a head that reads, one that comes later is never read;
+/// else it is waited for, since a request without its body would be another one.
+async fn has_body(head: &Parts, body: &mut Behind, patience: Duration) -> bool {
+    match head.headers.get(CONTENT_LENGTH) {
+        Some(length) => length.as_bytes() != b"0",
+        None if matches!(head.method, Method::GET | Method::HEAD) => {
+            poll_fn(|cx| Poll::Ready(matches!(body.poll_any(cx), Poll::Ready(true)))).await
+        }
+        None => {
+            let any = tokio::time::timeout(patience, poll_fn(|cx| body.poll_any(cx)));
+            any.await.unwrap_or(true)
+        }
     }
-    let first = poll_fn(|cx| receiving.poll_recv_data(cx).map_ok(|it| it.is_none()));
-    !matches!(tokio::time::timeout(patience, first).await, Ok(Ok(true)))
 }
 
 async fn send<B>(
@@ -203,8 +236,4 @@ fn complete(headers: &mut HeaderMap, status: StatusCode, length: Option<u64>) {
         let date = httpdate::fmt_http_date(SystemTime::now());
         headers.insert(DATE, HeaderValue::try_from(date).expect("a date is text"));
     }
-}
-
-fn var_int(code: Code) -> VarInt {
-    VarInt::from_u64(code.value()).expect("codes of HTTP/3 are small")
 }

@@ -1,6 +1,10 @@
 //! HTTP/3: viewers who come over UDP.
 
+mod asked;
 mod connection;
+mod frames;
+mod guard;
+mod one_way;
 mod streams;
 
 use std::io;
@@ -16,6 +20,7 @@ use quinn::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::asked::Behind;
 use super::activity::Order;
 use super::connection::MAX_STREAMS;
 use super::listener::{Serve, Viewers, canonical, place, udp, within_handshake};
@@ -28,7 +33,7 @@ use crate::passage::Scheme;
 const IDLE: Duration = Duration::from_secs(30);
 /// Streams beside requests: three are HTTP/3's own, and some browsers open others to keep servers from minding.
 const ONE_WAY_STREAMS: u32 = 16;
-/// What may be under way of a request, and of all requests of one connection: heads, which are small.
+/// What may be under way of a request, and of all requests of one connection: heads and bodies, which are small.
 const RECEIVE_STREAM: u32 = 64 * 1024;
 const RECEIVE: u32 = 256 * 1024;
 /// What may be under way of all responses of one connection: 400 Mbit/s over 20 ms.

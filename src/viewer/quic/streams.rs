@@ -1,10 +1,6 @@
 //! QUIC as HTTP/3's engine wants it, and no more of it than a viewer of media needs.
-//!
-//! The engine holds a frame until it is whole, and believes the length that it begins with. So whoever sends a frame of
-//! a terabyte is stopped here, where octets are counted as they are handed over.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
@@ -15,17 +11,12 @@ use h3::error::Code;
 use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, WriteBuf};
 use quinn::{ConnectionError, ReadError, StoppedError, VarInt, WriteError};
 
-/// Octets of settings and of the streams they come on; browsers send about 50.
-const CONTROL: u64 = 16 * 1024;
-/// Octets on those for each request: browsers send its priority, and change it, in about 20.
-const CONTROL_PER_REQUEST: u64 = 256;
+use super::asked::{Asked, Behind, Head, readers};
+use super::guard::{Fault, Guard};
+use super::one_way::{Control, OneWay};
+
 /// Octets taken at once: heads of requests fit.
 const PIECE: usize = 2048;
-
-/// A viewer sends more than there can be use for.
-#[derive(Debug, thiserror::Error)]
-#[error("the viewer sends more octets than any request has")]
-struct Overrun;
 
 /// Resolves when the viewer does not want the rest of a response any more, or has all of it.
 pub(super) type Unwanted = BoxFuture<'static, Result<Option<VarInt>, StoppedError>>;
@@ -36,32 +27,35 @@ pub(super) struct Streams {
     accepting: Option<BoxFuture<'static, Result<(quinn::SendStream, quinn::RecvStream), ConnectionError>>>,
     accepting_one_way: Option<BoxFuture<'static, Result<quinn::RecvStream, ConnectionError>>>,
     opening: Option<BoxFuture<'static, Result<quinn::SendStream, ConnectionError>>>,
+    one_way: OneWay,
+    /// Octets that a request may have beside its body.
     max_request: u64,
-    control: Arc<AtomicU64>,
+    guard: Arc<Guard>,
     latest: Latest,
 }
 
-/// About the request stream that was accepted last.
+/// About the request stream that was accepted last: what the engine does not show.
 #[derive(Clone, Default)]
-pub(super) struct Latest(Arc<Mutex<Option<Unwanted>>>);
+pub(super) struct Latest(Arc<Mutex<Option<(Unwanted, Behind)>>>);
 
 impl Latest {
     /// To be taken as soon as the engine shows the stream.
-    pub(super) fn unwanted(&self) -> Option<Unwanted> {
+    pub(super) fn take(&self) -> Option<(Unwanted, Behind)> {
         self.0.lock().expect("no code panics while it holds this lock").take()
     }
 }
 
 impl Streams {
-    /// A request may have so many octets.
-    pub(super) fn new(connection: quinn::Connection, max_request: u64) -> Self {
+    /// A request may have so many octets beside its body.
+    pub(super) fn new(connection: quinn::Connection, max_request: u64, guard: Arc<Guard>) -> Self {
         Self {
             connection,
             accepting: None,
             accepting_one_way: None,
             opening: None,
+            one_way: OneWay::default(),
             max_request,
-            control: Arc::new(AtomicU64::new(CONTROL)),
+            guard,
             latest: Latest::default(),
         }
     }
@@ -72,18 +66,21 @@ impl Streams {
 }
 
 impl quic::Connection<Bytes> for Streams {
-    type RecvStream = Receiving;
+    type RecvStream = Control;
     type OpenStreams = Self;
 
-    fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Receiving, ConnectionErrorIncoming>> {
-        let accept = self.accepting_one_way.get_or_insert_with(|| {
-            let connection = self.connection.clone();
-            async move { connection.accept_uni().await }.boxed()
-        });
-        let accepted = ready!(accept.as_mut().poll(cx));
-        self.accepting_one_way = None;
-        let stream = accepted.map_err(of_connection)?;
-        Poll::Ready(Ok(Receiving { stream, left: Arc::clone(&self.control) }))
+    fn poll_accept_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Control, ConnectionErrorIncoming>> {
+        loop {
+            let accept = self.accepting_one_way.get_or_insert_with(|| {
+                let connection = self.connection.clone();
+                async move { connection.accept_uni().await }.boxed()
+            });
+            let Poll::Ready(accepted) = accept.as_mut().poll(cx) else { break };
+            self.accepting_one_way = None;
+            self.guard.idle_word().map_err(of_fault)?;
+            self.one_way.begins(accepted.map_err(of_connection)?);
+        }
+        self.one_way.poll_control(cx, &self.guard).map_err(of_fault)
     }
 
     fn poll_accept_bidi(&mut self, cx: &mut Context<'_>) -> Poll<Result<Both, ConnectionErrorIncoming>> {
@@ -94,18 +91,16 @@ impl quic::Connection<Bytes> for Streams {
         let accepted = ready!(accept.as_mut().poll(cx));
         self.accepting = None;
         let (sending, receiving) = accepted.map_err(of_connection)?;
-        self.control.fetch_add(CONTROL_PER_REQUEST, Ordering::Relaxed);
+        self.guard.opens();
         let unwanted = sending.stopped().boxed();
-        *self.latest.0.lock().expect("no code panics while it holds this lock") = Some(unwanted);
-        let left = Arc::new(AtomicU64::new(self.max_request));
-        Poll::Ready(Ok(Both {
-            sending: Sending::new(sending),
-            receiving: Receiving { stream: receiving, left },
-        }))
+        let asked = Asked::new(receiving, Arc::clone(&self.guard), self.max_request);
+        let (head, body) = readers(asked);
+        *self.latest.0.lock().expect("no code panics while it holds this lock") = Some((unwanted, body));
+        Poll::Ready(Ok(Both { sending: Sending::new(sending), head }))
     }
 
     fn opener(&self) -> Self {
-        Self::new(self.connection.clone(), self.max_request)
+        Self::new(self.connection.clone(), self.max_request, Arc::clone(&self.guard))
     }
 }
 
@@ -198,51 +193,74 @@ impl quic::SendStream<Bytes> for Sending {
     }
 }
 
-/// What a viewer says on a stream.
-pub(super) struct Receiving {
-    stream: quinn::RecvStream,
-    left: Arc<AtomicU64>,
+impl Drop for Sending {
+    /// An answer that was given up must not look like a whole one.
+    fn drop(&mut self) {
+        if self.arriving.is_none() {
+            // A stream that is over already needs no reset.
+            let _ = self.stream.reset(var_int(Code::H3_REQUEST_CANCELLED.value()));
+        }
+    }
 }
 
-impl quic::RecvStream for Receiving {
-    type Buf = Bytes;
+/// What a viewer says on a stream, as it comes.
+pub(super) struct Octets {
+    stream: quinn::RecvStream,
+    unread: Bytes,
+}
 
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
+impl Octets {
+    pub(super) const fn of(stream: quinn::RecvStream) -> Self {
+        Self { stream, unread: Bytes::new() }
+    }
+
+    /// What came and was not taken yet.
+    pub(super) const fn unread(&mut self) -> &mut Bytes {
+        &mut self.unread
+    }
+
+    /// Reads on when there is nothing unread; false at the end.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Fault>> {
         let mut piece = [0; PIECE];
-        let read = ready!(self.stream.poll_read(cx, &mut piece)).map_err(|error| match error {
-            ReadError::Reset(code) => StreamErrorIncoming::StreamTerminated { error_code: code.into_inner() },
-            ReadError::ConnectionLost(error) => of_stream(error),
-            other => StreamErrorIncoming::Unknown(other.into()),
+        let read = ready!(self.stream.poll_read(cx, &mut piece)).map_err(|error| {
+            if !matches!(error, ReadError::Reset(_) | ReadError::ConnectionLost(_)) {
+                tracing::debug!(%error, "a stream could not be read");
+            }
+            Fault::BrokenOff
         })?;
-        let take = |left: u64| left.checked_sub(read as u64);
-        if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_err() {
-            return Poll::Ready(Err(StreamErrorIncoming::Unknown(Overrun.into())));
-        }
-        Poll::Ready(Ok((read > 0).then(|| Bytes::copy_from_slice(&piece[..read]))))
+        self.unread = Bytes::copy_from_slice(&piece[..read]);
+        Poll::Ready(Ok(read > 0))
     }
 
-    fn stop_sending(&mut self, error_code: u64) {
+    pub(super) fn stop(&mut self, code: Code) {
         // A stream that is over already needs no stop.
-        let _ = self.stream.stop(var_int(error_code));
+        let _ = self.stream.stop(var_int(code.value()));
     }
 
-    fn recv_id(&self) -> StreamId {
-        id(self.stream.id())
+    pub(super) fn id(&self) -> quinn::StreamId {
+        self.stream.id()
+    }
+}
+
+impl Drop for Octets {
+    /// Nobody wants the rest, and nothing is wrong with it (RFC 9114 4.1).
+    fn drop(&mut self) {
+        self.stop(Code::H3_NO_ERROR);
     }
 }
 
 /// A request's stream.
 pub(super) struct Both {
     sending: Sending,
-    receiving: Receiving,
+    head: Head,
 }
 
 impl quic::BidiStream<Bytes> for Both {
     type SendStream = Sending;
-    type RecvStream = Receiving;
+    type RecvStream = Head;
 
-    fn split(self) -> (Sending, Receiving) {
-        (self.sending, self.receiving)
+    fn split(self) -> (Sending, Head) {
+        (self.sending, self.head)
     }
 }
 
@@ -272,16 +290,21 @@ impl quic::RecvStream for Both {
     type Buf = Bytes;
 
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, StreamErrorIncoming>> {
-        self.receiving.poll_data(cx)
+        self.head.poll_data(cx)
     }
 
     fn stop_sending(&mut self, error_code: u64) {
-        self.receiving.stop_sending(error_code);
+        self.head.stop_sending(error_code);
     }
 
     fn recv_id(&self) -> StreamId {
-        self.receiving.recv_id()
+        self.head.recv_id()
     }
+}
+
+/// The connection is closed already, with the code of what was wrong.
+fn of_fault(fault: Fault) -> ConnectionErrorIncoming {
+    ConnectionErrorIncoming::Undefined(Arc::new(fault))
 }
 
 fn of_stream(error: ConnectionError) -> StreamErrorIncoming {
@@ -298,10 +321,10 @@ fn of_connection(error: ConnectionError) -> ConnectionErrorIncoming {
     }
 }
 
-fn id(stream: quinn::StreamId) -> StreamId {
+pub(super) fn id(stream: quinn::StreamId) -> StreamId {
     VarInt::from(stream).into_inner().try_into().expect("both count as QUIC does")
 }
 
-fn var_int(code: u64) -> VarInt {
+pub(super) fn var_int(code: u64) -> VarInt {
     VarInt::from_u64(code).unwrap_or(VarInt::MAX)
 }

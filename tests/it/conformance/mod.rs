@@ -7,6 +7,8 @@ mod codings;
 mod fields;
 mod frames;
 mod freshness;
+#[cfg(feature = "http3")]
+mod http3;
 mod hygiene;
 mod invalidation;
 mod limits;
