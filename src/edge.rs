@@ -85,6 +85,9 @@ impl Serve for Edge {
         if let Some(preflight) = respond::preflight(guarded.routed(), received) {
             return preflight;
         }
+        if let Some(options) = respond::options(guarded.routed(), received) {
+            return options;
+        }
         let asked = match self.access.admit(guarded, received) {
             Ok(it) => it,
             Err(refusal) => {

@@ -7,11 +7,27 @@ use std::time::Duration;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue};
 
+use super::dictionary::{self, Value};
+
 /// Larger lifetimes are this one (RFC 9111 1.2.2).
 const LONGEST: u64 = 1 << 31;
 
 /// Fields that are meant for caches such as ours, the closest first.
 const TARGETED: [&str; 2] = ["levada-cache-control", "cdn-cache-control"];
+
+/// Directives that say for how long.
+const SECONDS: [&[u8]; 4] = [b"max-age", b"s-maxage", b"stale-while-revalidate", b"stale-if-error"];
+
+/// Directives that stand for themselves.
+const FLAGS: [&[u8]; 7] = [
+    b"no-store",
+    b"no-cache",
+    b"private",
+    b"public",
+    b"must-revalidate",
+    b"proxy-revalidate",
+    b"must-understand",
+];
 
 /// The directives a shared cache obeys.
 ///
@@ -47,26 +63,22 @@ impl Directives {
             .unwrap_or_else(|| Self::untargeted(headers))
     }
 
-    /// Of a structured dictionary (RFC 9213 2.1): one member that cannot be read, and the field does not count.
+    /// Of a structured dictionary (RFC 9213 2.1): one member that cannot be read or has the wrong type, and the field
+    /// does not count.
     fn targeted(headers: &HeaderMap, name: &str) -> Option<Self> {
+        let members = dictionary::parse(headers.get_all(name).iter().map(HeaderValue::as_bytes))?;
         let mut it = Self { targeted: true, ..Self::default() };
-        let mut is_empty = true;
-        for line in headers.get_all(name) {
-            let mut rest = line.as_bytes().trim_ascii();
-            if rest.ends_with(b",") {
-                return None;
-            }
-            while !rest.is_empty() {
-                let (member, after) = split_member(rest);
-                let member = without_parameters(member.trim_ascii());
-                is_well_formed(member).then_some(())?;
-                if !member.ends_with(b"=?0") {
-                    it.read(member);
+        for &(key, value) in &members {
+            match (SECONDS.contains(&key), FLAGS.contains(&key), value) {
+                (true, _, Value::Integer(seconds)) => {
+                    it.obey(key, Duration::from_secs(u64::try_from(seconds).unwrap_or(0).min(LONGEST)));
                 }
-                (is_empty, rest) = (false, after);
+                (_, true, Value::Boolean(is_said)) if is_said => it.obey(key, Duration::ZERO),
+                (_, true, Value::Boolean(_)) | (false, false, _) => {}
+                _ => return None,
             }
         }
-        (!is_empty).then_some(it)
+        (!members.is_empty()).then_some(it)
     }
 
     fn untargeted(headers: &HeaderMap) -> Self {
@@ -97,49 +109,26 @@ impl Directives {
         {
             return;
         }
-        match name.to_ascii_lowercase().as_slice() {
+        self.obey(&name.to_ascii_lowercase(), seconds(argument));
+    }
+
+    /// Takes a directive by its name, with its seconds where it has some.
+    fn obey(&mut self, name: &[u8], seconds: Duration) {
+        match name {
             b"no-store" => self.no_store = true,
             b"no-cache" => self.no_cache = true,
             b"private" => self.private = true,
             b"public" => self.public = true,
-            b"max-age" => shorter(&mut self.max_age, seconds(argument)),
-            b"s-maxage" => shorter(&mut self.s_maxage, seconds(argument)),
+            b"max-age" => shorter(&mut self.max_age, seconds),
+            b"s-maxage" => shorter(&mut self.s_maxage, seconds),
             b"must-revalidate" => self.must_revalidate = true,
             b"proxy-revalidate" => self.proxy_revalidate = true,
             b"must-understand" => self.must_understand = true,
-            b"stale-while-revalidate" => shorter(&mut self.stale_while_revalidate, seconds(argument)),
-            b"stale-if-error" => shorter(&mut self.stale_if_error, seconds(argument)),
+            b"stale-while-revalidate" => shorter(&mut self.stale_while_revalidate, seconds),
+            b"stale-if-error" => shorter(&mut self.stale_if_error, seconds),
             _ => {}
         }
     }
-}
-
-/// Whether a member of a dictionary is a key, alone or with a value of the type that its meaning needs.
-fn is_well_formed(member: &[u8]) -> bool {
-    let mut halves = member.splitn(2, |&it| it == b'=');
-    let (key, value) = (halves.next().unwrap_or_default(), halves.next());
-    let begins = key.first().is_some_and(|it| it.is_ascii_lowercase() || *it == b'*');
-    let goes_on = key.iter().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || b"_-.*".contains(it));
-    let is_integer = |it: &[u8]| (1..=15).contains(&it.len()) && it.iter().all(u8::is_ascii_digit);
-    let fits = match key {
-        b"max-age" | b"s-maxage" | b"stale-while-revalidate" | b"stale-if-error" => {
-            value.is_some_and(|it| is_integer(it.strip_prefix(b"-").unwrap_or(it)))
-        }
-        b"no-store" | b"no-cache" | b"private" | b"public" | b"must-revalidate" | b"proxy-revalidate"
-        | b"must-understand" => value.is_none_or(|it| matches!(it, b"?0" | b"?1")),
-        _ => value.is_none_or(|it| it.iter().all(u8::is_ascii_graphic)),
-    };
-    begins && goes_on && fits
-}
-
-/// A member of a dictionary without what follows its value; no directive has parameters that mean anything to a cache.
-fn without_parameters(member: &[u8]) -> &[u8] {
-    let mut quoted = false;
-    let end = member.iter().position(|&octet| {
-        quoted ^= octet == b'"';
-        octet == b';' && !quoted
-    });
-    member.get(..end.unwrap_or(member.len())).unwrap_or_default()
 }
 
 /// The members of a list in one line of a field.

@@ -25,7 +25,8 @@ use super::slices::{self, Identity, Opening, Part, Sliced};
 use super::store::{self, Stored};
 use super::{Inside, clock, renewal};
 use crate::passage::{
-    Admitted, Ask, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime, Object, body_cost,
+    Admitted, Ask, DIGESTS_OF_CONTENT, Failure, FetchPlan, Fetched, FetchedBody, Filler, Head, Lifetime,
+    Object, body_cost,
 };
 use crate::vault;
 
@@ -328,7 +329,9 @@ impl Fill {
         freshness: Freshness,
     ) {
         let mut headers = std::mem::take(&mut fetched.headers);
-        headers.remove(CONTENT_RANGE);
+        for name in DIGESTS_OF_CONTENT.iter().chain([&CONTENT_RANGE]) {
+            headers.remove(name);
+        }
         let head = Head { status: StatusCode::OK, headers, length: Some(total), lifetime: None }.settled();
         let cost = self.head_cost(&head) + sliced.cost();
         let Some(reservation) = self.inside.store.reserve(cost, clock::now()) else {

@@ -4,8 +4,8 @@
 //! no header can say, and that overrides the rules for errors; and an answer with `Set-Cookie` is never kept.
 //! Departures from RFC 9111 are CloudFront's: a policy with a minimum keeps what `no-store` or `private` forbids for
 //! that minimum; and an answer that says nothing of its lifetime has the policy's `default_ttl`, where the RFC would guess
-//! from `Last-Modified`. One is ours, against CloudFront: an answer that depends on a field which the origin was told and
-//! the key does not have is not kept.
+//! from `Last-Modified`. Two are ours, against CloudFront: an answer that depends on a field which the origin was told and
+//! the key does not have is not kept; nor is a 400 or 403 that has a lifetime and is private, or not to be stored.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -157,10 +157,12 @@ fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
     }
-    let explicit = explicit(facts, directives).map(|it| it.min(policy.max_ttl));
+    // A lifetime beside a word that others are not to have it is one for the viewer's own cache.
+    let explicit = explicit(facts, directives).filter(|_| !directives.forbid_reuse());
+    let explicit = explicit.map(|it| it.min(policy.max_ttl));
     let least = policy.error_ttl_of(facts.status.as_u16());
     match facts.status.as_u16() {
-        404 | 410 | 414 | 501 if directives.forbid_reuse() => Keep::No(Why::Origin),
+        400..500 | 501 if directives.forbid_reuse() => Keep::No(Why::Origin),
         404 | 410 | 414 | 500..=504 => Keep::For(explicit.unwrap_or_default().max(least)),
         400 | 403 | 405 | 412 | 415 if directives.max_age.or(directives.s_maxage).is_some() => {
             Keep::For(explicit.unwrap_or_default().max(least))
@@ -484,6 +486,10 @@ mod tests {
         assert_eq!([kept(404), kept(410)], [seconds(1), seconds(10)]);
         check(usual, 404, &[("cache-control", "no-store")], Keep::No(Why::Origin));
         check(usual, 503, &[("cache-control", "no-store")], seconds(10));
+        check(usual, 503, &[("cache-control", "private, max-age=60")], seconds(10));
+        for line in ["private, max-age=60", "no-store, s-maxage=60", "no-cache, max-age=60"] {
+            check(usual, 403, &[("cache-control", line)], Keep::No(Why::Origin));
+        }
         check(usual, 416, &[("cache-control", "max-age=60")], Keep::No(Why::Status));
     }
 

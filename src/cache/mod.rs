@@ -15,6 +15,7 @@
 
 mod clock;
 mod collapse;
+mod dictionary;
 mod directives;
 mod disk;
 mod fill;

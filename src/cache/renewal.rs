@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use super::directives::Directives;
 use super::slices::{Part, Workshop};
 use super::store::Stored;
-use crate::passage::{Head, Validators};
+use crate::passage::{DIGESTS_OF_CONTENT, Head, Validators};
 
 /// What describes the octets that are stored, and what belongs to the connection a 304 came over. A 304 that could
 /// change a content type would make another thing of octets it does not bring.
@@ -51,14 +51,18 @@ pub(super) fn needs_consent(stored: &Stored) -> bool {
     Directives::of(&stored.object.head().headers).forbid_stale()
 }
 
-/// Whether a 304 speaks of what is stored: it names no tag, or one that differs in strength alone.
+/// Whether a 304 speaks of what is stored: it names the same tag, or one that differs in strength alone; else the same
+/// date, or nothing that could be another's.
 pub(super) fn is_about(news: &HeaderMap, stored: &Stored) -> bool {
     let opaque = |it: &HeaderValue| it.as_bytes().strip_prefix(b"W/").unwrap_or(it.as_bytes()).to_vec();
     match (news.get(ETAG), stored.object.head().headers.get(ETAG)) {
         (Some(new), Some(old)) => opaque(new) == opaque(old),
         // Only a date can have been matched.
         (Some(_), None) => false,
-        (None, _) => true,
+        (None, _) => match (news.get(LAST_MODIFIED), stored.object.head().headers.get(LAST_MODIFIED)) {
+            (Some(new), Some(old)) => new == old,
+            _ => true,
+        },
     }
 }
 
@@ -68,7 +72,8 @@ pub(super) fn merged(stored: &Head, news: &HeaderMap) -> Head {
     // They said when the last answer was made, not this one.
     head.headers.remove(AGE);
     head.headers.remove(DATE);
-    for name in news.keys().filter(|it| !OF_THE_STORED.contains(it)) {
+    let is_news = |it: &&HeaderName| !OF_THE_STORED.contains(it) && !DIGESTS_OF_CONTENT.contains(it);
+    for name in news.keys().filter(is_news) {
         head.headers.remove(name);
         for value in news.get_all(name) {
             head.headers.append(name.clone(), value.clone());
@@ -104,6 +109,7 @@ mod tests {
             ("content-length", "0"),
             ("etag", "W/\"a\""),
             ("set-cookie", "a=b"),
+            ("content-digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"),
             ("cache-control", "max-age=60"),
             ("vary", "accept-encoding"),
         ];

@@ -94,6 +94,11 @@ pub enum Lifetime {
 /// How one server tells another of its kind what lifetime an answer has: no field of HTTP says less than a second.
 pub const LEVADA_LIFETIME: HeaderName = HeaderName::from_static("levada-lifetime");
 
+/// Fields with a digest of the octets of one message (RFC 9530 2, RFC 1864): of a part, or of a 304's none, they say
+/// nothing of the whole.
+pub const DIGESTS_OF_CONTENT: [HeaderName; 2] =
+    [HeaderName::from_static("content-digest"), HeaderName::from_static("content-md5")];
+
 impl Lifetime {
     /// As the field says it.
     pub fn told(self) -> HeaderValue {

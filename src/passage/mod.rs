@@ -33,8 +33,8 @@ pub use answer::{Answer, Detail, Excuse, Forward, Verdict};
 pub use budget::{Budget, Reservation};
 pub use date::{is_strong as is_strong_date, parse as parse_date};
 pub use fetch::{
-    Ask, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Planned, SaidRange, Source,
-    Validators,
+    Ask, DIGESTS_OF_CONTENT, Failure, FetchPlan, Fetched, FetchedBody, LEVADA_LIFETIME, Lifetime, Planned,
+    SaidRange, Source, Validators,
 };
 pub use forwarded::Forwarded;
 pub use guarded::{Country, Guarded};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, COOKIE, EXPECT, HOST, HeaderName, ORIGIN, PRAGMA, RANGE, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONNECTION, COOKIE, EXPECT, HOST, HeaderName, MAX_FORWARDS, ORIGIN,
+    PRAGMA, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VIA,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
@@ -137,6 +137,15 @@ impl Request {
     /// Made by `viewer` alone.
     pub const fn new(_: viewer::Witness, facts: Facts) -> Self {
         Self(facts)
+    }
+
+    /// How many servers may be asked in turn; none: any number, as with all but `OPTIONS`.
+    pub fn max_forwards(&self) -> Option<u32> {
+        let said = self.headers().get(MAX_FORWARDS).filter(|_| *self.method() == Method::OPTIONS)?;
+        let digits =
+            said.to_str().ok().filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))?;
+        // What is more than can be counted is as good as the most.
+        Some(digits.parse().unwrap_or(u32::MAX))
     }
 
     /// It came over a TLS connection that was made for another name. Said by `viewer` alone.

@@ -109,7 +109,10 @@ pub(super) fn is_negotiable(head: &Head, behavior: &Behavior) -> bool {
 
 /// Whether the origin forbids to change the octets.
 pub(super) fn is_untouchable(head: &Head) -> bool {
-    let forbids = |line: &http::HeaderValue| line.to_str().is_ok_and(|it| it.contains("no-transform"));
+    const WORD: &[u8] = b"no-transform";
+    let forbids = |line: &http::HeaderValue| {
+        line.as_bytes().windows(WORD.len()).any(|it| it.eq_ignore_ascii_case(WORD))
+    };
     head.headers.get_all(CACHE_CONTROL).iter().any(forbids)
 }
 

@@ -10,6 +10,7 @@ mod body;
 mod coding;
 mod conditional;
 mod cors;
+mod digest;
 mod etag;
 mod line;
 mod manifest;
@@ -33,7 +34,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 
 pub use self::body::Body;
-pub use self::own::{document, in_place_of, preflight, refusal, time, unrouted};
+pub use self::own::{document, in_place_of, options, preflight, refusal, time, unrouted};
 
 use self::conditional::{Condition, Validators};
 use self::multipart::{Multipart, content_range};
@@ -90,6 +91,9 @@ async fn found(
     }
     if representation.negotiable {
         cors::vary(&mut headers, "Accept-Encoding");
+    }
+    if coding.is_some() || representation.signed {
+        digest::drop_all(&mut headers);
     }
     stamp::cache_control(&mut headers, head, representation.signed);
     stamp::lifetime(&mut headers, request, head, representation.signed);
@@ -202,7 +206,8 @@ fn several(
     partial(multipart.body, headers)
 }
 
-fn partial(body: Body, headers: HeaderMap) -> Response<Body> {
+fn partial(body: Body, mut headers: HeaderMap) -> Response<Body> {
+    digest::drop_of_content(&mut headers);
     respond(StatusCode::PARTIAL_CONTENT, headers, body)
 }
 
@@ -220,6 +225,7 @@ fn whole(request: &Request, status: StatusCode, octets: Octets, mut headers: Hea
 
 /// RFC 9110 15.4.5: what describes the octets is left out, what describes their use stays.
 fn not_modified(mut headers: HeaderMap) -> Response<Body> {
+    digest::drop_of_content(&mut headers);
     for name in [CONTENT_ENCODING, CONTENT_TYPE] {
         headers.remove(name);
     }
@@ -232,6 +238,7 @@ fn not_modified(mut headers: HeaderMap) -> Response<Body> {
 
 /// An answer without octets that does not describe any.
 fn bare(status: StatusCode, mut headers: HeaderMap) -> Response<Body> {
+    digest::drop_all(&mut headers);
     for name in [CONTENT_ENCODING, CONTENT_TYPE] {
         headers.remove(name);
     }

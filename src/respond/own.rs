@@ -32,6 +32,19 @@ pub fn preflight(routed: &Routed, now: SystemTime) -> Option<Response<Body>> {
     Some(response)
 }
 
+/// The answer to who asks what may be asked for, and wants no other server to be asked (RFC 9110 7.6.2).
+pub fn options(routed: &Routed, now: SystemTime) -> Option<Response<Body>> {
+    if routed.request().max_forwards() != Some(0) {
+        return None;
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let methods = HeaderValue::from_static(routed.behavior().allowed_methods.list());
+    response.headers_mut().insert(ALLOW, methods);
+    stamp::routed(&mut response, routed, Mark::of(Served::Own), now);
+    Some(response)
+}
+
 /// The answer to a viewer who may not have what he asks for.
 pub fn refusal(refusal: &Refusal, now: SystemTime) -> Response<Body> {
     let (routed, reason) = (refusal.routed(), refusal.reason());

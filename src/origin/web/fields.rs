@@ -2,11 +2,12 @@
 
 use http::header::{
     ALT_SVC, CONNECTION, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE,
+    TRANSFER_ENCODING, UPGRADE, WARNING,
 };
 
-/// Fields that are about a connection, not an answer (http-edge.md 9); `Alt-Svc` names ports of another authority.
-const OF_A_CONNECTION: [HeaderName; 11] = [
+/// Fields that are about a connection, not an answer (http-edge.md 9); `Alt-Svc` names ports of another authority, and
+/// `Warning` is of a cache that would have to take it back (RFC 9111 5.5).
+const OF_A_CONNECTION: [HeaderName; 12] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
@@ -18,6 +19,7 @@ const OF_A_CONNECTION: [HeaderName; 11] = [
     TRANSFER_ENCODING,
     UPGRADE,
     ALT_SVC,
+    WARNING,
 ];
 
 /// Fields that `Connection` may not take away: whoever names them there means harm.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use config::origin::{HttpOrigin, OriginProtocolPolicy};
 use http::header::{
     ACCEPT_ENCODING, ALLOW, AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue,
-    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT, VIA,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, MAX_FORWARDS, RANGE, USER_AGENT, VIA,
 };
 use http::{Method, Request, StatusCode, Uri, Version};
 use xxhash_rust::xxh3::xxh3_64;
@@ -69,6 +69,10 @@ impl Question {
             headers.append(VIA, value.clone());
         }
         headers.append(VIA, via(request.version(), node));
+        // Where the answer is kept for others, no viewer may have it given by a server in front of the origin.
+        if let Some(left) = request.max_forwards().filter(|_| !behavior.caches_options) {
+            headers.insert(MAX_FORWARDS, HeaderValue::from(left.saturating_sub(1)));
+        }
         if let Ok(client) = HeaderValue::try_from(request.client().to_string()) {
             headers.insert(X_FORWARDED_FOR, client);
         }

@@ -109,3 +109,99 @@ async fn section_9_what_a_trace_would_show_is_shown_to_nobody() {
     pair.house.ask("TRACE /a.txt\nHost: web.example\nMax-Forwards: 0").await.expect(405);
     assert_eq!(pair.fetches(), 0);
 }
+
+#[tokio::test]
+async fn section_9_a_warning_is_dropped() {
+    let head = "200 OK\ncache-control: max-age=600\nwarning: 110 old \"stale\"";
+    let pair = Pair::of(&[(head, "stone")]).await;
+    for words in ["stored", "hit"] {
+        assert_eq!(pair.get_as(words).await.expect(200).header("warning"), None, "{words}");
+    }
+}
+
+/// hyper takes them from an origin, and has no way to send them on to a viewer.
+#[tokio::test]
+async fn section_9_what_an_origin_says_before_its_answer_is_none() {
+    for before in
+        ["100 Continue", "102 Processing", "103 Early Hints\r\nlink: </a.css>; rel=preload\r\nx-early: 1"]
+    {
+        let octets = format!(
+            "HTTP/1.1 {before}\r\n\r\nHTTP/1.1 200 OK\r\ncache-control: max-age=600\r\ncontent-length: 5\r\n\
+             connection: close\r\n\r\nstone"
+        );
+        let pair = Pair::before(super::WebServer::speaking(&octets).await).await;
+        for words in ["stored", "hit"] {
+            let answer = pair.get_as(words).await.expect(200);
+            assert_eq!(
+                (answer.text(), answer.header("x-early"), answer.header("link")),
+                ("stone", None, None)
+            );
+        }
+        assert_eq!(pair.fetches(), 1, "{before}");
+    }
+}
+
+#[tokio::test]
+async fn section_9_a_trailer_is_no_field() {
+    let octets = "HTTP/1.1 200 OK\r\ncache-control: max-age=600\r\ntransfer-encoding: chunked\r\ntrailer: x-end\r\n\
+                  connection: close\r\n\r\n5\r\nstone\r\n0\r\nx-end: 1\r\ncache-control: no-store\r\n\r\n";
+    let pair = Pair::before(super::WebServer::speaking(octets).await).await;
+    for words in ["stored", "hit"] {
+        let answer = pair.get_as(words).await.expect(200);
+        assert_eq!((answer.text(), answer.header("x-end"), answer.header("trailer")), ("stone", None, None));
+        assert_eq!(answer.header("cache-control").as_deref(), Some("max-age=600"));
+    }
+}
+
+#[tokio::test]
+async fn section_9_options_go_as_far_as_they_say() {
+    let web = super::WebServer::saying(&[("204 No Content\nx-origin: 1", "")]).await;
+    let options = "cache_policy = \"Levada-Media\"\nallowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\"]";
+    let pair = Pair::built(web, options, "").await;
+    let ask =
+        async |fields: &str| pair.house.ask(&format!("OPTIONS /a.txt\nHost: web.example{fields}")).await;
+    for none in ["0", "000"] {
+        let ours = ask(&format!("\nMax-Forwards: {none}")).await.expect(204);
+        assert_eq!(ours.header("allow").as_deref(), Some("GET, HEAD, OPTIONS"));
+    }
+    assert_eq!(pair.fetches(), 0);
+    for (said, told) in
+        [("1", Some("0")), ("10", Some("9")), ("99999999999", Some("4294967294")), ("x", None)]
+    {
+        assert!(ask(&format!("\nMax-Forwards: {said}")).await.expect(204).header("x-origin").is_some());
+        let asked = pair.web.asked().pop().unwrap();
+        assert_eq!(asked.lines().find_map(|it| it.strip_prefix("max-forwards: ")), told, "{said}");
+    }
+    // Of other methods it says nothing.
+    pair.ask("/a.txt", "Max-Forwards: 0").await.expect(204);
+    assert!(!pair.web.asked().pop().unwrap().contains("max-forwards"));
+}
+
+#[tokio::test]
+async fn section_9_a_digest_is_sent_with_the_octets_it_is_of() {
+    const ALL: [&str; 4] = ["content-digest", "content-md5", "repr-digest", "digest"];
+    let head = "200 OK\ncache-control: max-age=600\ncontent-type: text/css\netag: \"a\"\n\
+                content-digest: sha-256=:AA==:\ncontent-md5: AA==\nrepr-digest: sha-256=:AA==:\ndigest: sha-256=AA==";
+    let pair = Pair::of(&[(head, &"a { color: red }\n".repeat(100))]).await;
+    for (fields, status, sent) in [
+        ("", 200, ALL.as_slice()),
+        ("Range: bytes=0-1", 206, &ALL[2..]),
+        ("Range: bytes=0-1,900-901", 206, &ALL[2..]),
+        ("If-None-Match: \"a\"", 304, &ALL[2..]),
+        ("Range: bytes=9999-", 416, &[]),
+        ("Accept-Encoding: gzip", 200, &[]),
+        ("Accept-Encoding: br", 200, &[]),
+    ] {
+        let answer = pair.ask("/a.css", fields).await.expect(status);
+        let found: Vec<_> = ALL.into_iter().filter(|it| answer.header(it).is_some()).collect();
+        assert_eq!(found, sent, "{fields}");
+    }
+    // What a slice is a digest of is not the whole.
+    let slice = "206 Partial Content\ncontent-range: bytes 0-4/5\netag: \"a\"\ncache-control: max-age=600\n\
+                 content-digest: sha-256=:AA==:\nrepr-digest: sha-256=:AA==:";
+    let pair = Pair::of(&[(slice, "stone")]).await;
+    for words in ["stored", "hit"] {
+        let film = pair.ask_as("/film.mp4", words).await.expect(200);
+        assert_eq!((film.header("content-digest"), film.header("repr-digest").is_some()), (None, true));
+    }
+}

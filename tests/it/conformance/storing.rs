@@ -128,3 +128,12 @@ async fn section_1_an_answer_to_who_says_who_he_is_is_kept_only_where_it_is_for_
         assert_eq!(pair.fetches(), fetches, "{fields}");
     }
 }
+
+#[tokio::test]
+async fn section_1_an_error_that_is_for_one_viewer_is_kept_for_no_other() {
+    for status in [400, 403, 404, 405, 410, 412, 414, 415, 501] {
+        for word in ["private", "no-store", "no-cache"] {
+            check(&[(&format!("{status} No\ncache-control: {word}, max-age=600"), Fetched)]).await;
+        }
+    }
+}

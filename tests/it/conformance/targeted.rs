@@ -80,3 +80,79 @@ async fn section_10_a_cache_status_tells_what_is_odd_about_a_hit() {
     pair.ask("/film.mp4", "").await.expect(200);
     pair.ask_as("/film.mp4", "; detail=slice").await.expect(200);
 }
+
+#[tokio::test]
+async fn section_10_one_member_that_cannot_be_read_is_all_of_the_field() {
+    let read = ["x=token", "x=\"a, b\"", "x=:YQ==:", "x=(a \"b\");q=1", "x=1.5;y", "x=?0", "x;y=-1", "x=@1"];
+    let unread = [
+        "x=&", "x=\"a", "x=(a", "x=1x", "x=1;", "x;=1", "X", "1", "x =1", "x= 1", "x=?2", "x=:a", "x y",
+        "x,,y",
+    ];
+    let line = |member: &str| format!("cache-control: max-age=600\ncdn-cache-control: {member}, no-store");
+    let lines: Vec<_> = read.iter().chain(&unread).map(|it| line(it)).collect();
+    let expected = read.iter().map(|_| Fetched).chain(unread.iter().map(|_| Reused));
+    check(&lines.iter().map(String::as_str).zip(expected).collect::<Vec<_>>()).await;
+    check(&[
+        ("cache-control: max-age=600\ncdn-cache-control: max-age=-1", Fetched),
+        ("cache-control: no-store\ncdn-cache-control: max-age=99999999999", Reused),
+        ("cache-control: max-age=600\ncdn-cache-control: max-age=9999999999999999", Reused),
+        ("cache-control: no-store\ncdn-cache-control: max-age=600\ncdn-cache-control: public", Reused),
+        ("cache-control: max-age=600\ncdn-cache-control: max-age=600\ncdn-cache-control: no-store", Fetched),
+        ("cache-control: max-age=600\ncdn-cache-control: max-age=600, must-revalidate=1", Reused),
+        ("cache-control: no-store\ncdn-cache-control: &\nlevada-cache-control: max-age=600", Reused),
+        ("cache-control: no-store\ncdn-cache-control: max-age=600\nlevada-cache-control: &", Reused),
+        // Another family's field is nobody's here.
+        ("cache-control: max-age=600\nsurrogate-control: no-store", Reused),
+        ("cache-control: no-store\nsurrogate-control: max-age=600", Fetched),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn section_10_a_cache_status_says_why_the_origin_was_asked() {
+    let methods =
+        "allowed_methods = [\"GET\", \"HEAD\", \"OPTIONS\", \"PUT\", \"POST\", \"PATCH\", \"DELETE\"]";
+    let media = "cache_policy = \"Levada-Media\"";
+    let honor = "cache_policy = \"Ours\"";
+    let section = "[[cache_policy]]\nname = \"Ours\"\nrequest_directives = \"honor\"\n";
+    let none = "cache_policy = \"Managed-CachingDisabled\"";
+    let (fresh, checked) = ("cache-control: max-age=600", "cache-control: no-cache\netag: \"a\"");
+    for (behavior, sections, head, request, first, second) in [
+        (none, "", fresh, "GET", "fwd=bypass; fwd-status=200", "fwd=bypass; fwd-status=200"),
+        (media, "", fresh, "POST", "fwd=method; fwd-status=200", "fwd=method; fwd-status=200"),
+        (
+            media,
+            "",
+            "cache-control: no-store",
+            "GET",
+            "fwd=uri-miss; fwd-status=200",
+            "fwd=uri-miss; fwd-status=200",
+        ),
+        (
+            media,
+            "",
+            checked,
+            "GET",
+            "fwd=uri-miss; fwd-status=200; stored",
+            "fwd=stale; fwd-status=200; stored",
+        ),
+    ] {
+        let web = super::WebServer::saying(&[(&format!("200 OK\n{head}"), "stone")]).await;
+        let pair = Pair::built(web, &format!("{behavior}\n{methods}"), sections).await;
+        for expected in [first, second] {
+            let answer =
+                pair.house.ask(&format!("{request} /a.txt\nHost: web.example\nContent-Length: 0")).await;
+            assert_eq!(
+                answer.header("cache-status"),
+                Some(format!("Levada; {expected}")),
+                "{request} {head}"
+            );
+        }
+    }
+    let web = super::WebServer::saying(&[(&format!("200 OK\n{fresh}"), "stone")]).await;
+    let pair = Pair::built(web, honor, section).await;
+    pair.get().await.expect(200);
+    pair.get_as("hit").await;
+    let asked = pair.ask("/a.txt", "Cache-Control: no-cache").await.header("cache-status");
+    assert_eq!(asked.as_deref(), Some("Levada; fwd=request; fwd-status=200; stored"));
+}

@@ -139,3 +139,35 @@ async fn section_4_a_body_in_slices_that_is_another_now_is_begun_anew() {
     assert_eq!(asked.len(), 3);
     assert!(asked[2].contains("\r\nrange: bytes=0-2097151\r\n"));
 }
+
+#[tokio::test]
+async fn section_4_a_304_is_about_what_it_names_or_about_nothing_else() {
+    const DATE: &str = "Sun, 15 Jun 2025 12:00:00 GMT";
+    let (tag, date) = ("etag: \"a\"", format!("last-modified: {DATE}"));
+    let cases = [
+        (tag.to_owned(), tag.to_owned(), true),
+        (tag.to_owned(), "etag: W/\"a\"".to_owned(), true),
+        (tag.to_owned(), String::new(), true),
+        (tag.to_owned(), "etag: \"b\"".to_owned(), false),
+        (date.clone(), date.clone(), true),
+        (date.clone(), String::new(), true),
+        (date.clone(), "last-modified: Sun, 15 Jun 2025 13:00:00 GMT".to_owned(), false),
+        (date.clone(), "etag: \"b\"".to_owned(), false),
+        (format!("{tag}\n{date}"), "last-modified: Sun, 15 Jun 2025 13:00:00 GMT".to_owned(), false),
+    ];
+    for (stored, news, holds) in cases {
+        let pair = Pair::of(&[
+            (&format!("200 OK\ncache-control: no-cache\n{stored}"), "stone"),
+            (&super::full(&news).replacen("200 OK", "304 Not Modified", 1), ""),
+            ("200 OK\ncache-control: max-age=600", "newer"),
+        ])
+        .await;
+        pair.get().await.expect(200);
+        let second = pair.get().await.expect(200);
+        assert_eq!(second.text(), if holds { "stone" } else { "newer" }, "{stored} {news}");
+        let asked = pair.web.asked();
+        assert_eq!(asked.len(), if holds { 2 } else { 3 }, "{stored} {news}");
+        assert!(asked[1].contains("\r\nif-"), "{}", asked[1]);
+        assert!(holds || !asked[2].contains("\r\nif-"), "it is fetched with no condition");
+    }
+}
