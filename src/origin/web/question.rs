@@ -58,8 +58,9 @@ impl Question {
         let method = if shares { Method::GET } else { request.method().clone() };
         let before = request.headers().get_all(CDN_LOOP);
         let octets: usize = before.iter().map(HeaderValue::len).sum();
-        let looped =
-            octets > LONGEST_WAY || before.iter().filter_map(|it| it.to_str().ok()).any(|it| names(it, node));
+        let looped = octets > LONGEST_WAY
+            || before.iter().filter_map(|it| it.to_str().ok()).any(|it| names(it, node))
+            || times_through(request.headers(), node) > 1;
         for value in before {
             headers.append(CDN_LOOP, value.clone());
         }
@@ -299,6 +300,15 @@ fn condition(headers: &mut HeaderMap, ask: &Ask) {
 /// Whether a `CDN-Loop` names a CDN.
 fn names(field: &str, node: &str) -> bool {
     field.split(',').any(|it| it.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case(node)))
+}
+
+/// How often a request went through a cache of this name, as far as its `Via` says. Once may be a namesake; who comes a
+/// second time comes for ever, also where something on the way drops `CDN-Loop`.
+fn times_through(headers: &HeaderMap, node: &str) -> usize {
+    let lines = headers.get_all(VIA).iter().filter_map(|it| it.to_str().ok());
+    let by =
+        |member: &str| member.split_ascii_whitespace().nth(1).is_some_and(|it| it.eq_ignore_ascii_case(node));
+    lines.flat_map(|it| it.split(',')).filter(|it| by(it)).count()
 }
 
 fn via(version: Version, node: &str) -> HeaderValue {

@@ -5,6 +5,7 @@
 
 mod codings;
 mod fields;
+mod forms;
 mod frames;
 mod freshness;
 #[cfg(feature = "http3")]
