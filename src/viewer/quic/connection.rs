@@ -1,7 +1,8 @@
 //! One viewer's connection over QUIC: HTTP/3 until someone has had enough.
 
+use std::error::Error;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::asked::Behind;
 use super::guard::Guard;
-use super::streams::{Both, Sending, Streams, Unwanted, var_int};
+use super::streams::{Answering, Beside, Both, Streams, var_int};
 use crate::viewer::activity::{Misconduct, Order};
 use crate::viewer::body::RequestBody;
 use crate::viewer::connection::{self, Shared};
@@ -85,8 +86,8 @@ async fn converse<S: Serve>(quic: quinn::Connection, visit: &Arc<Visit>, shared:
             () = std::future::ready(()), if known >= Order::Finish && requests.is_empty() => return,
             accepted = http.accept() => match accepted {
                 Ok(Some(resolver)) => {
-                    let (unwanted, body) = latest.take().expect("they are there with each stream");
-                    requests.spawn(answer(resolver, unwanted, body, Arc::clone(visit), Arc::clone(shared)));
+                    let beside = latest.take().expect("it is there with each stream");
+                    requests.spawn(answer(resolver, beside, Arc::clone(visit), Arc::clone(shared)));
                 }
                 Ok(None) => return while_any(&mut requests).await,
                 Err(error) => return tracing::debug!(peer = %visit.peer.address, %error, "the viewer left"),
@@ -101,11 +102,11 @@ async fn while_any(requests: &mut JoinSet<Fate>) {
 
 async fn answer<S: Serve>(
     resolver: RequestResolver<Streams, Bytes>,
-    unwanted: Unwanted,
-    mut body: Behind,
+    beside: Beside,
     visit: Arc<Visit>,
     shared: Arc<Shared<S>>,
 ) -> Fate {
+    let Beside { unwanted, mut body, answering } = beside;
     let Some((head, stream)) = read(resolver, &mut body, &visit, shared.limits.header_timeout).await else {
         return Fate::Unanswered;
     };
@@ -115,7 +116,7 @@ async fn answer<S: Serve>(
     let body = if has_body { body.into() } else { RequestBody::none() };
     let answered = async {
         let response = connection::answer(head, body, has_body, visit, shared).await;
-        send(response, is_head, &mut sending).await
+        send(response, is_head, &mut sending, &answering).await
     };
     tokio::select! {
         biased;
@@ -196,8 +197,9 @@ async fn has_body(head: &Parts, body: &mut Behind, patience: Duration) -> bool {
 async fn send<B>(
     response: Response<B>,
     is_head: bool,
-    sending: &mut RequestStream<Sending, Bytes>,
-) -> Result<(), StreamError>
+    sending: &mut RequestStream<Answering, Bytes>,
+    answering: &Answering,
+) -> Result<(), Box<dyn Error + Send + Sync>>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -206,7 +208,7 @@ where
     complete(&mut head.headers, head.status, hint);
     sending.send_response(Response::from_parts(head, ())).await?;
     if is_head {
-        return sending.finish().await;
+        return Ok(sending.finish().await?);
     }
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let Ok(frame) = frame else {
@@ -215,11 +217,11 @@ where
             return Ok(());
         };
         if let Ok(octets) = frame.into_data() {
-            sending.send_data(octets).await?;
+            answering.data(octets).await?;
         }
     }
     // What is written down as sent was sent; `body` is let go when it has arrived.
-    pin!(sending.finish()).await
+    Ok(sending.finish().await?)
 }
 
 /// Takes away what HTTP/3 does not have, and adds what hyper adds over HTTP/1.1 and HTTP/2.

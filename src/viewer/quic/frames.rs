@@ -76,9 +76,32 @@ pub(super) fn number(octets: &[u8]) -> Option<(u64, &[u8])> {
     Some((number[1..].iter().fold(begun, |sum, it| sum << 8 | u64::from(*it)), behind))
 }
 
+/// What a frame of so many octets begins with.
+pub(super) fn head(kind: u64, length: u64) -> Bytes {
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    for number in [kind, length] {
+        match number {
+            0..=0x3f => head.push(number as u8),
+            0x40..=0x3fff => head.extend_from_slice(&(number as u16 | 0x4000).to_be_bytes()),
+            0x4000..=0x3fff_ffff => head.extend_from_slice(&(number as u32 | 0x8000_0000).to_be_bytes()),
+            _ => head.extend_from_slice(&(number | 0xc000_0000_0000_0000).to_be_bytes()),
+        }
+    }
+    head.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_is_read_as_it_was_written() {
+        for length in [0, 0x3f, 0x40, 0x3fff, 0x4000, 0x3fff_ffff, 0x4000_0000] {
+            let octets = head(DATA, length);
+            let piece = Frames::default().cut(&mut octets.clone());
+            assert_eq!(piece, Some(Piece::Head { kind: DATA, length, octets }));
+        }
+    }
 
     #[test]
     fn frames_are_found_however_they_are_cut() {

@@ -1,7 +1,8 @@
 //! QUIC as HTTP/3's engine wants it, and no more of it than a viewer of media needs.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::future::{Future as _, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
@@ -12,6 +13,7 @@ use h3::quic::{self, ConnectionErrorIncoming, StreamErrorIncoming, StreamId, Wri
 use quinn::{ConnectionError, ReadError, StoppedError, VarInt, WriteError};
 
 use super::asked::{Asked, Behind, Head, readers};
+use super::frames;
 use super::guard::{Fault, Guard};
 use super::one_way::{Control, OneWay};
 
@@ -34,13 +36,20 @@ pub(super) struct Streams {
     latest: Latest,
 }
 
-/// About the request stream that was accepted last: what the engine does not show.
+/// About the request stream that was accepted last.
 #[derive(Clone, Default)]
-pub(super) struct Latest(Arc<Mutex<Option<(Unwanted, Behind)>>>);
+pub(super) struct Latest(Arc<Mutex<Option<Beside>>>);
+
+/// What of a request stream the engine does not show.
+pub(super) struct Beside {
+    pub(super) unwanted: Unwanted,
+    pub(super) body: Behind,
+    pub(super) answering: Answering,
+}
 
 impl Latest {
     /// To be taken as soon as the engine shows the stream.
-    pub(super) fn take(&self) -> Option<(Unwanted, Behind)> {
+    pub(super) fn take(&self) -> Option<Beside> {
         self.0.lock().expect("no code panics while it holds this lock").take()
     }
 }
@@ -95,8 +104,10 @@ impl quic::Connection<Bytes> for Streams {
         let unwanted = sending.stopped().boxed();
         let asked = Asked::new(receiving, Arc::clone(&self.guard), self.max_request);
         let (head, body) = readers(asked);
-        *self.latest.0.lock().expect("no code panics while it holds this lock") = Some((unwanted, body));
-        Poll::Ready(Ok(Both { sending: Sending::new(sending), head }))
+        let answering = Answering(Arc::new(Mutex::new(Sending::new(sending))));
+        let beside = Beside { unwanted, body, answering: answering.clone() };
+        *self.latest.0.lock().expect("no code panics while it holds this lock") = Some(beside);
+        Poll::Ready(Ok(Both { answering, head }))
     }
 
     fn opener(&self) -> Self {
@@ -203,6 +214,51 @@ impl Drop for Sending {
     }
 }
 
+/// What we answer on a request's stream: its head is written by the engine, its body by us, who copy none of it.
+#[derive(Clone)]
+pub(super) struct Answering(Arc<Mutex<Sending>>);
+
+impl Answering {
+    /// Sends some of the body, as far as the viewer's window and ours let us.
+    pub(super) async fn data(&self, octets: Bytes) -> Result<(), WriteError> {
+        if octets.is_empty() {
+            return Ok(());
+        }
+        let mut frame = [frames::head(frames::DATA, octets.len() as u64), octets];
+        while frame.iter().any(|it| !it.is_empty()) {
+            // A future that has to wait has taken nothing, so each poll may begin with a new one.
+            poll_fn(|cx| pin!(self.lock().stream.write_chunks(&mut frame)).poll(cx)).await?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sending> {
+        self.0.lock().expect("no code panics while it holds this lock")
+    }
+}
+
+impl quic::SendStream<Bytes> for Answering {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.lock().poll_ready(cx)
+    }
+
+    fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
+        self.lock().send_data(data)
+    }
+
+    fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
+        self.lock().poll_finish(cx)
+    }
+
+    fn reset(&mut self, reset_code: u64) {
+        self.lock().reset(reset_code);
+    }
+
+    fn send_id(&self) -> StreamId {
+        self.lock().send_id()
+    }
+}
+
 /// What a viewer says on a stream, as it comes.
 pub(super) struct Octets {
     stream: quinn::RecvStream,
@@ -251,38 +307,38 @@ impl Drop for Octets {
 
 /// A request's stream.
 pub(super) struct Both {
-    sending: Sending,
+    answering: Answering,
     head: Head,
 }
 
 impl quic::BidiStream<Bytes> for Both {
-    type SendStream = Sending;
+    type SendStream = Answering;
     type RecvStream = Head;
 
-    fn split(self) -> (Sending, Head) {
-        (self.sending, self.head)
+    fn split(self) -> (Answering, Head) {
+        (self.answering, self.head)
     }
 }
 
 impl quic::SendStream<Bytes> for Both {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        self.sending.poll_ready(cx)
+        self.answering.poll_ready(cx)
     }
 
     fn send_data<T: Into<WriteBuf<Bytes>>>(&mut self, data: T) -> Result<(), StreamErrorIncoming> {
-        self.sending.send_data(data)
+        self.answering.send_data(data)
     }
 
     fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StreamErrorIncoming>> {
-        self.sending.poll_finish(cx)
+        self.answering.poll_finish(cx)
     }
 
     fn reset(&mut self, reset_code: u64) {
-        self.sending.reset(reset_code);
+        self.answering.reset(reset_code);
     }
 
     fn send_id(&self) -> StreamId {
-        self.sending.send_id()
+        self.answering.send_id()
     }
 }
 
