@@ -112,3 +112,32 @@ async fn section_2_the_origins_dates_are_kept() {
     }
     assert!(hit.header("age").unwrap().parse::<u64>().unwrap() >= 60);
 }
+
+#[tokio::test]
+async fn section_2_a_policy_bounds_lifetimes_and_says_so_and_ages_count_all_the_same() {
+    let bounds = "min_ttl = \"100s\"\ndefault_ttl = \"600s\"\nmax_ttl = \"1000s\"";
+    check_under(
+        bounds,
+        "",
+        &[
+            ("cache-control: max-age=6000\nage: 900", Reused),
+            ("cache-control: max-age=6000\nage: 1000", Fetched),
+            ("cache-control: max-age=0\nage: 10", Reused),
+            ("cache-control: max-age=0\nage: 100", Fetched),
+            ("age: 500", Reused),
+            ("age: 600", Fetched),
+            ("cache-control: max-age=500\nage: 400", Reused),
+            ("cache-control: max-age=500\nage: 500", Fetched),
+        ],
+    )
+    .await;
+    for (said, is_bound) in
+        [("max-age=6000", true), ("max-age=0", true), ("public", true), ("max-age=500", false)]
+    {
+        let head = format!("200 OK\ncache-control: {said}");
+        let pair = Pair::under(bounds, super::WebServer::saying(&[(&head, "stone")]).await).await;
+        pair.get().await.expect(200);
+        let status = pair.get_as("hit").await.header("cache-status").unwrap();
+        assert_eq!(status.ends_with("; detail=behavior-ttl"), is_bound, "{said} {status}");
+    }
+}

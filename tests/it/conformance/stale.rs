@@ -63,3 +63,24 @@ async fn section_12_an_error_of_the_origin_is_stood_in_for_and_an_answer_is_not(
         assert_eq!((answer.status, answer.text()), (status, "sorry"));
     }
 }
+
+#[tokio::test]
+async fn section_12_nothing_is_given_meanwhile_where_the_origin_forbids_it() {
+    for (said, meanwhile) in [
+        ("max-age=60", true),
+        ("max-age=60, must-revalidate", false),
+        ("max-age=60, proxy-revalidate", false),
+        ("s-maxage=60", false),
+        ("no-cache", false),
+    ] {
+        let said = format!("{said}, stale-while-revalidate=600");
+        let answer = failing(&said, "200 OK\ncache-control: max-age=600").await.get().await.expect(200);
+        let status = answer.header("cache-status").unwrap();
+        assert_eq!(
+            (answer.text() == "stone", status.contains("detail=swr")),
+            (meanwhile, meanwhile),
+            "{said} {status}"
+        );
+        assert!(meanwhile || status.ends_with("fwd=stale; fwd-status=200; stored"), "{said} {status}");
+    }
+}
