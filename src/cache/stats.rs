@@ -19,6 +19,8 @@ pub struct Stats {
     pub abandoned_fills: Counter,
     /// Answers that the store let go for want of room.
     pub evictions: Counter,
+    /// Stored errors that were let go because errors had more than their share of the memory.
+    pub evicted_errors: Counter,
     /// Answers that were not kept, or not given at all, for want of memory.
     pub out_of_memory: Counter,
     /// Invalidations.

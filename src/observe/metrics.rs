@@ -118,6 +118,11 @@ impl Books {
             it.abandoned_fills.count(),
         )?;
         page.counter("cache_evictions", "Answers let go for want of room", it.evictions.count())?;
+        page.counter(
+            "cache_evicted_errors",
+            "Stored errors let go because errors may take a hundredth of the memory",
+            it.evicted_errors.count(),
+        )?;
         page.counter("cache_out_of_memory", "Answers not kept for want of memory", it.out_of_memory.count())?;
         page.counter("cache_invalidations", "Invalidations", it.invalidations.count())?;
         page.counter("cache_busy", "Requests beyond the bound on fetches", it.busy.count())?;

@@ -51,6 +51,11 @@ impl Entry {
         freshness.age(now) >= freshness.kept()
     }
 
+    /// Whether the origin had nothing to give.
+    pub(super) fn is_error(&self) -> bool {
+        self.stored.object.head().status.as_u16() >= 400
+    }
+
     pub(super) fn cost(&self) -> u64 {
         self.stored.cost
     }

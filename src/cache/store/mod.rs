@@ -35,6 +35,10 @@ const SPARE: u64 = 64;
 /// The most that is made free so, as a request pays for it.
 const MOST_SPARE: u64 = 2 * 1024 * 1024;
 
+/// The part of the memory, one of so many, that errors may take: names that are not there cost a stranger nothing to make
+/// up, and each would have a place for as long as errors are kept.
+const ERRORS: u64 = 100;
+
 /// How often room is made for one request while others take what was made.
 const TRIES: usize = 16;
 
@@ -96,10 +100,12 @@ impl Store {
             None => order.admit(entry),
         }
         let useless = order.sweep(now);
-        useless.iter().for_each(|it| self.index.remove(it));
+        let above = order.cap_errors(self.budget.limit() / ERRORS);
+        useless.iter().chain(&above).for_each(|it| self.index.remove(it));
         drop(order);
+        above.iter().for_each(|_| self.stats.evicted_errors.add_one());
         // After the lock, since this may free many chunks.
-        drop((earlier, useless));
+        drop((earlier, useless, above));
     }
 
     /// Forgets an answer.

@@ -8,6 +8,9 @@
 //!                        ▼                                        │
 //!                     ghosts ─────────── offered again ───────────┘
 //! ```
+//! Errors have a queue of their own and a small share: a stranger who asks for any number of names that are not there drives
+//! out other errors, and nothing of worth (http-edge.md 21).
+//!
 //! What is asked for once and never again (a crawler, the end of a live window) goes through the queue and drives out
 //! nothing of worth. A hit sets one flag and moves nothing, so the order's lock is taken by misses alone. On the drawn
 //! trace of `cache::tests::hit_ratio` it has more hits than S3-FIFO as published, where what is proved goes round in a queue
@@ -98,6 +101,8 @@ impl Chosen {
 enum Standing {
     New,
     Proved,
+    /// An error of the origin, wherever it stands among errors.
+    Error,
     /// Too stale for any use.
     Useless,
 }
@@ -107,6 +112,7 @@ enum Standing {
 pub(super) struct Order {
     new: Queue,
     proved: Queue,
+    errors: Queue,
     /// Where in what is proved the next look begins.
     hand: u64,
     ghost: Ghost,
@@ -118,7 +124,9 @@ impl Order {
     /// Finds a place for an entry that comes.
     pub(super) fn admit(&mut self, entry: Arc<Entry>) {
         let number = self.number();
-        if self.ghost.take(entry.hash) {
+        if entry.is_error() {
+            self.errors.put(number, entry);
+        } else if self.ghost.take(entry.hash) {
             self.proved.put(number, entry);
         } else {
             self.new.put(number, entry);
@@ -127,6 +135,11 @@ impl Order {
 
     /// Gives an entry the place of an earlier answer to the same; somebody asked, or it would not have come.
     pub(super) fn succeed(&mut self, earlier: &Entry, entry: Arc<Entry>) {
+        // An error has no place that an answer could take, and takes none of one.
+        if earlier.is_error() || entry.is_error() {
+            self.remove(earlier);
+            return self.admit(entry);
+        }
         let number = earlier.number();
         entry.ask();
         let queue = if self.new.remove(number).is_some() { &mut self.new } else { &mut self.proved };
@@ -136,9 +149,20 @@ impl Order {
 
     pub(super) fn remove(&mut self, entry: &Entry) {
         let number = entry.number();
-        if self.new.remove(number).or_else(|| self.proved.remove(number)).is_some() {
+        let new = self.new.remove(number);
+        if new.or_else(|| self.proved.remove(number)).or_else(|| self.errors.remove(number)).is_some() {
             self.ghost.keep(self.len());
         }
+    }
+
+    /// Takes out the oldest errors that stand above `share` bytes together, however well they are asked for.
+    pub(super) fn cap_errors(&mut self, share: u64) -> Vec<Arc<Entry>> {
+        let mut above = Vec::new();
+        while self.errors.bytes > share {
+            let Some((&number, _)) = self.errors.entries.first_key_value() else { break };
+            above.extend(self.errors.remove(number));
+        }
+        above
     }
 
     /// Takes out entries of no use, if any is found among the few that are looked at.
@@ -146,6 +170,7 @@ impl Order {
         let mut useless = Vec::new();
         self.new.sweep(now, &mut useless);
         self.proved.sweep(now, &mut useless);
+        self.errors.sweep(now, &mut useless);
         if !useless.is_empty() {
             self.ghost.keep(self.len());
         }
@@ -158,6 +183,7 @@ impl Order {
         let (mut chosen, mut gain) = (Vec::new(), 0);
         // Each new one is looked at once, each proved one once more after it was spared.
         let (mut new, mut proved) = (self.new.entries.len(), 2 * self.proved.entries.len());
+        let mut errors = self.errors.entries.len();
         let (mut spared, mut read) = (0, 0);
         for _ in 0..MOST_STEPS {
             if gain >= wanted || read > MOST_READ {
@@ -170,6 +196,9 @@ impl Order {
             } else if proved > 0 {
                 proved -= 1;
                 self.step_in_proved(now, spared < MOST_SPARED)
+            } else if errors > 0 {
+                errors -= 1;
+                self.step_in_errors(now)
             } else {
                 break;
             };
@@ -225,11 +254,28 @@ impl Order {
         Step::Chosen(Chosen { entry, number, was })
     }
 
+    /// The oldest of the errors, once there is nothing else: they are few, and a fetch for each would follow.
+    fn step_in_errors(&mut self, now: Instant) -> Step {
+        let Some((&number, _)) = self.errors.entries.first_key_value() else { return Step::Read };
+        let entry = self.errors.remove(number).expect("it was just there");
+        if entry.is_read() {
+            let number = self.number();
+            self.errors.put(number, entry);
+            return Step::Read;
+        }
+        let was = if entry.is_useless(now) { Standing::Useless } else { Standing::Error };
+        Step::Chosen(Chosen { entry, number, was })
+    }
+
     /// Puts entries back where they were.
     pub(super) fn put_back(&mut self, chosen: Vec<Chosen>) {
         for Chosen { entry, number, was } in chosen {
             // One of no use goes first wherever it stands.
-            let queue = if was == Standing::Proved { &mut self.proved } else { &mut self.new };
+            let queue = match was {
+                _ if entry.is_error() => &mut self.errors,
+                Standing::Proved => &mut self.proved,
+                _ => &mut self.new,
+            };
             queue.put(number, entry);
         }
     }
@@ -243,14 +289,14 @@ impl Order {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.new.entries.len() + self.proved.entries.len()
+        self.new.entries.len() + self.proved.entries.len() + self.errors.entries.len()
     }
 
     #[cfg(test)]
     pub(super) fn into_entries(self) -> Vec<Arc<Entry>> {
-        let bytes = self.new.bytes + self.proved.bytes;
-        let entries: Vec<_> =
-            self.new.entries.into_values().chain(self.proved.entries.into_values()).collect();
+        let queues = [self.new, self.proved, self.errors];
+        let bytes = queues.iter().map(|it| it.bytes).sum::<u64>();
+        let entries: Vec<_> = queues.into_iter().flat_map(|it| it.entries.into_values()).collect();
         assert_eq!(bytes, entries.iter().map(|it| it.cost()).sum::<u64>(), "what is stored is counted once");
         entries
     }

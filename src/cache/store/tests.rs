@@ -32,7 +32,17 @@ impl Day {
 
     /// Stores an answer of so many octets if there is room, as a fill does; gives its object.
     fn store(&self, name: u64, octets: u64, lifetime: Duration) -> Option<Arc<Object>> {
-        let head = Head { status: StatusCode::OK, headers: HeaderMap::new(), length: None, lifetime: None };
+        self.store_as(StatusCode::OK, name, octets, lifetime)
+    }
+
+    fn store_as(
+        &self,
+        status: StatusCode,
+        name: u64,
+        octets: u64,
+        lifetime: Duration,
+    ) -> Option<Arc<Object>> {
+        let head = Head { status, headers: HeaderMap::new(), length: None, lifetime: None };
         let key = Self::key(name);
         let head_cost = head_cost(&key, &head);
         let cost = head_cost + body_cost(octets, 1);
@@ -227,4 +237,32 @@ fn many_threads_never_exceed_the_memory_and_lose_none_of_it() {
     assert!(hits.into_inner() > 0 && order > 0 && day.used() > 2 * MIB);
     day.store.clear();
     assert_eq!((day.used(), day.stored(), day.store.index.len()), (0, 0, 0));
+}
+
+#[test]
+fn section_21_14_errors_take_a_hundredth_of_the_memory_and_drive_out_errors_alone() {
+    let day = Day::of(16 * MIB);
+    (0..100).for_each(|name| day.keep(name, 64 * KIB));
+    let good = day.used();
+    for name in 1_000..3_000 {
+        let status = if name % 2 == 0 { StatusCode::NOT_FOUND } else { StatusCode::METHOD_NOT_ALLOWED };
+        drop(day.store_as(status, name, 512, HOUR).expect("there is room"));
+        // Who asks for his own errors keeps none of them longer.
+        day.ask(1_000);
+        assert!(day.used() - good <= 16 * MIB / ERRORS, "{name}");
+    }
+    assert!((0..100).all(|name| day.has(name)), "no good answer went");
+    assert!(day.has(2_999) && !day.has(1_000), "the newest errors stay");
+    let errors = day.stored() as u64 - 100;
+    assert!(errors > 50, "{errors}");
+    let stats = &day.store.stats;
+    assert_eq!((stats.evicted_errors.count(), stats.evictions.count()), (2_000 - errors, 0));
+    // An answer that comes in the place of an error is one like any other, and the other way round.
+    day.keep(2_999, 512);
+    drop(day.store_as(StatusCode::GONE, 0, 512, HOUR).expect("there is room"));
+    assert_eq!(day.stored() as u64, 100 + errors);
+    // Where nothing else is left, errors make room, too.
+    drop(day.store.reserve(16 * MIB, day.now).expect("errors are no reason to refuse"));
+    day.store.clear();
+    assert_eq!(day.used(), 0);
 }
