@@ -165,7 +165,8 @@ fn send(
         Ok(())
     };
     for track in file.tracks() {
-        write(track.kind(), 0, &flv::configuration(&track.config))?;
+        let body = flv::configuration(&track.config).expect("the file is one that can be published");
+        write(track.kind(), 0, &body)?;
     }
     let samples = file.samples().collect::<Result<Vec<_>, _>>()?;
     let dated: Vec<_> = samples.iter().map(|(track, it)| (kinds[*track], it.dts.seconds(), it)).collect();

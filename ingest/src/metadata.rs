@@ -55,8 +55,8 @@ pub(crate) fn write<'a>(configs: impl Iterator<Item = &'a CodecConfig>, frame_ra
         match config {
             CodecConfig::Avc(it) => {
                 say("videocodecid", 7.0);
-                say("width", it.width.into());
-                say("height", it.height.into());
+                say("width", it.picture.width.into());
+                say("height", it.picture.height.into());
                 frame_rate.into_iter().for_each(|it| say("framerate", it));
             }
             CodecConfig::Aac(it) => {
@@ -64,6 +64,8 @@ pub(crate) fn write<'a>(configs: impl Iterator<Item = &'a CodecConfig>, frame_ra
                 say("audiosamplerate", it.sample_rate.into());
                 say("audiochannels", it.output_channels().into());
             }
+            // What FLV has no number for is not sent.
+            _ => {}
         }
     }
     fields.push(("encoder".into(), Value::text(concat!("Levada ", env!("CARGO_PKG_VERSION")))));

@@ -84,8 +84,8 @@ fn tracks_say_what_their_encoder_was_told() {
     let movie = movie(BFRAMES).unwrap();
     let [video, audio] = &movie.tracks[..] else { panic!("two tracks") };
     let CodecConfig::Avc(config) = &video.track.config else { panic!("pictures first") };
-    assert_eq!((config.width, config.height, config.display_width), (64, 36, 85));
-    assert_eq!((config.sample_aspect, config.frame_rate), (Some((4, 3)), Some((60_000, 2_002))));
+    assert_eq!((config.picture.width, config.picture.height, config.picture.display().0), (64, 36, 85));
+    assert_eq!((config.picture.sample_aspect, config.frame_rate), (Some((4, 3)), Some((60_000, 2_002))));
     assert_eq!((video.track.timescale.hertz(), video.track.language), (30_000, *b"und"));
     assert_eq!((video.enabled, video.matrix), (true, Matrix::IDENTITY));
     assert_eq!(video.samples.syncs().collect::<Vec<_>>(), [0, 15, 30, 45]);
@@ -235,7 +235,7 @@ fn fields_that_later_arithmetic_relies_on_are_checked() {
 #[test]
 fn tracks_that_cannot_be_played_are_named() {
     check_broken(b"hdlr", 16, b"tmcd", |_, _| Error::Handler(FourCc(*b"tmcd")));
-    check_broken(b"avc1", 4, b"hvc1", |_, _| Error::Codec(FourCc(*b"hvc1")));
+    check_broken(b"avc1", 4, b"ap4h", |_, _| Error::Codec(FourCc(*b"ap4h")));
     check_broken(b"avc1", 4, b"encv", |_, _| Error::Encrypted(FourCc(*b"encv")));
     check_broken(b"url ", 11, &[0], |_, _| Error::External);
     let parent = place(BFRAMES, b"avc1", 0) as u64;

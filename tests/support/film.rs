@@ -40,7 +40,7 @@ static TAGS: LazyLock<Vec<Tag>> = LazyLock::new(|| {
 
 /// The configurations of both tracks.
 pub(crate) fn configurations() -> impl Iterator<Item = (TrackKind, [Bytes; 2])> {
-    DEMUXED.tracks().map(|it| (it.kind(), flv::configuration(&it.config)))
+    DEMUXED.tracks().map(|it| (it.kind(), flv::configuration(&it.config).expect("it is published")))
 }
 
 /// The messages of a stretch of time in milliseconds, pass after pass.

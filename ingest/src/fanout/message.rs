@@ -100,7 +100,7 @@ impl Renderer {
                 self.set_up(|setup| &mut setup.metadata, metadata);
             }
             Item::Configure(config) => {
-                let body = Some(flv::configuration(&config));
+                let body = flv::configuration(&config);
                 match config.kind() {
                     TrackKind::Video => self.set_up(|setup| &mut setup.video, body),
                     TrackKind::Audio => self.set_up(|setup| &mut setup.audio, body),

@@ -242,7 +242,8 @@ impl Connection<'_> {
         info!("publishing");
         self.media(Kind::Data, 0, &[metadata::write(self.programme.configs(), self.programme.frame_rate())]);
         for config in self.programme.configs() {
-            self.media(kind_of(config.kind()), 0, &packager::flv::configuration(config));
+            let body = packager::flv::configuration(config);
+            body.into_iter().for_each(|it| self.media(kind_of(config.kind()), 0, &it));
         }
         let mut schedule = self.programme.schedule(self.passes);
         match schedule.next().transpose()? {

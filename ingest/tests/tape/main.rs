@@ -165,11 +165,12 @@ fn summary(told: &[Input]) -> String {
                 it.video, it.audio, it.frame_rate, it.video_bit_rate, it.audio_bit_rate, it.encoder
             ),
             Input::Configure(CodecConfig::Avc(it)) => {
-                writeln!(out, "configure {} {}x{}", it.codec_string(), it.width, it.height)
+                writeln!(out, "configure {} {}x{}", it.codec_string(), it.picture.width, it.picture.height)
             }
             Input::Configure(CodecConfig::Aac(it)) => {
                 writeln!(out, "configure {} {} Hz x{}", it.codec_string(), it.sample_rate, it.channels)
             }
+            Input::Configure(other) => writeln!(out, "configure {}", other.codec_string()),
             Input::Sample(kind, it) => writeln!(
                 out,
                 "{} dts={:?} offset={} {:?} {} bytes {:08x}",

@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use levada_packager::codec::{aac, avc};
+use levada_packager::codec::{aac, av1, avc, dolby, flac, hevc, opus, vp9};
 use levada_packager::isobmff::init::init_segment;
 use levada_packager::media::{CodecConfig, Timescale, Track};
 use libfuzzer_sys::fuzz_target;
@@ -21,6 +21,13 @@ fuzz_target!(|bytes: &[u8]| {
             let length = bytes.len();
             assert!(aac::without_adts(bytes).len() <= length);
         }
+        4 => described(hevc::Config::parse(bytes).ok().map(CodecConfig::Hevc)),
+        5 => described(av1::Config::parse(bytes, 64, 36).ok().map(CodecConfig::Av1)),
+        6 => described(vp9::Config::parse(bytes, 64, 36).ok().map(CodecConfig::Vp9)),
+        7 => described(dolby::Config::parse(dolby::Kind::Ac3, bytes).ok().map(CodecConfig::Dolby)),
+        8 => described(dolby::Config::parse(dolby::Kind::Eac3, bytes).ok().map(CodecConfig::Dolby)),
+        9 => described(opus::Config::parse(bytes).ok().map(CodecConfig::Opus)),
+        10 => described(flac::Config::parse(bytes).ok().map(CodecConfig::Flac)),
         _ => normalised(bytes, choice % 4 + 1),
     }
 });
@@ -34,9 +41,14 @@ fn described(config: Option<CodecConfig>) {
             assert_eq!(aac::Config::parse(it.asc.clone()).as_ref(), Ok(it));
         }
         CodecConfig::Avc(it) => {
-            assert!(it.width > 0 && it.height > 0);
+            assert!(it.picture.width > 0 && it.picture.height > 0);
             assert_eq!(avc::length_size(&it.record), Some(4));
             assert_eq!(avc::Config::parse(it.record.clone()).as_ref(), Ok(it));
+        }
+        it => {
+            assert!(it.picture().is_none_or(|it| it.width > 0 && it.height > 0));
+            assert!(it.sound().is_none_or(|it| it.sample_rate > 0 && it.channels > 0));
+            assert!(!it.codec_string().is_empty());
         }
     }
     let track = Track { config, timescale: Timescale::VIDEO, language: *b"und" };

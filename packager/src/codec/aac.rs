@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::bits::{Bits, End};
+use super::sound::{Sound, usual_layout};
 
 /// What is wrong with an AudioSpecificConfig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -113,6 +114,13 @@ impl Config {
     /// `mp4a.40.N`.
     pub fn codec_string(&self) -> String {
         format!("mp4a.40.{}", self.object_type)
+    }
+
+    /// How it is heard: spectral band replication doubles the core's rate.
+    pub const fn sound(&self) -> Sound {
+        let doubled = if matches!(self.object_type, SBR | PS) { 2 } else { 1 };
+        let sample_rate = self.sample_rate.saturating_mul(doubled);
+        Sound { layout: self.output_layout(), ..Sound::new(sample_rate, self.output_channels()) }
     }
 
     /// Channels that come out of a decoder: parametric stereo makes two of one.
@@ -261,15 +269,6 @@ fn channels(configuration: u8, listed: Option<u32>) -> Result<u8, Error> {
     match u8::try_from(channels) {
         Ok(count @ 1..=8) => Ok(count),
         _ => Err(Error::Channels { configuration, channels }),
-    }
-}
-
-/// The arrangement that so many channels usually have.
-const fn usual_layout(channels: u8) -> u8 {
-    match channels {
-        7 => 11,
-        8 => 12,
-        few => few,
     }
 }
 

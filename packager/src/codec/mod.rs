@@ -3,5 +3,15 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
 mod bits;
+pub mod dolby;
+pub mod flac;
+pub mod hevc;
+pub mod mp3;
+pub mod opus;
+pub mod picture;
+pub mod record;
+pub mod sound;
+pub mod vp9;

@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, Event};
 
-use crate::codec::avc;
+use crate::codec::picture::{Picture, Range};
+use crate::codec::sound::Sound;
 use crate::media::{CodecConfig, Sync, Timescale, TrackKind, date_time};
 
 /// A manifest.
@@ -210,6 +211,7 @@ impl AdaptationSet {
             .with_attributes((self.starts_with == Sync::Key).then_some(("startWithSAP", "1")))
             .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
             .write_inner_content(|xml| {
+                self.write_range(xml)?;
                 descriptor(xml, "Role", "urn:mpeg:dash:role:2011", "main")?;
                 self.segments.write(xml)?;
                 self.representations.iter().try_for_each(|it| it.write(xml))
@@ -217,19 +219,37 @@ impl AdaptationSet {
         Ok(())
     }
 
+    /// Of pictures of high dynamic range, what screens must know: PQ is of no use to others, HLG is.
+    fn write_range(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let picture = self.representations.iter().find_map(|it| it.config.picture());
+        let Some(colour) = picture.and_then(|it| it.colour) else { return Ok(()) };
+        let told: &[(&str, &str, u8)] = match colour.range() {
+            Range::Standard => &[],
+            Range::Pq => &[("EssentialProperty", "TransferCharacteristics", colour.transfer)],
+            Range::Hlg => &[
+                ("EssentialProperty", "TransferCharacteristics", 14),
+                ("SupplementalProperty", "TransferCharacteristics", colour.transfer),
+            ],
+        };
+        let essential = [
+            ("EssentialProperty", "ColourPrimaries", colour.primaries),
+            ("EssentialProperty", "MatrixCoefficients", colour.matrix),
+        ];
+        let essential = if told.is_empty() { &[][..] } else { &essential };
+        // All that is essential comes before all that is supplemental.
+        essential.iter().chain(told).try_for_each(|(element, name, value)| {
+            descriptor(xml, element, &format!("urn:mpeg:mpegB:cicp:{name}"), &value.to_string())
+        })
+    }
+
     /// What holds for every representation of a video set, so that players can judge it before they read them.
     fn bounds(&self) -> Vec<(&'static str, String)> {
-        let pictures: Vec<&avc::Config> = self
-            .representations
-            .iter()
-            .filter_map(|it| match &it.config {
-                CodecConfig::Avc(config) => Some(config),
-                CodecConfig::Aac(_) => None,
-            })
-            .collect();
+        let pictures: Vec<&Picture> =
+            self.representations.iter().filter_map(|it| it.config.picture()).collect();
         let Some(largest) = pictures.iter().max_by_key(|it| it.width) else { return Vec::new() };
         let height = pictures.iter().map(|it| it.height).max().unwrap_or(largest.height);
-        let (across, down) = reduced(largest.display_width, largest.display_height);
+        let (width, height_shown) = largest.display();
+        let (across, down) = reduced(width, height_shown);
         let mut bounds = vec![
             ("par", format!("{across}:{down}")),
             ("maxWidth", largest.width.to_string()),
@@ -289,40 +309,44 @@ impl Representation {
             ("bandwidth", &self.bandwidth.to_string()),
             ("codecs", &self.config.codec_string()),
         ]);
-        match &self.config {
-            CodecConfig::Avc(config) => {
-                let (across, down) = config.sample_aspect.unwrap_or((1, 1));
-                let element = element
-                    .with_attributes([
-                        ("width", &*config.width.to_string()),
-                        ("height", &config.height.to_string()),
-                        ("sar", &format!("{across}:{down}")),
-                    ])
-                    .with_attributes(
-                        self.frame_rate.map(FrameRate::text).iter().map(|it| ("frameRate", &**it)),
-                    );
-                match &self.segments {
-                    Some(segments) => element.write_inner_content(|xml| segments.write(xml))?,
-                    None => element.write_empty()?,
-                };
-            }
-            CodecConfig::Aac(config) => {
-                // What is heard: spectral band replication doubles the core's rate.
-                let doubled = if matches!(config.object_type, 5 | 29) { 2 } else { 1 };
-                let rate = config.sample_rate.saturating_mul(doubled);
-                element.with_attribute(("audioSamplingRate", &*rate.to_string())).write_inner_content(
-                    |xml| {
-                        // Of the schemes that say this, the one that no player takes for a number of channels.
-                        let scheme = "urn:mpeg:mpegB:cicp:ChannelConfiguration";
-                        let layout = config.output_layout().to_string();
-                        descriptor(xml, "AudioChannelConfiguration", scheme, &layout)?;
-                        self.segments.iter().try_for_each(|it| it.write(xml))
-                    },
-                )?;
-            }
+        if let Some(picture) = self.config.picture() {
+            let (across, down) = picture.sample_aspect.unwrap_or((1, 1));
+            let element = element
+                .with_attributes([
+                    ("width", &*picture.width.to_string()),
+                    ("height", &picture.height.to_string()),
+                    ("sar", &format!("{across}:{down}")),
+                ])
+                .with_attributes(self.frame_rate.map(FrameRate::text).iter().map(|it| ("frameRate", &**it)));
+            match &self.segments {
+                Some(segments) => element.write_inner_content(|xml| segments.write(xml))?,
+                None => element.write_empty()?,
+            };
+        } else if let Some(sound) = self.config.sound() {
+            element
+                .with_attribute(("audioSamplingRate", &*sound.sample_rate.to_string()))
+                .write_inner_content(|xml| {
+                    write_channels(xml, sound)?;
+                    self.segments.iter().try_for_each(|it| it.write(xml))
+                })?;
         }
         Ok(())
     }
+}
+
+/// How sound is arranged, and which objects are mixed into it.
+fn write_channels(xml: &mut Writer<Vec<u8>>, sound: Sound) -> io::Result<()> {
+    // Of the schemes that say this, the one that no player takes for a number of channels; it has no number for some
+    // arrangements.
+    let (scheme, value) = match sound.layout {
+        0 => ("urn:mpeg:dash:23003:3:audio_channel_configuration:2011", sound.channels),
+        layout => ("urn:mpeg:mpegB:cicp:ChannelConfiguration", layout),
+    };
+    descriptor(xml, "AudioChannelConfiguration", scheme, &value.to_string())?;
+    let Some(objects) = sound.objects else { return Ok(()) };
+    descriptor(xml, "SupplementalProperty", "tag:dolby.com,2018:dash:EC3_ExtensionType:2018", "JOC")?;
+    let scheme = "tag:dolby.com,2018:dash:EC3_ExtensionComplexityIndex:2018";
+    descriptor(xml, "SupplementalProperty", scheme, &objects.to_string())
 }
 
 impl FrameRate {
@@ -382,7 +406,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::codec::aac;
+    use crate::codec::{aac, avc};
 
     fn video(id: &str, width: u16, height: u16, bandwidth: u64) -> Representation {
         Representation {
@@ -390,13 +414,8 @@ mod tests {
             bandwidth,
             config: CodecConfig::Avc(avc::Config {
                 record: Bytes::from_static(&[1, 0x64, 0, 0x1f]),
-                display_width: width.into(),
-                display_height: height.into(),
-                width,
-                height,
-                sample_aspect: None,
+                picture: Picture::new(width, height),
                 frame_rate: None,
-                colour: None,
             }),
             frame_rate: FrameRate::of_duration(3_003, Timescale::VIDEO),
             segments: None,

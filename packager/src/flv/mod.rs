@@ -205,11 +205,12 @@ fn length_size(record: &[u8]) -> u8 {
     if record.first() == Some(&1) { avc::length_size(record).unwrap_or(4) } else { 4 }
 }
 
-/// The body that configures players of a track: header, then payload.
-pub fn configuration(config: &CodecConfig) -> [Bytes; 2] {
+/// The body that configures players of a track: header, then payload; none for a codec that FLV has no number for.
+pub fn configuration(config: &CodecConfig) -> Option<[Bytes; 2]> {
     match config {
-        CodecConfig::Avc(it) => video::configuration(it),
-        CodecConfig::Aac(it) => audio::configuration(it),
+        CodecConfig::Avc(it) => Some(video::configuration(it)),
+        CodecConfig::Aac(it) => Some(audio::configuration(it)),
+        _ => None,
     }
 }
 
@@ -324,7 +325,7 @@ mod tests {
     fn what_is_written_for_players_reads_back() {
         let config = avc::Config::parse(hex(RECORD)).unwrap();
         let mut reader = Reader::new();
-        let body = Bytes::from(configuration(&CodecConfig::Avc(config)).concat());
+        let body = Bytes::from(configuration(&CodecConfig::Avc(config)).unwrap().concat());
         assert_eq!(reader.video(body).unwrap().collect::<Vec<_>>(), [avc()]);
     }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt::{self, Write};
 
+use crate::codec::picture::Range;
+use crate::codec::sound::Sound;
+
 /// One `EXT-X-STREAM-INF`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
@@ -13,10 +16,14 @@ pub struct Variant {
     pub average_bandwidth: Option<u64>,
     /// Codec strings of everything a player of it decodes.
     pub codecs: Vec<String>,
+    /// What those who know it find in the first of them beside (`SUPPLEMENTAL-CODECS`).
+    pub supplemental_codec: Option<String>,
     /// Displayed width and height; none for sound alone.
     pub resolution: Option<(u32, u32)>,
     /// Pictures per second.
     pub frame_rate: Option<f64>,
+    /// The dynamic range of its pictures.
+    pub range: Option<Range>,
     /// `GROUP-ID` of its audio renditions; none when there are none.
     pub audio_group: Option<String>,
 }
@@ -32,8 +39,8 @@ pub struct AudioRendition {
     pub language: Option<String>,
     /// Whether a player takes it when its viewer chose none.
     pub default: bool,
-    /// Channels of sound.
-    pub channels: u8,
+    /// How it is heard, when that is known.
+    pub sound: Option<Sound>,
     /// Relative URI of its media playlist.
     pub uri: String,
 }
@@ -56,8 +63,10 @@ pub fn render(variants: &[Variant], audio: &[AudioRendition], segments: Segments
     for rendition in audio {
         write_rendition(&mut out, rendition).expect("a String takes all that is written to it");
     }
+    // Where all is of standard range nobody needs to hear of it.
+    let tell_range = variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
     for variant in variants {
-        write_variant(&mut out, variant).expect("a String takes all that is written to it");
+        write_variant(&mut out, variant, tell_range).expect("a String takes all that is written to it");
     }
     out
 }
@@ -68,25 +77,32 @@ fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
         write!(out, ",LANGUAGE=\"{}\"", Quoted(language))?;
     }
     let default = if it.default { "YES" } else { "NO" };
-    writeln!(
-        out,
-        ",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\",URI=\"{}\"",
-        it.channels,
-        Quoted(&it.uri)
-    )
+    write!(out, ",DEFAULT={default},AUTOSELECT=YES")?;
+    match it.sound {
+        Some(Sound { objects: Some(objects), .. }) => write!(out, ",CHANNELS=\"{objects}/JOC\"")?,
+        Some(Sound { channels, .. }) => write!(out, ",CHANNELS=\"{channels}\"")?,
+        None => {}
+    }
+    writeln!(out, ",URI=\"{}\"", Quoted(&it.uri))
 }
 
-fn write_variant(out: &mut String, it: &Variant) -> fmt::Result {
+fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Result {
     write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", it.bandwidth)?;
     if let Some(average) = it.average_bandwidth {
         write!(out, ",AVERAGE-BANDWIDTH={average}")?;
     }
     write!(out, ",CODECS=\"{}\"", it.codecs.join(","))?;
+    if let Some(codec) = &it.supplemental_codec {
+        write!(out, ",SUPPLEMENTAL-CODECS=\"{}\"", Quoted(codec))?;
+    }
     if let Some((width, height)) = it.resolution {
         write!(out, ",RESOLUTION={width}x{height}")?;
     }
     if let Some(frame_rate) = it.frame_rate {
         write!(out, ",FRAME-RATE={frame_rate:.3}")?;
+    }
+    if let Some(range) = it.range.filter(|_| tell_range) {
+        write!(out, ",VIDEO-RANGE={}", range.word())?;
     }
     if let Some(group) = &it.audio_group {
         write!(out, ",AUDIO=\"{}\"", Quoted(group))?;
@@ -114,6 +130,8 @@ mod tests {
             bandwidth: 2_200_000,
             average_bandwidth: Some(2_000_000),
             codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
+            supplemental_codec: None,
+            range: None,
             resolution: Some((1280, 720)),
             frame_rate: Some(30_000.0 / 1_001.0),
             audio_group: Some("audio".into()),
@@ -127,7 +145,7 @@ mod tests {
             name: "Say \"hi\"".into(),
             language: Some("en".into()),
             default: true,
-            channels: 2,
+            sound: Some(Sound::new(48_000, 2)),
             uri: "audio/index.m3u8".into(),
         };
         assert_eq!(

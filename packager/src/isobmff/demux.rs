@@ -5,8 +5,10 @@ use bytes::Bytes;
 use super::error::Error;
 use super::locate::Locator;
 use super::movie::{Movie, StoredTrack};
+use super::reader::FourCc;
 use super::table::Samples;
 use crate::codec::avc;
+use crate::flv;
 use crate::media::{CodecConfig, Sample, Timestamp, Track};
 
 /// A file and its tracks.
@@ -25,10 +27,10 @@ struct DemuxedTrack {
     length_size: u8,
 }
 
-/// Reads the movie header of a file that is wholly at hand. All playable tracks are kept.
+/// Reads the movie header of a file that is wholly at hand. All tracks are kept that can be published over RTMP.
 ///
 /// # Errors
-/// As [`Locator::push`] and [`Movie::parse`]; when no track can be played, the reason of the first.
+/// As [`Locator::push`] and [`Movie::parse`]; when no track can be published, the reason of the first.
 pub fn demux(file: Bytes) -> Result<Demuxed, Error> {
     let length = file.len() as u64;
     let mut locator = Locator::new(length, length);
@@ -40,9 +42,15 @@ pub fn demux(file: Bytes) -> Result<Demuxed, Error> {
             break moov;
         }
     };
-    let movie = Movie::parse(&moov)?;
+    let mut movie = Movie::parse(&moov)?;
     if movie.tracks.is_empty() {
         return Err(movie.left_out.first().map_or(Error::NoTrack, |it| it.reason));
+    }
+    let first =
+        movie.tracks.first().map_or(Error::NoTrack, |it| Error::Codec(FourCc(it.track.config.entry())));
+    movie.tracks.retain(|it| flv::configuration(&it.track.config).is_some());
+    if movie.tracks.is_empty() {
+        return Err(first);
     }
     let tracks = movie.tracks.into_iter().map(DemuxedTrack::of).collect::<Result<_, _>>()?;
     Ok(Demuxed { file, tracks })

@@ -1,7 +1,7 @@
 //! What can be wrong with a file, each with the box and its offset in the file.
 
 use super::reader::FourCc;
-use crate::codec::{aac, avc};
+use crate::codec::{aac, avc, record};
 
 /// A fact about a file that cannot be played, or about a track of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -122,6 +122,16 @@ pub enum Error {
     /// The H.264 configuration is broken.
     #[error("avcC: {0}")]
     Avc(#[from] avc::Error),
+    /// The configuration of another codec is broken.
+    #[error("the box {kind} in the sample entry at byte {offset}: {error}")]
+    Record {
+        /// The box.
+        kind: FourCc,
+        /// Where the sample entry begins.
+        offset: u64,
+        /// What is wrong with it.
+        error: record::Error,
+    },
     /// The AAC configuration is broken.
     #[error("esds: {0}")]
     Aac(#[from] aac::Error),

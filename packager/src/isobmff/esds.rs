@@ -4,10 +4,19 @@ use bytes::{Buf, Bytes};
 
 use super::Error;
 use super::reader::Boxed;
-use crate::codec::aac;
+use crate::codec::{aac, mp3};
 
-/// The AAC configuration in an `esds` box.
-pub(super) fn read(esds: &Boxed) -> Result<aac::Config, Error> {
+/// What an `esds` box describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Described {
+    /// AAC, with its configuration.
+    Aac(aac::Config),
+    /// MPEG audio of this object type, which needs none.
+    Mpeg(u8),
+}
+
+/// Reads an `esds` box.
+pub(super) fn read(esds: &Boxed) -> Result<Described, Error> {
     let truncated = Error::Truncated { kind: esds.kind(), offset: esds.offset() };
     let mut fields = esds.fields();
     fields.version_and_flags()?;
@@ -16,9 +25,11 @@ pub(super) fn read(esds: &Boxed) -> Result<aac::Config, Error> {
     let mut stream = skip_stream_head(stream).ok_or(truncated)?;
     let mut decoder = descriptor(&mut stream, 0x04).ok_or(truncated)?;
     let object = decoder.try_get_u8().map_err(|_| truncated)?;
-    // MPEG-4 audio, and MPEG-2 AAC main, low complexity and scalable.
-    if !matches!(object, 0x40 | 0x66..=0x68) {
-        return Err(Error::AudioObject(object));
+    match object {
+        // MPEG-4 audio, and MPEG-2 AAC main, low complexity and scalable.
+        0x40 | 0x66..=0x68 => {}
+        mp3::MPEG_1 | mp3::MPEG_2 => return Ok(Described::Mpeg(object)),
+        _ => return Err(Error::AudioObject(object)),
     }
     // Stream type, buffer size and two bit rates.
     if decoder.len() < 12 {
@@ -26,7 +37,7 @@ pub(super) fn read(esds: &Boxed) -> Result<aac::Config, Error> {
     }
     decoder.advance(12);
     let asc = descriptor(&mut decoder, 0x05).ok_or(truncated)?;
-    Ok(aac::Config::parse(asc)?)
+    Ok(Described::Aac(aac::Config::parse(asc)?))
 }
 
 /// The body of the first descriptor of a tag; others before it are passed over.
@@ -78,7 +89,10 @@ mod tests {
 
     fn read(body: &[u8]) -> Result<Bytes, Error> {
         let bytes = [&(body.len() as u32 + 12).to_be_bytes()[..], b"esds\0\0\0\0", body].concat();
-        super::read(&Boxed::first(&bytes.into(), 0).unwrap()).map(|it| it.asc)
+        super::read(&Boxed::first(&bytes.into(), 0).unwrap()).map(|it| match it {
+            Described::Aac(it) => it.asc,
+            Described::Mpeg(object) => Bytes::copy_from_slice(&[object]),
+        })
     }
 
     const DECODER: [u8; 13] = [0x40, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -106,7 +120,9 @@ mod tests {
     #[test]
     fn other_audio_and_broken_lengths_are_named() {
         let mp3 = [&[0x03, 20, 0, 1, 0, 0x04, 13, 0x6b][..], &DECODER[1..]].concat();
-        assert_eq!(read(&mp3), Err(Error::AudioObject(0x6b)));
+        assert_eq!(read(&mp3), Ok(Bytes::from_static(&[0x6b])));
+        let vorbis = [&[0x03, 20, 0, 1, 0, 0x04, 13, 0xdd][..], &DECODER[1..]].concat();
+        assert_eq!(read(&vorbis), Err(Error::AudioObject(0xdd)));
         let truncated = Err(Error::Truncated { kind: FourCc(*b"esds"), offset: 0 });
         assert_eq!(read(&[]), truncated);
         assert_eq!(read(&[0x03, 0xff, 0xff, 0xff, 0x7f]), truncated);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::sample_entry;
 use super::writer::Writer;
-use crate::media::{CodecConfig, Track, TrackKind};
+use crate::media::{Track, TrackKind};
 
 /// The init segment of `track`; a live one, whose durations are zero.
 pub fn init_segment(track: &Track) -> Bytes {
@@ -66,9 +66,9 @@ impl<'a> Init<'a> {
     }
 
     fn tkhd(&self, w: &mut Writer) {
-        let (volume, width, height) = match &self.track.config {
-            CodecConfig::Avc(it) => (0, it.display_width, it.display_height),
-            CodecConfig::Aac(_) => (0x0100, 0, 0),
+        let (volume, (width, height)) = match self.track.config.picture() {
+            Some(picture) => (0, picture.display()),
+            None => (0x0100, (0, 0)),
         };
         // Enabled, in the movie, in the preview.
         w.full(b"tkhd", 0, 7, |w| {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::{Answer, Event, Input, Look, Moment, Packager, Record, Resource, Settings, Warning, Window};
+use crate::codec::picture::Picture;
 use crate::codec::{aac, avc};
 use crate::media::{CodecConfig, Sample, Sync, Timescale, Timestamp, TrackKind};
 
@@ -37,13 +38,8 @@ pub(super) fn video_config() -> CodecConfig {
 pub(super) fn sized_video_config(width: u16, height: u16) -> CodecConfig {
     CodecConfig::Avc(avc::Config {
         record: Bytes::from_static(&[1, 0x64, 0, 0x1f, 0xff, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68]),
-        display_width: width.into(),
-        display_height: height.into(),
-        width,
-        height,
-        sample_aspect: None,
+        picture: Picture::new(width, height),
         frame_rate: None,
-        colour: None,
     })
 }
 

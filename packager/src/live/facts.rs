@@ -52,19 +52,12 @@ impl TrackFacts {
         let (kind, codec) = (config.kind(), config.codec_string());
         let it =
             Self { kind, codec, size: None, frame_rate: None, sample_rate: None, channels: None, bit_rate };
-        match config {
-            CodecConfig::Avc(avc) => {
-                let frame_rate = told.filter(|it| (samples / it - 1.0).abs() <= RATE_BLUR).unwrap_or(samples);
-                Self {
-                    size: Some((avc.display_width, avc.display_height)),
-                    frame_rate: Some(frame_rate),
-                    ..it
-                }
-            }
-            CodecConfig::Aac(aac) => {
-                Self { sample_rate: Some(aac.sample_rate), channels: Some(aac.output_channels()), ..it }
-            }
+        if let Some(picture) = config.picture() {
+            let frame_rate = told.filter(|it| (samples / it - 1.0).abs() <= RATE_BLUR).unwrap_or(samples);
+            return Self { size: Some(picture.display()), frame_rate: Some(frame_rate), ..it };
         }
+        let sound = config.sound();
+        Self { sample_rate: sound.map(|it| it.sample_rate), channels: sound.map(|it| it.channels), ..it }
     }
 }
 

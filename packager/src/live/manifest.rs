@@ -8,6 +8,7 @@ use super::packer::Closing;
 use super::settings::Announced;
 use super::shelf::{Epoch, Shelf};
 use super::tracks::Tracks;
+use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
 use crate::hls::multivariant::{self, AudioRendition, Variant};
 use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
@@ -56,17 +57,16 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
     let audio = tracks.audio.as_ref().and_then(|it| Some((it, it.config()?)));
     let video = tracks.video.as_ref().and_then(|it| Some((it, it.config()?)));
     let variant = |it: &Described<'_>, config: &CodecConfig| {
-        let (resolution, frame_rate) = match config {
-            CodecConfig::Avc(avc) => (Some((avc.display_width, avc.display_height)), it.frame_rate),
-            CodecConfig::Aac(_) => (None, None),
-        };
+        let picture = config.picture();
         Variant {
             uri: format!("{}/index.m3u8", config.kind().word()),
             bandwidth: it.bandwidth(),
             average_bandwidth: Some(quantised(it.average().max(1))),
             codecs: vec![config.codec_string()],
-            resolution,
-            frame_rate: frame_rate.map(FrameRate::per_second),
+            supplemental_codec: None,
+            resolution: picture.map(Picture::display),
+            frame_rate: it.frame_rate.filter(|_| picture.is_some()).map(FrameRate::per_second),
+            range: picture.map(Picture::range),
             audio_group: None,
         }
     };
@@ -76,7 +76,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
     };
     let mut whole = variant(pictures, pictures_config);
     let mut renditions = Vec::new();
-    if let Some((sound, config @ CodecConfig::Aac(aac))) = audio {
+    if let Some((sound, config)) = audio {
         whole.bandwidth += sound.bandwidth();
         whole.average_bandwidth =
             Some(quantised(pictures.average().saturating_add(sound.average()).max(1)).min(whole.bandwidth));
@@ -87,7 +87,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             name: "Audio".into(),
             language: None,
             default: true,
-            channels: aac.output_channels(),
+            sound: config.sound(),
             uri: "audio/index.m3u8".into(),
         });
     }
@@ -192,10 +192,14 @@ fn timed(closing: &Closing) -> crate::dash::Segment {
 /// The rate of pictures that usually last `usual` ticks of 90 kHz. Millisecond timestamps cannot tell 30 from 29.97, so a
 /// promise is believed when it fits: the stream's own before the encoder's.
 pub(super) fn frame_rate(usual: i64, config: &CodecConfig, promised: Option<f64>) -> Option<FrameRate> {
-    let CodecConfig::Avc(avc) = config else { return None };
+    config.picture()?;
     let usual = usual.max(1) as f64;
     let fits = |rate: &f64| (90_000.0 / rate - usual).abs() <= usual / 50.0;
-    let said = avc.frame_rate.map(|(pictures, seconds)| f64::from(pictures) / f64::from(seconds.max(1)));
+    let said = match config {
+        CodecConfig::Avc(avc) => avc.frame_rate,
+        _ => None,
+    };
+    let said = said.map(|(pictures, seconds)| f64::from(pictures) / f64::from(seconds.max(1)));
     let rate = said.filter(fits).or(promised.filter(fits)).unwrap_or(90_000.0 / usual);
     Some(nearest(rate))
 }

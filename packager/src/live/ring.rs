@@ -120,11 +120,7 @@ impl Ring {
             }
             Input::Configure(config) => {
                 it.now.configs[config.kind()] = Some(config.clone());
-                let record = match config {
-                    CodecConfig::Avc(it) => it.record.len(),
-                    CodecConfig::Aac(it) => it.asc.len(),
-                };
-                it.push(Item::Configure(config.clone()), record);
+                it.push(Item::Configure(config.clone()), config.record_length());
             }
             Input::Sample(kind, sample) => {
                 // Where there are pictures, players begin at a key frame; sound alone begins anywhere.

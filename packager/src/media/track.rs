@@ -1,7 +1,9 @@
 //! What a track is made of.
 
 use super::Timescale;
-use crate::codec::{aac, avc};
+use crate::codec::picture::Picture;
+use crate::codec::sound::Sound;
+use crate::codec::{aac, av1, avc, dolby, flac, hevc, mp3, opus, vp9};
 
 /// What a track carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,16 +29,53 @@ impl TrackKind {
 pub enum CodecConfig {
     /// H.264 with its parameter sets.
     Avc(avc::Config),
+    /// H.265, and Dolby Vision.
+    Hevc(hevc::Config),
+    /// AV1.
+    Av1(av1::Config),
+    /// VP9.
+    Vp9(vp9::Config),
     /// AAC in any of its object types.
     Aac(aac::Config),
+    /// AC-3 and E-AC-3.
+    Dolby(dolby::Config),
+    /// Opus.
+    Opus(opus::Config),
+    /// FLAC.
+    Flac(flac::Config),
+    /// MPEG audio of layers I to III.
+    Mp3(mp3::Config),
 }
 
 impl CodecConfig {
     /// Video or audio.
     pub const fn kind(&self) -> TrackKind {
         match self {
-            Self::Avc(_) => TrackKind::Video,
-            Self::Aac(_) => TrackKind::Audio,
+            Self::Avc(_) | Self::Hevc(_) | Self::Av1(_) | Self::Vp9(_) => TrackKind::Video,
+            Self::Aac(_) | Self::Dolby(_) | Self::Opus(_) | Self::Flac(_) | Self::Mp3(_) => TrackKind::Audio,
+        }
+    }
+
+    /// How its pictures look; none of sound.
+    pub const fn picture(&self) -> Option<&Picture> {
+        match self {
+            Self::Avc(it) => Some(&it.picture),
+            Self::Hevc(it) => Some(&it.picture),
+            Self::Av1(it) => Some(&it.picture),
+            Self::Vp9(it) => Some(&it.picture),
+            Self::Aac(_) | Self::Dolby(_) | Self::Opus(_) | Self::Flac(_) | Self::Mp3(_) => None,
+        }
+    }
+
+    /// How it is heard; none of pictures.
+    pub const fn sound(&self) -> Option<Sound> {
+        match self {
+            Self::Avc(_) | Self::Hevc(_) | Self::Av1(_) | Self::Vp9(_) => None,
+            Self::Aac(it) => Some(it.sound()),
+            Self::Dolby(it) => Some(it.sound),
+            Self::Opus(it) => Some(it.sound),
+            Self::Flac(it) => Some(it.sound),
+            Self::Mp3(it) => Some(it.sound),
         }
     }
 
@@ -44,7 +83,43 @@ impl CodecConfig {
     pub fn codec_string(&self) -> String {
         match self {
             Self::Avc(it) => it.codec_string(),
+            Self::Hevc(it) => it.codec_string(),
+            Self::Av1(it) => it.codec_string(),
+            Self::Vp9(it) => it.codec_string(),
             Self::Aac(it) => it.codec_string(),
+            Self::Dolby(it) => it.codec_string(),
+            Self::Opus(it) => it.codec_string(),
+            Self::Flac(it) => it.codec_string(),
+            Self::Mp3(it) => it.codec_string(),
+        }
+    }
+
+    /// The type of its sample entry, such as `avc1`.
+    pub fn entry(&self) -> [u8; 4] {
+        match self {
+            Self::Avc(_) => *b"avc1",
+            Self::Hevc(it) => it.entry(),
+            Self::Av1(_) => *b"av01",
+            Self::Vp9(_) => *b"vp09",
+            Self::Aac(_) | Self::Mp3(_) => *b"mp4a",
+            Self::Dolby(it) => it.entry(),
+            Self::Opus(_) => *b"Opus",
+            Self::Flac(_) => *b"fLaC",
+        }
+    }
+
+    /// Octets of its configuration record.
+    pub const fn record_length(&self) -> usize {
+        match self {
+            Self::Avc(it) => it.record.len(),
+            Self::Hevc(it) => it.record.len(),
+            Self::Av1(it) => it.record.len(),
+            Self::Vp9(it) => it.record.len(),
+            Self::Aac(it) => it.asc.len(),
+            Self::Dolby(it) => it.record.len(),
+            Self::Opus(it) => it.record.len(),
+            Self::Flac(it) => it.record.len(),
+            Self::Mp3(_) => 0,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::isobmff::Placement;
 use crate::isobmff::init::Matrix;
 use crate::isobmff::movie::StoredTrack;
 use crate::isobmff::table::{SampleTable, StoredSample};
-use crate::media::{CodecConfig, Sync, Timestamp, Track, TrackKind};
+use crate::media::{Sync, Timestamp, Track, TrackKind};
 
 /// A track is a day at least ten times over before its numbers are doubted (`u64` products stay far from their end).
 const LONGEST: i64 = 10 * 24 * 3_600;
@@ -112,10 +112,7 @@ impl Index {
 
     /// How large its pictures are.
     pub(super) fn pixels(&self) -> u64 {
-        match &self.track.config {
-            CodecConfig::Avc(config) => u64::from(config.width).saturating_mul(config.height.into()),
-            CodecConfig::Aac(_) => 0,
-        }
+        self.track.config.picture().map_or(0, |it| u64::from(it.width).saturating_mul(it.height.into()))
     }
 
     /// Half as long as most samples last.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::rendition::Rendition;
 use super::{Item, Tag, TrackName};
+use crate::codec::hevc::DolbyVision;
+use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
 use crate::hls::media::{Head, Kind, Lines};
 use crate::hls::multivariant::{self, AudioRendition, Variant};
@@ -57,8 +59,15 @@ impl Tracks<'_> {
             bandwidth: it.rate.peak.saturating_add(costliest(|it| it.rate.peak)),
             average_bandwidth: Some(it.rate.average.saturating_add(costliest(|it| it.rate.average))),
             codecs,
+            supplemental_codec: match &it.index.track.config {
+                CodecConfig::Hevc(hevc) => {
+                    hevc.dolby_vision.as_ref().and_then(DolbyVision::supplemental_codec)
+                }
+                _ => None,
+            },
             resolution: resolution(it),
             frame_rate: it.index.frame_rate.map(FrameRate::per_second),
+            range: it.index.track.config.picture().map(Picture::range),
             audio_group: (!beside.is_empty()).then(|| GROUP.into()),
         }
     }
@@ -77,10 +86,7 @@ impl Tracks<'_> {
                 // Apple's rules want it always; `und` is a legal tag (RFC 5646 4.1).
                 language: Some(language.clone()),
                 default: index == 0,
-                channels: match &it.index.track.config {
-                    CodecConfig::Aac(config) => config.output_channels(),
-                    CodecConfig::Avc(_) => 0,
-                },
+                sound: it.index.track.config.sound(),
                 uri: self.playlist(TrackName { kind: TrackKind::Audio, index }),
             }
         };
@@ -207,11 +213,6 @@ fn rounded_up(it: Timestamp) -> Duration {
 }
 
 fn resolution(it: &Rendition) -> Option<(u32, u32)> {
-    match &it.index.track.config {
-        CodecConfig::Avc(config) if it.index.matrix.swaps_sides() => {
-            Some((config.display_height, config.display_width))
-        }
-        CodecConfig::Avc(config) => Some((config.display_width, config.display_height)),
-        CodecConfig::Aac(_) => None,
-    }
+    let (width, height) = it.index.track.config.picture()?.display();
+    Some(if it.index.matrix.swaps_sides() { (height, width) } else { (width, height) })
 }

@@ -5,9 +5,8 @@ mod sps;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::picture;
 pub use nal::{Picture, is_idr, normalise, units};
-pub use sps::Colour;
-
 use sps::Sps;
 
 /// What is wrong with a configuration record or a parameter set.
@@ -62,20 +61,10 @@ const PPS: u8 = 8;
 pub struct Config {
     /// The record as `avcC` carries it; its NAL length size is 4, unless read by [`Config::as_stored`].
     pub record: Bytes,
-    /// Displayed width in pixels after cropping and sample aspect ratio.
-    pub display_width: u32,
-    /// Displayed height in pixels after cropping.
-    pub display_height: u32,
-    /// Coded width in pixels after cropping.
-    pub width: u16,
-    /// Coded height in pixels after cropping.
-    pub height: u16,
-    /// Sample aspect ratio, when the SPS gives one other than square.
-    pub sample_aspect: Option<(u16, u16)>,
+    /// How its pictures look.
+    pub picture: picture::Picture,
     /// Frames per second as a fraction, when the SPS gives a timing. A promise that encoders do not always keep.
     pub frame_rate: Option<(u32, u32)>,
-    /// How sample values mean light, when the SPS says so.
-    pub colour: Option<Colour>,
 }
 
 impl Config {
@@ -161,33 +150,12 @@ impl Config {
     }
 
     fn from_sps(sps: &Sps, record: Bytes) -> Self {
-        let mut config = Self {
-            record,
-            display_width: u32::from(sps.width),
-            display_height: u32::from(sps.height),
-            width: sps.width,
-            height: sps.height,
-            sample_aspect: None,
-            frame_rate: sps.frame_rate,
-            colour: sps.colour,
-        };
+        let mut picture =
+            picture::Picture { colour: sps.colour, ..picture::Picture::new(sps.width, sps.height) };
         if let Some((across, down)) = sps.sample_aspect {
-            config.set_sample_aspect(across, down);
+            picture.set_sample_aspect(across, down);
         }
-        config
-    }
-
-    /// Takes another sample aspect ratio than the SPS gave: what a container says is what its author saw.
-    /// Ratios with a zero say nothing and change nothing.
-    pub fn set_sample_aspect(&mut self, across: u16, down: u16) {
-        if across == 0 || down == 0 {
-            return;
-        }
-        self.sample_aspect = (across != down).then_some((across, down));
-        let (across, down) = (u32::from(across), u32::from(down));
-        // Both factors have 16 bits, so the product has 32; half of a divisor rounds to the nearest.
-        let scaled = u32::from(self.width).saturating_mul(across).saturating_add(down / 2);
-        self.display_width = scaled.checked_div(down).unwrap_or(self.display_width);
+        Self { record, picture, frame_rate: sps.frame_rate }
     }
 
     /// `avc1.PPCCLL`.
@@ -266,7 +234,7 @@ impl<'a> ParameterSets<'a> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -275,7 +243,7 @@ mod tests {
     const SPS_720P: &str = "6764001facd9405005bb016a02020280000003008000001e478c18cb";
     const PPS_720P: &str = "68ebe3cb22c0";
 
-    pub(super) fn hex(text: &str) -> Bytes {
+    pub(in super::super) fn hex(text: &str) -> Bytes {
         let digits = text.bytes().filter(u8::is_ascii_hexdigit).collect::<Vec<_>>();
         digits
             .chunks(2)
@@ -291,7 +259,7 @@ mod tests {
     #[test]
     fn a_record_built_from_parameter_sets_says_what_they_say() {
         let config = config();
-        assert_eq!((config.width, config.height, config.sample_aspect), (1280, 720, None));
+        assert_eq!(config.picture.display(), (1280, 720));
         assert_eq!(config.frame_rate, Some((60, 2)));
         assert_eq!(config.codec_string(), "avc1.64001f");
         assert_eq!(Config::parse(config.record.clone()), Ok(config));
@@ -317,7 +285,7 @@ mod tests {
     fn a_record_without_its_chroma_fields_is_accepted() {
         let record = config().record;
         let short = record.slice(..record.len() - 4);
-        assert_eq!(Config::parse(short).map(|it| it.width), Ok(1280));
+        assert_eq!(Config::parse(short).map(|it| it.picture.width), Ok(1280));
     }
 
     #[test]
@@ -339,17 +307,6 @@ mod tests {
         check("0164001fffe1000168", Error::NotAParameterSet { at: 8, wanted: 7, found: 8 });
         check(&format!("0164001fffe1001c{SPS_720P}00"), Error::NoParameterSet(8));
         assert_eq!(Config::parse(vec![1; MAX_RECORD + 1].into()), Err(Error::TooLong(MAX_RECORD + 1)));
-    }
-
-    #[test]
-    fn a_wide_sample_widens_the_display_only() {
-        let mut config = config();
-        config.set_sample_aspect(4, 3);
-        assert_eq!((config.width, config.display_width, config.display_height), (1280, 1707, 720));
-        config.set_sample_aspect(0, 3);
-        assert_eq!(config.sample_aspect, Some((4, 3)));
-        config.set_sample_aspect(8, 8);
-        assert_eq!((config.sample_aspect, config.display_width), (None, 1280));
     }
 
     proptest! {

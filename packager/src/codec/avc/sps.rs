@@ -2,29 +2,12 @@
 
 use super::Error;
 use crate::codec::bits::{Bits, End, unescape};
+use crate::codec::picture::{ASPECTS, Colour};
 
 impl From<End> for Error {
     fn from(_: End) -> Self {
         Self::SpsTruncated
     }
-}
-
-/// Code points of ITU-T H.273, as `colr` carries them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colour {
-    /// `colour_primaries`; 1 is BT.709.
-    pub primaries: u8,
-    /// `transfer_characteristics`; 16 is PQ, 18 is HLG.
-    pub transfer: u8,
-    /// `matrix_coefficients`.
-    pub matrix: u8,
-    /// Whether sample values use the whole range.
-    pub full_range: bool,
-}
-
-impl Colour {
-    /// Says nothing: players guess from the picture's size.
-    pub const UNSPECIFIED: Self = Self { primaries: 2, transfer: 2, matrix: 2, full_range: false };
 }
 
 /// What a sequence parameter set says.
@@ -230,27 +213,6 @@ impl Vui {
         Ok(())
     }
 }
-
-/// `aspect_ratio_idc` (ITU-T H.264 table E-1); 0 is unspecified, and zeros change nothing.
-const ASPECTS: [(u16, u16); 17] = [
-    (0, 0),
-    (1, 1),
-    (12, 11),
-    (10, 11),
-    (16, 11),
-    (40, 33),
-    (24, 11),
-    (20, 11),
-    (32, 11),
-    (80, 33),
-    (18, 11),
-    (15, 11),
-    (64, 33),
-    (160, 99),
-    (4, 3),
-    (3, 2),
-    (2, 1),
-];
 
 #[cfg(test)]
 mod tests {

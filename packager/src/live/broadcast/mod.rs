@@ -300,7 +300,7 @@ impl Packager {
         }
         let cadence = match &config {
             CodecConfig::Aac(it) => Some(Cadence::new(i64::from(it.frame_length), it.sample_rate)),
-            CodecConfig::Avc(_) => None,
+            _ => None,
         };
         let before = self.configs[kind].replace(config);
         match &mut self.stage {
