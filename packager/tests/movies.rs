@@ -7,7 +7,7 @@ use packager::isobmff::init::Matrix;
 use packager::isobmff::locate::{Locator, Moov};
 use packager::isobmff::movie::{Movie, StoredTrack};
 use packager::isobmff::reader::FourCc;
-use packager::isobmff::{Error, Placement};
+use packager::isobmff::{Error, Placement, Walk};
 use packager::media::{CodecConfig, Sync, TrackKind};
 use proptest::prelude::*;
 
@@ -15,6 +15,9 @@ const BFRAMES: &[u8] = include_bytes!("media/bframes.mp4");
 const FASTSTART: &[u8] = include_bytes!("media/faststart.mp4");
 const LATE_AUDIO: &[u8] = include_bytes!("media/late-audio.mp4");
 const VARIABLE: &[u8] = include_bytes!("media/variable.mp4");
+const FRAGMENTED: &[u8] = include_bytes!("media/fragmented.mp4");
+const HYBRID: &[u8] = include_bytes!("media/hybrid.mp4");
+const LATE_FRAGMENTS: &[u8] = include_bytes!("media/late-fragments.mp4");
 const AUDIO: &[u8] = include_bytes!("media/audio.m4a");
 
 fn locate(file: &[u8]) -> Result<Moov, Error> {
@@ -29,7 +32,13 @@ fn locate(file: &[u8]) -> Result<Moov, Error> {
 }
 
 fn movie(file: &[u8]) -> Result<Movie, Error> {
-    Movie::parse(&locate(file)?)
+    let moov = locate(file)?;
+    let mut walk = Walk::new(file.len() as u64, moov.end(), 1 << 20);
+    while moov.is_fragmented()? && !walk.wanted().is_empty() {
+        let wanted = walk.wanted();
+        walk.push(&Bytes::copy_from_slice(&file[wanted.start as usize..wanted.end as usize]))?;
+    }
+    Movie::parse(&moov, &walk.into_found())
 }
 
 /// One line as ffprobe prints it: track, pts, dts, size, place, key. Its durations are guesses where rates vary.
@@ -77,6 +86,37 @@ fn every_packet_is_where_and_when_ffprobe_sees_it() {
     check(LATE_AUDIO, include_str!("media/late-audio.csv"));
     check(VARIABLE, include_str!("media/variable.csv"));
     check(AUDIO, include_str!("media/audio.csv"));
+    check(FRAGMENTED, include_str!("media/fragmented.csv"));
+    check(HYBRID, include_str!("media/hybrid.csv"));
+}
+
+#[test]
+fn a_movie_in_fragments_is_the_movie_without() {
+    let times = |file: &[u8]| {
+        let tracks = movie(file).unwrap().tracks;
+        let time = |it: &Packet| (it.0, it.1, it.2, it.3, it.5);
+        let tracks = tracks.iter().enumerate().map(|(index, it)| packets(index, it));
+        tracks.map(|it| it.iter().map(time).collect::<Vec<_>>()).collect::<Vec<_>>()
+    };
+    let whole = times(BFRAMES);
+    assert_eq!(times(FRAGMENTED), whole);
+    // What is still being written is played as far as it is there.
+    let rest = place(FRAGMENTED, b"moof", 2);
+    let growing = times(&FRAGMENTED[..rest + 500]);
+    for (growing, whole) in growing.iter().zip(&whole) {
+        assert!(growing.len() < whole.len() && growing[..] == whole[..growing.len()]);
+    }
+    let none = movie(&FRAGMENTED[..place(FRAGMENTED, b"moof", 0) + 500]).unwrap();
+    assert_eq!(none.left_out.iter().map(|it| it.reason).collect::<Vec<_>>(), [Error::NoFragment; 2]);
+}
+
+#[test]
+fn fragments_recorded_from_the_middle_of_a_broadcast_begin_near_zero() {
+    let late = movie(LATE_FRAGMENTS).unwrap();
+    let first = |it: &StoredTrack| packets(0, it)[0].2 as f64 / f64::from(it.track.timescale.hertz());
+    let begins: Vec<f64> = late.tracks.iter().map(first).collect();
+    assert!(begins.iter().all(|it| (-1.0..1.5).contains(it)), "{begins:?}");
+    assert!((begins[0] - begins[1]).abs() < 0.2, "{begins:?}");
 }
 
 #[test]
@@ -264,7 +304,6 @@ fn a_movie_broken_at_its_top_level_is_refused() {
     check(&patch(BFRAMES, b"mvhd", 20, &[0; 4]), value);
     let trak = Error::Size { kind: FourCc(*b"trak"), offset: place(BFRAMES, b"trak", 0) as u64, size: 0 };
     check(&patch(BFRAMES, b"trak", 0, &[0; 4]), trak);
-    check(&patch(BFRAMES, b"trak", 4, b"mvex"), Error::Fragmented);
     check(&patch(BFRAMES, b"trak", 4, b"cmov"), Error::Compressed);
     check(&BFRAMES[..BFRAMES.len() - 1], Error::EndOfFile(BFRAMES.len() as u64));
     check(&BFRAMES[..place(BFRAMES, b"moov", 0)], Error::NoMovie(place(BFRAMES, b"moov", 0) as u64));

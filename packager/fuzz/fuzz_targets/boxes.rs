@@ -19,7 +19,7 @@ fuzz_target!(|file: &[u8]| {
             assert!(sample.payload.len() <= file.len());
         }
     }
-    let Ok(movie) = Movie::parse(&Moov { offset: 0, bytes: file }) else { return };
+    let Ok(movie) = Movie::parse(&Moov { offset: 0, bytes: file.clone() }, &[Moov { offset: 0, bytes: file }]) else { return };
     for track in movie.tracks {
         let table = track.samples;
         let mut dts = None;

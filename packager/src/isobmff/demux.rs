@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::Walk;
 use super::error::Error;
 use super::locate::Locator;
 use super::movie::{Movie, StoredTrack};
@@ -42,7 +43,12 @@ pub fn demux(file: Bytes) -> Result<Demuxed, Error> {
             break moov;
         }
     };
-    let mut movie = Movie::parse(&moov)?;
+    let mut walk = Walk::new(length, moov.end(), length);
+    while moov.is_fragmented()? && !walk.wanted().is_empty() {
+        let wanted = walk.wanted();
+        walk.push(&file.slice(wanted.start as usize..wanted.end as usize))?;
+    }
+    let mut movie = Movie::parse(&moov, &walk.into_found())?;
     if movie.tracks.is_empty() {
         return Err(movie.left_out.first().map_or(Error::NoTrack, |it| it.reason));
     }

@@ -86,9 +86,9 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
-    /// The samples stand in fragments, whose index this reader does not build.
-    #[error("the movie is fragmented")]
-    Fragmented,
+    /// The samples stand in fragments, and there is none of this track whose media is whole.
+    #[error("the movie is fragmented, and no fragment of the track is whole")]
+    NoFragment,
     /// The movie header is compressed (`cmov`), a form of QuickTime.
     #[error("the movie header is compressed")]
     Compressed,

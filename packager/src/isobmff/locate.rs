@@ -8,7 +8,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::Error;
-use super::reader::{Extent, Head};
+use super::reader::{Boxed, Extent, Head};
 
 /// One window is one round trip to remote storage, and holds the whole header of a short fast-start file.
 const WINDOW: u64 = 64 * 1024;
@@ -19,13 +19,28 @@ const MAX_BOXES: u32 = 16;
 /// A file of many large `mdat` boxes must not cost a read each.
 const MAX_WINDOWS: u32 = 4;
 
-/// The bytes of a movie header, its box head included.
+/// The bytes of a movie header or of a fragment, the box head included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moov {
     /// Where in the file it begins.
     pub offset: u64,
     /// All of it.
     pub bytes: Bytes,
+}
+
+impl Moov {
+    /// Where in the file it ends.
+    pub const fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes.len() as u64)
+    }
+
+    /// Whether it says that there are fragments.
+    ///
+    /// # Errors
+    /// When the boxes in it are broken.
+    pub fn is_fragmented(&self) -> Result<bool, Error> {
+        Ok(Boxed::first(&self.bytes, self.offset)?.child(b"mvex")?.is_some())
+    }
 }
 
 /// The search for a movie header.

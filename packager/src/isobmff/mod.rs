@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! locate (which bytes are the moov?) ─▶ reader (boxes) ─▶ movie ─▶ tracks with a sample table each
+//! fragmented (which are the moofs?) ────────────────────────┘
 //! init, fragment ◀─ writer
 //! ```
 
@@ -13,6 +14,7 @@ mod edits;
 mod error;
 mod esds;
 pub mod fragment;
+mod fragmented;
 pub mod init;
 pub mod locate;
 pub mod movie;
@@ -23,3 +25,4 @@ mod writer;
 
 pub use edits::Placement;
 pub use error::Error;
+pub use fragmented::Walk;

@@ -1,12 +1,15 @@
 //! The movie header (`moov`, ISO 14496-12 8.2) of a stored file: its tracks, each judged by itself.
 
+use std::collections::BTreeMap;
+
 use super::description;
 use super::edits::Placement;
 use super::error::Error;
+use super::fragmented::{Gathered, gather};
 use super::init::Matrix;
 use super::locate::Moov;
 use super::reader::{Boxed, FourCc};
-use super::table::{SampleTable, description_index};
+use super::table::{SampleTable, StoredSample, description_index};
 use crate::codec::aac;
 use crate::media::{CodecConfig, Timescale, Track};
 
@@ -49,27 +52,31 @@ pub struct StoredTrack {
     pub matrix: Matrix,
     /// Where its media stands in the presentation.
     pub placement: Placement,
+    /// When the first of its samples is decoded, in ticks of the track; zero where there are no fragments. The placement
+    /// counts it in.
+    begins: u64,
     /// Its samples.
     pub samples: SampleTable,
 }
 
 impl Movie {
-    /// Reads a movie header.
+    /// Reads a movie header, with the fragments behind it, if it has any.
     ///
     /// # Errors
-    /// When nothing of it can be used: broken at its top level, fragmented, compressed, or
+    /// When nothing of it can be used: broken at its top level or in a fragment, compressed, or
     /// [`Error::NoTrack`] when it has no track of sound or pictures at all. Tracks that are broken or unknown are
     /// in `left_out`.
-    pub fn parse(moov: &Moov) -> Result<Self, Error> {
+    pub fn parse(moov: &Moov, fragments: &[Moov]) -> Result<Self, Error> {
         let moov = Boxed::first(&moov.bytes, moov.offset)?;
         let mut timescale = None;
         let mut traks = Vec::new();
+        let mut gathered = None;
         for child in moov.children() {
             let child = child?;
             match &child.kind().0 {
                 b"mvhd" if timescale.is_none() => timescale = Some(read_mvhd(&child)?),
                 b"trak" => traks.push(child),
-                b"mvex" => return Err(Error::Fragmented),
+                b"mvex" => gathered = Some(BTreeMap::new()),
                 b"cmov" => return Err(Error::Compressed),
                 _ => {}
             }
@@ -77,21 +84,45 @@ impl Movie {
         let missing = Error::Missing { kind: FourCc(*b"mvhd"), parent: moov.kind(), offset: moov.offset() };
         let timescale = timescale.ok_or(missing)?;
 
+        if let Some(gathered) = &mut gathered {
+            *gathered = gather(&moov, fragments, stored_samples(&traks))?;
+        }
         let mut movie = Self { tracks: Vec::new(), left_out: Vec::new() };
         for (index, trak) in traks.iter().enumerate() {
             if index >= MAX_TRACKS {
                 movie.left_out.push(LeftOut { offset: trak.offset(), reason: Error::TooManyTracks });
                 break;
             }
-            match movie.read_trak(trak, timescale) {
+            match movie.read_trak(trak, timescale, gathered.as_ref()) {
                 Ok(track) => movie.tracks.push(track),
                 Err(reason) => movie.left_out.push(LeftOut { offset: trak.offset(), reason }),
             }
         }
-        if movie.tracks.is_empty() && movie.left_out.is_empty() { Err(Error::NoTrack) } else { Ok(movie) }
+        if movie.tracks.is_empty() && movie.left_out.is_empty() {
+            return Err(Error::NoTrack);
+        }
+        movie.begin_near_zero();
+        Ok(movie)
     }
 
-    fn read_trak(&self, trak: &Boxed, movie: Timescale) -> Result<StoredTrack, Error> {
+    /// What was recorded from the middle of a broadcast begins with hours: whole seconds that all tracks have are dropped.
+    fn begin_near_zero(&mut self) {
+        let seconds = |it: &StoredTrack| it.begins.checked_div(it.track.timescale.hertz().into());
+        let all = self.tracks.iter().filter_map(seconds).min().unwrap_or(0);
+        for it in &mut self.tracks {
+            let dropped = all.saturating_mul(it.track.timescale.hertz().into());
+            it.begins = it.begins.saturating_sub(dropped);
+            let begins = i64::try_from(it.begins).unwrap_or(i64::MAX);
+            it.placement.shift = it.placement.shift.saturating_add(begins);
+        }
+    }
+
+    fn read_trak(
+        &self,
+        trak: &Boxed,
+        movie: Timescale,
+        fragmented: Option<&BTreeMap<u32, Gathered>>,
+    ) -> Result<StoredTrack, Error> {
         let mdia = trak.required(b"mdia")?;
         let hdlr = mdia.required(b"hdlr")?;
         let mut fields = hdlr.fields();
@@ -114,7 +145,13 @@ impl Movie {
             Some(edts) => Placement::read(&edts, movie, timescale)?,
             None => Placement::WHOLE,
         };
-        let mut samples = SampleTable::read(&stbl, timescale)?;
+        let (mut samples, begins) = match fragmented {
+            None => (SampleTable::read(&stbl, timescale)?, 0),
+            Some(gathered) => {
+                let it = gathered.get(&id).ok_or(Error::NoFragment)?;
+                (SampleTable::read(&Boxed::first(&it.stbl, 0)?, timescale)?, it.begins)
+            }
+        };
         if samples.count() == 0 {
             return Err(Error::Missing {
                 kind: FourCc(*b"stsz"),
@@ -127,8 +164,22 @@ impl Movie {
             samples.forget_syncs();
         }
         let track = Track { config, timescale, language };
-        Ok(StoredTrack { id, enabled, track, language_tag: read_elng(&mdia)?, matrix, placement, samples })
+        let language_tag = read_elng(&mdia)?;
+        Ok(StoredTrack { id, enabled, track, language_tag, matrix, placement, begins, samples })
     }
+}
+
+/// The samples that stand in the header of a movie that goes on in fragments, by the tracks' numbers. Of a track that is
+/// broken there are none; it is judged later.
+fn stored_samples(traks: &[Boxed]) -> BTreeMap<u32, Vec<StoredSample>> {
+    let samples = |trak: &Boxed| {
+        let (id, ..) = read_tkhd(&trak.required(b"tkhd")?)?;
+        let mdia = trak.required(b"mdia")?;
+        let (timescale, _) = read_mdhd(&mdia.required(b"mdhd")?)?;
+        let table = SampleTable::read(&mdia.required(b"minf")?.required(b"stbl")?, timescale)?;
+        Ok::<_, Error>((id, table.samples(0).collect()))
+    };
+    traks.iter().take(MAX_TRACKS).filter_map(|it| samples(it).ok()).collect()
 }
 
 fn read_mvhd(mvhd: &Boxed) -> Result<Timescale, Error> {

@@ -55,14 +55,14 @@ impl Asset {
     ///
     /// # Errors
     /// [`Unplayable`] when one of the files is in the way.
-    pub fn new(headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
+    pub fn new(mut headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
         let target = target.max(SHORTEST_TARGET);
         let mut left_out = Vec::new();
         let mut files = Vec::new();
         let mut samples = 0_u64;
         for (file, header) in headers.iter().enumerate() {
             let refused = |reason: Reason| Unplayable { file, reason };
-            let movie = Movie::parse(&header.moov).map_err(|it| refused(it.into()))?;
+            let movie = Movie::parse(&header.moov, &header.fragments).map_err(|it| refused(it.into()))?;
             left_out.extend(movie.left_out.iter().map(|it| (file, *it)));
             samples += movie.tracks.iter().map(|it| u64::from(it.samples.count())).sum::<u64>();
             if samples > MAX_SAMPLES {
@@ -71,6 +71,8 @@ impl Asset {
             files.push(Indexes::of(movie).map_err(refused)?);
         }
         let tag = tag(&headers, target);
+        // What they say stands in tables of our own now.
+        headers.iter_mut().for_each(|it| it.fragments = Vec::new());
         let (video, audio) = cut(files, target)?;
         Ok(Self { tag, headers, left_out, video, audio })
     }
@@ -143,8 +145,10 @@ fn tag(headers: &[Header], target: Duration) -> Tag {
     hash.update(&target.as_nanos().to_be_bytes());
     for header in headers {
         hash.update(&header.stored.length.to_be_bytes());
-        hash.update(&(header.moov.bytes.len() as u64).to_be_bytes());
-        hash.update(&header.moov.bytes);
+        for part in [&header.moov].into_iter().chain(&header.fragments) {
+            hash.update(&(part.bytes.len() as u64).to_be_bytes());
+            hash.update(&part.bytes);
+        }
     }
     Tag(hash.digest())
 }

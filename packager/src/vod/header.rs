@@ -1,8 +1,8 @@
 //! Reading the header of a stored file: with few small reads, wherever it stands.
 
 use crate::asset::{ReadError, Source, Stored};
-use crate::isobmff;
 use crate::isobmff::locate::{Locator, Moov};
+use crate::isobmff::{self, Walk};
 
 /// Eight hours of four tracks at 60 pictures a second have about 30 MiB.
 const MAX_HEADER: u64 = 128 * 1024 * 1024;
@@ -14,6 +14,8 @@ pub struct Header {
     pub stored: Stored,
     /// The movie header.
     pub moov: Moov,
+    /// The fragments behind it, of a movie that has any.
+    pub fragments: Vec<Moov>,
 }
 
 /// Why a file has no header to be read.
@@ -35,11 +37,19 @@ impl Header {
     pub async fn read(source: &dyn Source) -> Result<Self, HeaderError> {
         let stored = source.stored().await?;
         let mut locator = Locator::new(stored.length, MAX_HEADER);
-        loop {
+        let moov = loop {
             let bytes = source.read(locator.wanted(), &stored.version).await?;
             if let Some(moov) = locator.push(bytes)? {
-                return Ok(Self { stored, moov });
+                break moov;
             }
+        };
+        if !moov.is_fragmented()? {
+            return Ok(Self { stored, moov, fragments: Vec::new() });
         }
+        let mut walk = Walk::new(stored.length, moov.end(), MAX_HEADER);
+        while !walk.wanted().is_empty() {
+            walk.push(&source.read(walk.wanted(), &stored.version).await?)?;
+        }
+        Ok(Self { stored, moov, fragments: walk.into_found() })
     }
 }

@@ -79,8 +79,7 @@ impl Reason {
         matches!(
             self,
             Self::Movie(
-                Error::Fragmented
-                    | Error::Compressed
+                Error::Compressed
                     | Error::NoTrack
                     | Error::Handler(_)
                     | Error::Codec(_)

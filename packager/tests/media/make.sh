@@ -19,6 +19,12 @@ make -f lavfi -i "sine=frequency=330:sample_rate=44100:duration=2" -ac 1 -c:a aa
 # A frame rate that varies: many runs of durations.
 make -f lavfi -i "$picture" $x264 -bf 1 -g 20 -vf "select='not(eq(mod(n,5),3))',settb=1/90000" -fps_mode vfr \
     -video_track_timescale 90000 variable.mp4
+# The first of them in fragments; and without an empty movie header, so that the first samples stand in it.
+make -i bframes.mp4 -map 0 -c copy -movflags frag_keyframe+empty_moov+delay_moov+default_base_moof fragmented.mp4
+make -i bframes.mp4 -map 0 -c copy -movflags frag_keyframe hybrid.mp4
+# Fragments that begin five hours into a broadcast.
+make -i bframes.mp4 -map 0 -c copy -output_ts_offset 18000 -movflags frag_keyframe+empty_moov+default_base_moof+frag_discont \
+    late-fragments.mp4
 
 for movie in *.mp4 *.m4a; do
     ffprobe -loglevel error -show_entries packet=stream_index,pts,dts,duration,size,pos,flags -of csv=p=0 \

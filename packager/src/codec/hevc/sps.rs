@@ -281,7 +281,7 @@ mod tests {
             unspecified,
             false,
         );
-        check(include_str!("scaling_lists.hex"), (80, 46), (4, 3), None, false);
+        check(include_str!("scaling_lists.hex"), (80, 46), (4, 3), unspecified, false);
     }
 
     #[test]

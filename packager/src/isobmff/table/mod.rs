@@ -29,7 +29,7 @@ use sizes::Sizes;
 use syncs::Syncs;
 
 /// 8 hours at 500 samples per second.
-const MAX_SAMPLES: u32 = 1 << 24;
+pub(super) const MAX_SAMPLES: u32 = 1 << 24;
 
 /// Longer than any film or recording; keeps every sum of ticks far from the ends of 63 bits.
 const MAX_SECONDS: u64 = 10 * 24 * 60 * 60;
