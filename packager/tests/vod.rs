@@ -211,7 +211,12 @@ fn an_independent_reader_reads_the_media_playlist() {
 fn the_multivariant_playlist_says_what_the_tracks_are() {
     let text = title(&[BFRAMES]).unwrap().multivariant();
     let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
-    let [variant] = read.variants.as_slice() else { panic!("{text}") };
+    let [variant, scrubbing] = read.variants.as_slice() else { panic!("{text}") };
+    assert!(scrubbing.is_i_frame && scrubbing.uri.ends_with("/v0/iframes.m3u8") && scrubbing.audio.is_none());
+    assert_eq!(
+        (scrubbing.codecs.as_deref(), scrubbing.resolution),
+        (Some("avc1.64000a"), variant.resolution)
+    );
     assert_eq!(variant.codecs.as_deref(), Some("avc1.64000a,mp4a.40.2"));
     assert_eq!(variant.resolution.map(|it| (it.width, it.height)), Some((85, 36)));
     assert_eq!(variant.frame_rate, Some(29.97));
@@ -271,7 +276,7 @@ fn the_timelines_of_the_mpd_are_the_segments() {
     let templates = said("SegmentTemplate");
     assert_eq!(
         templates.iter().map(|it| attribute(it, "timescale").unwrap()).collect::<Vec<_>>(),
-        ["30000", "48000"]
+        ["30000", "48000", "30000"]
     );
     let lines = said("S").into_iter().map(|it| (attribute(it, "t"), attribute(it, "d"))).collect::<Vec<_>>();
     // 48 pictures with a key frame after 30; sound begins where ffprobe sees its first packet.
@@ -282,8 +287,14 @@ fn the_timelines_of_the_mpd_are_the_segments() {
             (None, Some("18018")),
             (Some("22944"), Some("25600")),
             (None, Some("52224")),
+            // What players scrub by: the two key frames.
+            (Some("0"), Some("30030")),
+            (None, Some("18018")),
         ]
     );
+    let scheme = "http://dashif.org/guidelines/trickmode";
+    let trick = said("EssentialProperty").into_iter().find(|it| attribute(it, "schemeIdUri") == Some(scheme));
+    assert_eq!(trick.and_then(|it| attribute(it, "value")), Some("0"));
     assert_eq!(attribute(&mpd[0], "type"), Some("static"));
     assert_eq!(attribute(&mpd[0], "mediaPresentationDuration"), Some("PT2.099333333S"));
 }
@@ -298,7 +309,35 @@ fn renditions_of_a_set_are_cut_at_the_same_moments() {
     assert!(title.media_playlist(A0).is_some());
     assert!(title.media_playlist(TrackName { index: 1, ..A0 }).is_none());
     let sets = elements(&title.mpd()).into_iter().filter(|it| it.0 == "AdaptationSet").count();
-    assert_eq!(sets, 2);
+    assert_eq!(sets, 3, "pictures, sound, and what players scrub by");
+}
+
+#[test]
+fn each_key_frame_is_a_segment_that_lasts_until_the_next() {
+    let title = title(&[BFRAMES]).unwrap();
+    let text = title.key_frames_playlist(V0).unwrap();
+    let read = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+    assert!(read.i_frames_only && read.end_list);
+    assert_eq!(read.segments[0].map.as_ref().map(|it| it.uri.as_str()), Some("init.mp4"));
+    let listed: Vec<_> = read.segments.iter().map(|it| (it.uri.as_str(), it.duration)).collect();
+    assert_eq!(listed, [("i0.m4s", 1.001), ("i1.m4s", 0.600_6)]);
+    // Those of the file that ffprobe calls key frames and that are a second apart.
+    let keys =
+        include_str!("media/bframes.csv").lines().filter(|it| it.starts_with("0,") && it.contains(",K"));
+    let keys: Vec<Vec<i64>> =
+        keys.map(|it| it.split(',').filter_map(|it| it.parse().ok()).collect()).collect();
+    let expected: Vec<_> = keys.iter().filter(|it| it[1] % 30_030 == 0).collect();
+    let shift = media_time(&title, V0);
+    for (n, key) in expected.iter().enumerate() {
+        let body = title.key_frame(V0, n).unwrap().body;
+        let place = body.extents[0].start as usize..body.extents[0].end as usize;
+        assert_eq!((body.extents.len(), place.start as i64, place.len() as i64), (1, key[5], key[4]));
+        let segment = parse(&[&body.head[..], &BFRAMES[place]].concat().into());
+        let [sample] = segment.samples.as_slice() else { panic!("one picture") };
+        assert_eq!(segment.base + i64::from(sample.composition_offset) - shift, key[1], "it is shown then");
+    }
+    assert_eq!(expected.len(), 2);
+    assert!(title.key_frame(V0, 2).is_none() && title.key_frames_playlist(A0).is_none());
 }
 
 #[test]

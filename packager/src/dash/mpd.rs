@@ -81,8 +81,10 @@ pub struct AdaptationSet {
     pub language: [u8; 3],
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
+    /// The place in its period of the set whose key frames alone these are, for scrubbing.
+    pub trick_mode_of: Option<usize>,
     /// Where the segments are, of every representation that does not say otherwise.
-    pub segments: Segments,
+    pub segments: Option<Segments>,
     /// At least one.
     pub representations: Vec<Representation>,
 }
@@ -212,8 +214,15 @@ impl AdaptationSet {
             .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
             .write_inner_content(|xml| {
                 self.write_range(xml)?;
-                descriptor(xml, "Role", "urn:mpeg:dash:role:2011", "main")?;
-                self.segments.write(xml)?;
+                match self.trick_mode_of {
+                    // Who does not know it takes it for no ordinary set.
+                    Some(set) => {
+                        let scheme = "http://dashif.org/guidelines/trickmode";
+                        descriptor(xml, "EssentialProperty", scheme, &set.to_string())?;
+                    }
+                    None => descriptor(xml, "Role", "urn:mpeg:dash:role:2011", "main")?,
+                }
+                self.segments.iter().try_for_each(|it| it.write(xml))?;
                 self.representations.iter().try_for_each(|it| it.write(xml))
             })?;
         Ok(())
@@ -444,14 +453,15 @@ mod tests {
             kind: representations[0].config.kind(),
             language: *b"und",
             starts_with: Sync::Key,
-            segments: Segments {
+            trick_mode_of: None,
+            segments: Some(Segments {
                 timescale: Timescale::new(timescale).unwrap(),
                 initialization: "$RepresentationID$/init.mp4".into(),
                 media: "$RepresentationID$/$Number$.m4s".into(),
                 start_number: 0,
                 presentation_offset: 0,
                 timeline: timeline.iter().map(|&(start, duration)| Segment { start, duration }).collect(),
-            },
+            }),
             representations,
         }
     }
@@ -515,10 +525,11 @@ mod tests {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let epoch = |id: &str, first: u64, timeline: &[(u64, u64)]| {
             let mut it = set(90_000, timeline, vec![video("v0", 1_280, 720, 2_270_000)]);
-            it.segments.initialization = format!("$RepresentationID$/{id}.mp4");
-            it.segments.media = format!("$RepresentationID$/{id}-$Number$.m4s");
-            it.segments.start_number = first;
-            it.segments.presentation_offset = 7_000;
+            let segments = it.segments.as_mut().unwrap();
+            segments.initialization = format!("$RepresentationID$/{id}.mp4");
+            segments.media = format!("$RepresentationID$/{id}-$Number$.m4s");
+            segments.start_number = first;
+            segments.presentation_offset = 7_000;
             it.starts_with = Sync::Delta;
             it
         };

@@ -26,6 +26,8 @@ pub struct Head {
 pub enum Kind {
     /// All segments of a stored asset, each of which begins with a key frame.
     Vod,
+    /// Key frames of a stored asset, each alone and shown until the next.
+    KeyFrames,
     /// A sliding window with parts and blocking reloads.
     LowLatency {
         /// No part is longer.
@@ -67,6 +69,7 @@ impl Lines {
         self.line(format_args!("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{}", head.target_duration));
         match head.kind {
             Kind::Vod => self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS")),
+            Kind::KeyFrames => self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY")),
             Kind::LowLatency { part_target } => {
                 let hold_back = Seconds(Duration::from_secs(u64::from(head.target_duration) * 3));
                 let part_hold_back = Seconds(part_target * 3);
@@ -78,7 +81,7 @@ impl Lines {
             }
         }
         self.line(format_args!("#EXT-X-MEDIA-SEQUENCE:{}", head.media_sequence));
-        if head.kind != Kind::Vod {
+        if matches!(head.kind, Kind::LowLatency { .. }) {
             self.line(format_args!("#EXT-X-DISCONTINUITY-SEQUENCE:{}", head.discontinuity_sequence));
         }
     }

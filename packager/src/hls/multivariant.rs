@@ -28,6 +28,23 @@ pub struct Variant {
     pub audio_group: Option<String>,
 }
 
+/// One `EXT-X-I-FRAME-STREAM-INF`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyFrames {
+    /// Relative URI of its playlist.
+    pub uri: String,
+    /// Peak bits per second.
+    pub bandwidth: u64,
+    /// Mean bits per second.
+    pub average_bandwidth: u64,
+    /// Codec string of the pictures.
+    pub codec: String,
+    /// Displayed width and height.
+    pub resolution: Option<(u32, u32)>,
+    /// The dynamic range of its pictures.
+    pub range: Option<Range>,
+}
+
 /// One `EXT-X-MEDIA:TYPE=AUDIO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioRendition {
@@ -55,7 +72,12 @@ pub enum Segments {
 }
 
 /// The text of a multivariant playlist; players start with the first variant.
-pub fn render(variants: &[Variant], audio: &[AudioRendition], segments: Segments) -> String {
+pub fn render(
+    variants: &[Variant],
+    scrubbing: &[KeyFrames],
+    audio: &[AudioRendition],
+    segments: Segments,
+) -> String {
     let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
     if segments == Segments::Independent {
         out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
@@ -67,6 +89,9 @@ pub fn render(variants: &[Variant], audio: &[AudioRendition], segments: Segments
     let tell_range = variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
     for variant in variants {
         write_variant(&mut out, variant, tell_range).expect("a String takes all that is written to it");
+    }
+    for it in scrubbing {
+        write_key_frames(&mut out, it, tell_range).expect("a String takes all that is written to it");
     }
     out
 }
@@ -111,6 +136,21 @@ fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Resul
     writeln!(out, ",CLOSED-CAPTIONS=NONE\n{}", it.uri)
 }
 
+fn write_key_frames(out: &mut String, it: &KeyFrames, tell_range: bool) -> fmt::Result {
+    let KeyFrames { bandwidth, average_bandwidth, codec, .. } = it;
+    write!(
+        out,
+        "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={bandwidth},AVERAGE-BANDWIDTH={average_bandwidth},CODECS=\"{codec}\""
+    )?;
+    if let Some((width, height)) = it.resolution {
+        write!(out, ",RESOLUTION={width}x{height}")?;
+    }
+    if let Some(range) = it.range.filter(|_| tell_range) {
+        write!(out, ",VIDEO-RANGE={}", range.word())?;
+    }
+    writeln!(out, ",URI=\"{}\"", Quoted(&it.uri))
+}
+
 /// A quoted-string holds no quote and no line break (RFC 8216bis 4.2); there is no escape, so they are left out.
 struct Quoted<'a>(&'a str);
 
@@ -149,7 +189,7 @@ mod tests {
             uri: "audio/index.m3u8".into(),
         };
         assert_eq!(
-            render(&[video()], &[audio], Segments::Mixed),
+            render(&[video()], &[], &[audio], Segments::Mixed),
             "#EXTM3U\n#EXT-X-VERSION:6\n\
              #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say hi\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
              CHANNELS=\"2\",URI=\"audio/index.m3u8\"\n\
@@ -160,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_independent_reader_reads_what_was_written() {
-        let text = render(&[video()], &[], Segments::Independent);
+        let text = render(&[video()], &[], &[], Segments::Independent);
         let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
         assert!(read.independent_segments);
         assert_eq!(read.variants[0].uri, "video/index.m3u8");

@@ -72,7 +72,12 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
     };
     let Some((pictures, pictures_config)) = video else {
         let (sound, config) = audio?;
-        return Some(multivariant::render(&[variant(sound, config)], &[], multivariant::Segments::Mixed));
+        return Some(multivariant::render(
+            &[variant(sound, config)],
+            &[],
+            &[],
+            multivariant::Segments::Mixed,
+        ));
     };
     let mut whole = variant(pictures, pictures_config);
     let mut renditions = Vec::new();
@@ -91,7 +96,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             uri: "audio/index.m3u8".into(),
         });
     }
-    Some(multivariant::render(&[whole], &renditions, multivariant::Segments::Mixed))
+    Some(multivariant::render(&[whole], &[], &renditions, multivariant::Segments::Mixed))
 }
 
 /// What an MPD says of all tracks.
@@ -162,14 +167,15 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
         language: *b"und",
         // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
         starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
-        segments: Segments {
+        trick_mode_of: None,
+        segments: Some(Segments {
             timescale,
             initialization: format!("$RepresentationID$/{}.mp4", first.epoch.init.epoch),
             media: format!("$RepresentationID$/{epoch}-$Number$.m4s"),
             start_number: first.closing.media_sequence,
             presentation_offset: u64::try_from(period.ticks()).unwrap_or(0),
             timeline,
-        },
+        }),
         representations: vec![Representation {
             id: kind.word().into(),
             bandwidth: track.bandwidth(),

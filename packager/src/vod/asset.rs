@@ -119,6 +119,18 @@ impl Asset {
         Some(self.rendition(track)?.init())
     }
 
+    /// The playlist of a track's key frames; nothing of sound.
+    pub fn key_frames_playlist(&self, track: TrackName) -> Option<String> {
+        let rendition = self.rendition(track)?;
+        (rendition.key_frames.len() > 0).then(|| self.tracks().key_frames(rendition))
+    }
+
+    /// Key frame `n` of a track; nothing when there is none.
+    pub fn key_frame(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
+        let rendition = self.rendition(track)?;
+        Some(TitleSegment { file: rendition.file, body: rendition.key_frames.body(rendition, n)? })
+    }
+
     /// Segment `n` of a track; nothing when there is none.
     pub fn segment(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
         let rendition = self.rendition(track)?;

@@ -10,7 +10,7 @@ use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
 use crate::hls::media::{Head, Kind, Lines};
-use crate::hls::multivariant::{self, AudioRendition, Variant};
+use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 
 /// The one audio group.
@@ -40,7 +40,37 @@ impl Tracks<'_> {
         if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
             variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
         }
-        multivariant::render(&variants, &self.audio_group(), multivariant::Segments::Independent)
+        let segments = multivariant::Segments::Independent;
+        multivariant::render(&variants, &self.scrubbing(), &self.audio_group(), segments)
+    }
+
+    /// Key frames of the cheapest rendition of each size.
+    fn scrubbing(&self) -> Vec<KeyFrames> {
+        let mut cheapest: Vec<(usize, &Rendition)> = Vec::new();
+        for (index, it) in self.video.iter().enumerate() {
+            match cheapest.iter_mut().find(|(_, other)| resolution(other) == resolution(it)) {
+                Some(other) if other.1.key_frames.rate.peak > it.key_frames.rate.peak => *other = (index, it),
+                Some(_) => {}
+                None => cheapest.push((index, it)),
+            }
+        }
+        let playlist = |(index, it): (usize, &Rendition)| {
+            let rate = it.key_frames.rate;
+            KeyFrames {
+                uri: format!(
+                    "{}/{}/{}",
+                    self.tag,
+                    TrackName { kind: TrackKind::Video, index },
+                    Item::KeyFrames
+                ),
+                bandwidth: rate.peak,
+                average_bandwidth: rate.average,
+                codec: it.index.track.config.codec_string(),
+                resolution: resolution(it),
+                range: it.index.track.config.picture().map(Picture::range),
+            }
+        };
+        cheapest.into_iter().map(playlist).collect()
     }
 
     /// A quality of the pictures with the costliest sound; of sound alone, where there are no pictures.
@@ -101,18 +131,36 @@ impl Tracks<'_> {
     /// The media playlist of one track; its URIs are relative to its own place.
     pub(super) fn media(&self, rendition: &Rendition) -> String {
         // The target is the same in every playlist of a title (Apple's rule 8.2).
-        let longest = self.all().flat_map(durations).max().unwrap_or_default();
-        let rounded = (longest.as_millis() + 500) / 1_000;
+        let longest = self.all().flat_map(|it| durations(it, it.spans())).max().unwrap_or_default();
         let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
-            target_duration: u32::try_from(rounded).unwrap_or(u32::MAX).max(1),
+            target_duration: target(longest),
             media_sequence: 0,
             discontinuity_sequence: 0,
             kind: Kind::Vod,
         });
         lines.map(Item::Init);
-        for (n, duration) in durations(rendition).enumerate() {
+        for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
             lines.segment(duration, Item::Segment(n));
+        }
+        lines.end();
+        lines.into_string()
+    }
+
+    /// The playlist of one track's key frames.
+    pub(super) fn key_frames(&self, rendition: &Rendition) -> String {
+        let frames = &rendition.key_frames;
+        let spans = || (0..frames.len()).filter_map(|n| frames.span(rendition, n));
+        let mut lines = Lines::with_capacity(frames.len().saturating_mul(24).saturating_add(256));
+        lines.head(&Head {
+            target_duration: target(durations(rendition, spans()).max().unwrap_or_default()),
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            kind: Kind::KeyFrames,
+        });
+        lines.map(Item::Init);
+        for (n, duration) in durations(rendition, spans()).enumerate() {
+            lines.segment(duration, Item::KeyFrame(n));
         }
         lines.end();
         lines.into_string()
@@ -137,7 +185,8 @@ impl Tracks<'_> {
         } else {
             groups.extend((0..self.audio.len()).map(|index| (TrackKind::Audio, index..index + 1)));
         }
-        let sets = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
+        let mut sets: Vec<_> = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
+        sets.extend(self.trick_mode());
         Mpd {
             kind: Type::Static {
                 duration: self.all().map(Rendition::end).max().map_or(Duration::ZERO, Timestamp::to_duration),
@@ -172,36 +221,82 @@ impl Tracks<'_> {
             language: first.index.track.language,
             starts_with: Sync::Key,
             representations: range.filter_map(representation).collect(),
-            segments,
+            trick_mode_of: None,
+            segments: Some(segments),
+        })
+    }
+
+    /// The key frames that players scrub by, of the set of pictures, which is the first.
+    fn trick_mode(&self) -> Option<AdaptationSet> {
+        let representation = |index: usize| {
+            let it = self.video.get(index)?;
+            let track = TrackName { kind: TrackKind::Video, index };
+            let spans = (0..it.key_frames.len()).filter_map(|n| it.key_frames.span(it, n));
+            Some(Representation {
+                id: format!("{track}-trick"),
+                bandwidth: it.key_frames.rate.peak,
+                config: it.index.track.config.clone(),
+                frame_rate: None,
+                segments: Some(Segments {
+                    timescale: it.index.track.timescale,
+                    initialization: format!("{}/{track}/{}", self.tag, Item::Init),
+                    media: format!("{}/{track}/i$Number$.m4s", self.tag),
+                    start_number: 0,
+                    presentation_offset: 0,
+                    timeline: timeline(spans),
+                }),
+            })
+        };
+        // The smallest is enough: while scrubbing nobody counts pixels.
+        let smallest =
+            (0..self.video.len()).min_by_key(|it| self.video.get(*it).map(|it| it.index.pixels()))?;
+        let representation = representation(smallest)?;
+        Some(AdaptationSet {
+            kind: TrackKind::Video,
+            language: *b"und",
+            starts_with: Sync::Key,
+            trick_mode_of: Some(0),
+            segments: None,
+            representations: vec![representation],
         })
     }
 
     fn segments(&self, it: &Rendition) -> Segments {
-        let ticks = |it: i64| u64::try_from(it).unwrap_or(0);
-        let timeline = it
-            .spans()
-            .map(|it| Segment { start: ticks(it.start), duration: ticks(it.end.saturating_sub(it.start)) });
         Segments {
             timescale: it.index.track.timescale,
             initialization: format!("{}/$RepresentationID$/init.mp4", self.tag),
             media: format!("{}/$RepresentationID$/$Number$.m4s", self.tag),
             start_number: 0,
             presentation_offset: 0,
-            timeline: timeline.collect(),
+            timeline: timeline(it.spans()),
         }
     }
 }
 
+fn timeline(spans: impl Iterator<Item = Range<i64>>) -> Vec<Segment> {
+    let ticks = |it: i64| u64::try_from(it).unwrap_or(0);
+    let segment =
+        |it: Range<i64>| Segment { start: ticks(it.start), duration: ticks(it.end.saturating_sub(it.start)) };
+    spans.map(segment).collect()
+}
+
 /// What `EXTINF` says of each segment. Absolute times are rounded, not durations, so errors do not add up. The first
 /// segment begins with the presentation, also where its first picture comes a little later.
-fn durations(it: &Rendition) -> impl Iterator<Item = Duration> + '_ {
+fn durations(it: &Rendition, spans: impl Iterator<Item = Range<i64>>) -> impl Iterator<Item = Duration> {
     let mut previous = 0;
-    it.spans().map(move |span| {
-        let units = Timestamp::new(span.end, it.index.track.timescale).rescale(HUNDRED_THOUSANDTHS).ticks();
+    let timescale = it.index.track.timescale;
+    spans.map(move |span| {
+        let units = Timestamp::new(span.end, timescale).rescale(HUNDRED_THOUSANDTHS).ticks();
         let duration = u64::try_from(units.saturating_sub(previous)).unwrap_or(0);
         previous = units;
         Duration::from_micros(duration.saturating_mul(10))
     })
+}
+
+/// What no duration rounds to more than (RFC 8216bis 4.4.3.1).
+fn target(longest: Duration) -> u32 {
+    let rounded = (longest.as_millis() + 500) / 1_000;
+    u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
 }
 
 /// To the next nanosecond: a segment longer than announced is an error to validators.

@@ -5,7 +5,9 @@ use std::ops::Range;
 use bytes::{Bytes, BytesMut};
 
 use super::index::{Index, Placed};
+use super::key_frames::KeyFrames;
 use super::plan::Plan;
+use super::rate::Rate;
 use super::{Body, Reason};
 use crate::isobmff::fragment::{self, Entry};
 use crate::isobmff::init::Init;
@@ -23,10 +25,6 @@ const MAX_SAMPLE: u32 = 64 * 1024 * 1024;
 /// More segments than a ten-day film has at 10 s each; what is beyond has a target of nothing or no end.
 const MAX_SEGMENTS: usize = 100_000;
 
-/// As many neighbouring segments as any measure of a peak looks at: real ones last seconds, and a crafted one that
-/// lasts days would else be compared with all others.
-const MAX_RUN: usize = 32;
-
 /// A track of a title, cut.
 #[derive(Debug)]
 pub(super) struct Rendition {
@@ -34,16 +32,11 @@ pub(super) struct Rendition {
     pub(super) file: usize,
     pub(super) index: Index,
     pub(super) rate: Rate,
+    /// Of pictures, what players scrub by.
+    pub(super) key_frames: KeyFrames,
     /// The presentation's first moment, in ticks of the track.
     origin: i64,
     segments: Vec<Segment>,
-}
-
-/// Bits per second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rate {
-    pub(super) peak: u64,
-    pub(super) average: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +59,8 @@ impl Rendition {
             file,
             origin: index.ticks(plan.origin),
             segments: Vec::new(),
-            rate: Rate { peak: 0, average: 0 },
+            rate: Rate::default(),
+            key_frames: KeyFrames::default(),
             index,
         };
         it.segments = it.begin_segments(plan);
@@ -84,7 +78,13 @@ impl Rendition {
                 segment.length = length;
             }
         }
-        it.rate = Rate { peak: it.peak(), average: it.average() };
+        let facts = it.spans().zip(&it.segments).map(|(span, segment)| {
+            (it.index.at(span.end.saturating_sub(span.start)).seconds(), segment.length)
+        });
+        it.rate = Rate::of(facts);
+        if it.index.track.kind() == TrackKind::Video {
+            it.key_frames = KeyFrames::of(&it);
+        }
         Ok(it)
     }
 
@@ -97,7 +97,12 @@ impl Rendition {
     pub(super) fn span(&self, n: usize) -> Option<Range<i64>> {
         let start = self.segments.get(n)?.start;
         let end = self.segments.get(n.saturating_add(1)).map_or(self.index.shown.end, |next| next.start);
-        Some(start.saturating_sub(self.origin)..end.saturating_sub(self.origin))
+        Some(self.since_origin(start)..self.since_origin(end))
+    }
+
+    /// Ticks from the presentation's first moment to one of the track's.
+    pub(super) const fn since_origin(&self, at: i64) -> i64 {
+        at.saturating_sub(self.origin)
     }
 
     /// When each segment plays.
@@ -112,7 +117,8 @@ impl Rendition {
 
     /// What is held in memory beside the file's header.
     pub(super) fn weight(&self) -> usize {
-        self.segments.capacity().saturating_mul(size_of::<Segment>()).saturating_add(self.index.weight())
+        let segments = self.segments.capacity().saturating_mul(size_of::<Segment>());
+        [segments, self.index.weight(), self.key_frames.weight()].into_iter().fold(0, usize::saturating_add)
     }
 
     /// The init segment. What the file's edit list says is said again, against the title's common origin.
@@ -120,7 +126,7 @@ impl Rendition {
         Init {
             track: &self.index.track,
             duration: u64::try_from(self.end().ticks()).unwrap_or(0),
-            media_time: u64::try_from(self.offset().saturating_neg()).unwrap_or(0),
+            media_time: u64::try_from(self.media_time()).unwrap_or(0),
             matrix: self.index.matrix,
         }
         .render()
@@ -154,8 +160,14 @@ impl Rendition {
 
     /// Ticks from media time to the time of the presentation. Where it is negative the init segment says so by an
     /// edit list, because decoding times cannot.
-    fn offset(&self) -> i64 {
+    const fn offset(&self) -> i64 {
         self.index.shift.saturating_sub(self.origin)
+    }
+
+    /// Where on the decoding timeline the presentation begins.
+    pub(super) const fn media_time(&self) -> i64 {
+        let before = self.offset().saturating_neg();
+        if before > 0 { before } else { 0 }
     }
 
     fn samples(&self, n: usize) -> Option<impl Iterator<Item = Placed> + Clone + '_> {
@@ -202,38 +214,5 @@ impl Rendition {
             return Err(Reason::LargeSegment { at: at as u64, samples: count, bytes });
         }
         Ok(())
-    }
-
-    /// The highest mean over neighbouring segments that last half to one and a half target durations together; of
-    /// single segments where no run is so short (RFC 8216bis 4.4.6.2, as Apple's validator measures).
-    fn peak(&self) -> u64 {
-        let facts: Vec<(f64, f64)> = self
-            .spans()
-            .zip(&self.segments)
-            .map(|(span, it)| (self.index.at(span.end - span.start).seconds(), it.length as f64 * 8.0))
-            .collect();
-        let target = facts.iter().map(|it| it.0).fold(0.0, f64::max).round();
-        let rate =
-            |(seconds, bits): (f64, f64)| if seconds > 0.0 { (bits / seconds).ceil() as u64 } else { 0 };
-        let mut peak = None;
-        for first in 0..facts.len() {
-            let mut run = (0.0, 0.0);
-            for it in facts.iter().skip(first).take(MAX_RUN) {
-                run = (run.0 + it.0, run.1 + it.1);
-                if run.0 > 1.5 * target + 0.5 {
-                    break;
-                }
-                if run.0 >= 0.5 * target {
-                    peak = peak.max(Some(rate(run)));
-                }
-            }
-        }
-        peak.or_else(|| facts.into_iter().map(rate).max()).unwrap_or(0)
-    }
-
-    fn average(&self) -> u64 {
-        let bits = self.segments.iter().map(|it| it.length).fold(0, u64::saturating_add) as f64 * 8.0;
-        let shown = &self.index.shown;
-        (bits / self.index.at(shown.end.saturating_sub(shown.start)).seconds()).ceil() as u64
     }
 }

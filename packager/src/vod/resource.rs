@@ -72,6 +72,10 @@ pub enum Item {
     Init,
     /// `{n}.m4s`, counted from 0.
     Segment(usize),
+    /// `iframes.m3u8`: the playlist of its key frames.
+    KeyFrames,
+    /// `i{n}.m4s`: one of its key frames, counted from 0.
+    KeyFrame(usize),
 }
 
 impl fmt::Display for Item {
@@ -80,6 +84,8 @@ impl fmt::Display for Item {
             Self::Playlist => f.write_str("index.m3u8"),
             Self::Init => f.write_str("init.mp4"),
             Self::Segment(n) => write!(f, "{n}.m4s"),
+            Self::KeyFrames => f.write_str("iframes.m3u8"),
+            Self::KeyFrame(n) => write!(f, "i{n}.m4s"),
         }
     }
 }
@@ -97,7 +103,14 @@ impl Resource {
             "index.m3u8" => tagged(Item::Playlist).or(Some((rest, Self::Multivariant))),
             "manifest.mpd" => Some((rest, Self::Mpd)),
             "init.mp4" => tagged(Item::Init),
-            _ => tagged(Item::Segment(number(last.strip_suffix(".m4s")?)?)),
+            "iframes.m3u8" => tagged(Item::KeyFrames),
+            _ => {
+                let name = last.strip_suffix(".m4s")?;
+                tagged(match name.strip_prefix('i') {
+                    Some(n) => Item::KeyFrame(number(n)?),
+                    None => Item::Segment(number(name)?),
+                })
+            }
         }
     }
 }
@@ -139,6 +152,14 @@ mod tests {
             &format!("/f.mp4/{TAG}/v12/345.m4s"),
             Some(("/f.mp4", tagged(TrackKind::Video, 12, Item::Segment(345)))),
         );
+        check(
+            &format!("/f.mp4/{TAG}/v0/iframes.m3u8"),
+            Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::KeyFrames))),
+        );
+        check(
+            &format!("/f.mp4/{TAG}/v0/i7.m4s"),
+            Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::KeyFrame(7)))),
+        );
     }
 
     #[test]
@@ -146,6 +167,8 @@ mod tests {
         for name in [
             "v0/01.m4s",
             "v0/+1.m4s",
+            "v0/i01.m4s",
+            "v0/ii1.m4s",
             "v0/-1.m4s",
             "v0/1.mp4",
             "v00/1.m4s",

@@ -20,7 +20,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
-use packager::vod::{Item, Reads, Resource, TrackName};
+use packager::vod::{Item, Reads, Resource, TitleSegment, TrackName};
 
 use super::library::{Library, StoredFile, decoded};
 use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
@@ -120,7 +120,15 @@ impl Vod {
                 match item {
                     Item::Playlist => document(PLAYLIST, title.asset.media_playlist(track).map(Bytes::from)),
                     Item::Init => document(media_type(track), title.asset.init(track)),
-                    Item::Segment(n) => self.segment(&title, track, n, &name).await,
+                    Item::Segment(n) => {
+                        self.segment(&title, track, title.asset.segment(track, n), &name).await
+                    }
+                    Item::KeyFrames => {
+                        document(PLAYLIST, title.asset.key_frames_playlist(track).map(Bytes::from))
+                    }
+                    Item::KeyFrame(n) => {
+                        self.segment(&title, track, title.asset.key_frame(track, n), &name).await
+                    }
                 }
             }
         }
@@ -148,10 +156,10 @@ impl Vod {
         &self,
         title: &Arc<Title>,
         track: TrackName,
-        n: usize,
+        segment: Option<TitleSegment>,
         name: &str,
     ) -> Result<Fetched, Failed> {
-        let segment = title.asset.segment(track, n).ok_or_else(Refused::missing)?;
+        let segment = segment.ok_or_else(Refused::missing)?;
         let length = segment.body.length();
         let (Some(path), Some(header)) =
             (title.files.get(segment.file), title.asset.headers().get(segment.file))

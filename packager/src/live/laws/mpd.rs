@@ -32,8 +32,9 @@ pub(super) fn check(studio: &Studio) {
         for (period, next) in mpd.periods.iter().zip(mpd.periods.iter().skip(1).map(Some).chain([None])) {
             said.period(period, next);
             for set in &period.sets {
-                said.timeline(period, set.kind, &set.segments);
-                agrees_with_boxes(&window.tracks, set.kind, &set.segments);
+                let segments = set.segments.as_ref().expect("all of a live set's segments have one place");
+                said.timeline(period, set.kind, segments);
+                agrees_with_boxes(&window.tracks, set.kind, segments);
             }
         }
         before = Some(mpd.clone());
