@@ -18,8 +18,13 @@ pub struct Config {
 }
 
 impl Config {
-    /// `mp4a.6B` or `mp4a.69` (RFC 6381 3.3).
+    /// `mp4a.40.34`: what Apple's players know it by.
     pub fn codec_string(&self) -> String {
+        "mp4a.40.34".into()
+    }
+
+    /// `mp4a.6B` or `mp4a.69` (RFC 6381 3.3): what players of DASH know it by.
+    pub fn object_codec_string(&self) -> String {
         format!("mp4a.{:02X}", self.object_type)
     }
 }

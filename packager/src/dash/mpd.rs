@@ -313,10 +313,14 @@ impl Segment {
 
 impl Representation {
     fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let codec = match &self.config {
+            CodecConfig::Mp3(it) => it.object_codec_string(),
+            other => other.codec_string(),
+        };
         let element = xml.create_element("Representation").with_attributes([
             ("id", &*self.id),
             ("bandwidth", &self.bandwidth.to_string()),
-            ("codecs", &self.config.codec_string()),
+            ("codecs", &codec),
         ]);
         if let Some(picture) = self.config.picture() {
             let (across, down) = picture.sample_aspect.unwrap_or((1, 1));
