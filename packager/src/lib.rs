@@ -18,4 +18,5 @@ pub mod isobmff;
 pub mod live;
 pub mod media;
 pub mod segmenter;
+pub mod text;
 pub mod vod;
