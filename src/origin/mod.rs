@@ -260,7 +260,7 @@ mod tests {
     use std::io;
     use std::path::PathBuf;
 
-    use config::origin::{Origin as Meant, OriginKind};
+    use config::origin::{Files, Origin as Meant, OriginKind};
     use packager::live::{Ledger, Record, Registry, Settings};
     use packager::media::BroadcastName;
 
@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn vod(id: &str, root: &str) -> Meant {
-        let kind = OriginKind::Vod { root: PathBuf::from(root), strip_prefix: None };
+        let kind = OriginKind::Vod { files: Files::Directory(PathBuf::from(root)), strip_prefix: None };
         Meant { id: id.to_owned(), kind }
     }
 

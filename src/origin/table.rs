@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use config::origin::OriginKind;
+use config::origin::{Files, OriginKind};
 use packager::live::Registry;
 
 use super::directory::Directory;
@@ -31,7 +31,12 @@ impl Origins {
             next: previous.map_or(0, |it| it.next),
             node: previous.map_or_else(node, |it| Arc::clone(&it.node)),
         };
-        for meant in origins {
+        // What reads its files from another origin is made after that.
+        let reads_another = |it: &&config::origin::Origin| {
+            matches!(&it.kind, OriginKind::Vod { files: Files::Origin(_), .. })
+        };
+        let (later, first): (Vec<_>, Vec<_>) = origins.iter().partition(reads_another);
+        for meant in first.into_iter().chain(later) {
             let known = match &meant.kind {
                 OriginKind::Parent(parent) => {
                     let earlier = match previous.and_then(|it| it.by_id.get(&meant.id)).map(|it| &it.kind) {
@@ -41,12 +46,24 @@ impl Origins {
                     let parents = Kind::Parents(Arc::new(Parents::new(parent, earlier)));
                     Some((Parents::number(&meant.id), parents))
                 }
+                OriginKind::Vod { files: Files::Origin(source), .. } => {
+                    let web = built.web(source);
+                    let same = |it: &Origin| matches!((&it.kind, web), (Kind::Vod(vod), Some(web)) if vod.is_at(web));
+                    let all = previous.into_iter().chain([&built]).flat_map(|it| it.by_id.values());
+                    all.filter(|it| same(it)).map(|it| (it.number, it.kind.clone())).next()
+                }
                 kind => previous.into_iter().chain([&built]).find_map(|it| it.with_contents_of(kind)),
             };
             let (number, kind) = known.unwrap_or_else(|| {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
-                    OriginKind::Vod { root, .. } => Kind::Vod(Arc::new(Vod::new(root.clone()))),
+                    OriginKind::Vod { files: Files::Directory(root), .. } => {
+                        Kind::Vod(Arc::new(Vod::new(root.clone())))
+                    }
+                    OriginKind::Vod { files: Files::Origin(source), .. } => {
+                        let web = built.web(source).expect("the configuration was checked");
+                        Kind::Vod(Arc::new(Vod::at(Arc::clone(web), Arc::clone(&built.node))))
+                    }
                     OriginKind::Directory { root, .. } => {
                         Kind::Directory(Arc::new(Directory::new(root.clone())))
                     }
@@ -72,11 +89,21 @@ impl Origins {
         built
     }
 
+    /// The web server or bucket of this id.
+    fn web(&self, id: &str) -> Option<&Arc<Web>> {
+        match &self.by_id.get(id)?.kind {
+            Kind::Web(web) => Some(web),
+            _ => None,
+        }
+    }
+
     /// The origin that has the contents that `meant` is to have.
     fn with_contents_of(&self, meant: &OriginKind) -> Option<(u64, Kind)> {
         let same = |it: &&Origin| match (&it.kind, meant) {
             (Kind::Live(_), OriginKind::Live { .. }) => true,
-            (Kind::Vod(vod), OriginKind::Vod { root, .. }) => vod.root() == root,
+            (Kind::Vod(vod), OriginKind::Vod { files: Files::Directory(root), .. }) => {
+                vod.root() == Some(root.as_path())
+            }
             (Kind::Directory(directory), OriginKind::Directory { root, .. }) => directory.root() == root,
             (Kind::Web(web), OriginKind::Http(settings)) => web.is_at(settings),
             (Kind::Web(web), OriginKind::Bucket(bucket)) => web.is_bucket(bucket),

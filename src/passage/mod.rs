@@ -41,7 +41,7 @@ pub use guarded::{Country, Guarded};
 pub use object::{Abandoned, Circumstances, Filler, Form, Head, Object, Reader, Slices, Written, body_cost};
 pub use outcome::{Outcome, Served};
 pub use path::{canonical, canonical_beginning};
-pub use range::RangeSpec;
+pub use range::{ContentRange, RangeSpec};
 pub use refusal::{Reason, Refusal};
 pub use request::{Facts, Request, RequestId, Scheme};
 pub use response_headers::{Added, Cors, ResponseHeaders};

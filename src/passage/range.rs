@@ -1,8 +1,11 @@
-//! What a `Range` asks for (http-edge.md 7, RFC 9110 14.1.2).
+//! What a `Range` asks for, and a `Content-Range` says (http-edge.md 7, RFC 9110 14).
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ops::Range;
+
+use http::HeaderMap;
+use http::header::CONTENT_RANGE;
 
 /// Ranges of one field that are looked at before it is ignored.
 const MOST_ASKED: usize = 64;
@@ -57,10 +60,70 @@ impl RangeSpec {
     }
 }
 
+/// What an origin says of the part that it sends: `bytes 0-9/100` (RFC 9110 14.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentRange {
+    /// Which octets of the whole.
+    pub octets: Range<u64>,
+    /// Octets of the whole; none where it says `*`.
+    pub total: Option<u64>,
+}
+
+impl ContentRange {
+    /// Of an answer with these fields; none where it says none, or something that cannot be.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(CONTENT_RANGE).iter();
+        let (value, None) = (values.next()?.to_str().ok()?, values.next()) else { return None };
+        let (range, total) = value.strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let number = |it: &str| it.parse::<u64>().ok().filter(|_| !it.starts_with('+'));
+        let (first, last) = (number(first)?, number(last)?);
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let is_legal = first <= last && last < total.unwrap_or(u64::MAX);
+        is_legal.then(|| Self { octets: first..last.saturating_add(1), total })
+    }
+}
+
 /// Digits; numbers without an end are as good as the largest.
 fn number(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|it| it.is_ascii_digit()) {
         return None;
     }
     Some(text.parse().unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let field = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+        fields.iter().map(field).collect()
+    }
+
+    #[test]
+    fn section_7_a_content_range_is_read_whole_or_not_at_all() {
+        let check = |value: &'static str, expected: Option<(Range<u64>, Option<u64>)>| {
+            let found = ContentRange::of(&headers(&[("content-range", value)]));
+            assert_eq!(found, expected.map(|(octets, total)| ContentRange { octets, total }), "{value}");
+        };
+        check("bytes 0-9/100", Some((0..10, Some(100))));
+        check("bytes 90-99/100", Some((90..100, Some(100))));
+        check("bytes 0-9/*", Some((0..10, None)));
+        for wrong in [
+            "bytes */100",
+            "bytes 9-0/100",
+            "bytes 0-100/100",
+            "bytes 0-18446744073709551615/*",
+            "items 0-9/100",
+            "bytes 0-9",
+            "bytes +0-9/100",
+        ] {
+            check(wrong, None);
+        }
+        let twice = [("content-range", "bytes 0-9/100"), ("content-range", "bytes 0-9/100")];
+        assert_eq!(ContentRange::of(&headers(&twice)), None);
+    }
 }

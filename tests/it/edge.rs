@@ -13,7 +13,7 @@ const PLAYLIST: &str = "/vod/sample.mp4/index.m3u8";
 /// The path of the film's one video segment.
 async fn segment(house: &House) -> String {
     let multivariant = house.get(PLAYLIST).await.expect(200);
-    let variant = multivariant.text().lines().last().expect("it has a variant");
+    let variant = multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant");
     let directory = variant.rsplit_once('/').expect("it is in a directory").0;
     format!("/vod/sample.mp4/{directory}/0.m4s")
 }

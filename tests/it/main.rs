@@ -13,6 +13,7 @@ mod http3;
 mod live;
 mod origins;
 mod proxied;
+mod remote_titles;
 mod signed;
 mod stop;
 mod tiers;

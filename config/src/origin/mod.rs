@@ -7,7 +7,7 @@ mod web;
 
 use std::path::PathBuf;
 
-use crate::names::unique;
+use crate::names::{Names, unique};
 use crate::section::Section;
 use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
@@ -35,10 +35,10 @@ pub enum OriginKind {
         /// Dropped from the front of the path; none when empty.
         strip_prefix: String,
     },
-    /// Files below a directory, packaged at request time.
+    /// Files, packaged at request time.
     Vod {
-        /// The directory, absolute.
-        root: PathBuf,
+        /// Where they are.
+        files: Files,
         /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
         strip_prefix: Option<String>,
     },
@@ -57,6 +57,15 @@ pub enum OriginKind {
     Parent(ParentOrigin),
 }
 
+/// Where the files of stored titles are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Below this directory, which is absolute.
+    Directory(PathBuf),
+    /// At the web server or in the bucket that is the origin of this id.
+    Origin(String),
+}
+
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new("id", Kind::Name, Required, "What behaviors name in target_origin.").example("films"),
     Setting::new(
@@ -70,10 +79,18 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::new(
         "root",
         Kind::Path(Stands::Directory),
-        Absent("needed for `vod` and `directory`, meaningless for others"),
+        Absent("needed for `directory`, and for `vod` without `source`; meaningless for others"),
         "The directory of the files.",
     )
     .example("media"),
+    Setting::new(
+        "source",
+        Kind::Name,
+        Absent("the files are below `root`"),
+        "Set it, in place of root, to the id of an http or bucket origin where the files are: of each only what is needed is \
+         read, by ranges.",
+    )
+    .example("bucket"),
     Setting::new(
         "strip_prefix",
         Kind::Text,
@@ -105,7 +122,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// The options that each kind has beside `id` and `kind`.
 const KINDS: [(&str, &[&[&str]]); 6] = [
     ("live", &[&["strip_prefix"]]),
-    ("vod", &[&["root", "strip_prefix"]]),
+    ("vod", &[&["root", "source", "strip_prefix"]]),
     ("directory", &[&["root", "strip_prefix"]]),
     ("http", &[&web::PLACE, &web::MANNER, &[web::ATTEMPTS.key]]),
     ("bucket", &[&bucket::KEYS, &web::MANNER, &[web::ATTEMPTS.key]]),
@@ -118,7 +135,20 @@ impl Origin {
         unique(&sections, "id");
         let origins: Vec<_> = sections.iter().map(Self::read).collect();
         ParentOrigin::report_fallbacks(&sections, &origins);
+        Self::report_sources(&sections, &origins);
         origins
+    }
+
+    /// Reports sources that have no files.
+    fn report_sources(sections: &[Section<'_>], origins: &[Self]) {
+        let has_files = |it: &&Self| matches!(it.kind, OriginKind::Http(_) | OriginKind::Bucket(_));
+        let ids = origins.iter().filter(has_files).map(|it| it.id.as_str());
+        let ids = Names::new("http or bucket origin", "[[origin]]", ids);
+        for (section, origin) in sections.iter().zip(origins) {
+            if let OriginKind::Vod { files: Files::Origin(source), .. } = &origin.kind {
+                ids.check(section, "source", std::slice::from_ref(source));
+            }
+        }
     }
 
     fn read(section: &Section<'_>) -> Self {
@@ -138,14 +168,19 @@ impl OriginKind {
             "http" => Self::Http(Box::new(HttpOrigin::read(section))),
             "bucket" => Self::Bucket(Box::new(BucketOrigin::read(section))),
             "parent" => Self::Parent(ParentOrigin::read(section)),
-            "vod" | "directory" => {
-                section.require("root");
-                let root = section.path("root");
-                if kind == "vod" {
-                    Self::Vod { root, strip_prefix }
-                } else {
-                    Self::Directory { root, strip_prefix }
+            "vod" => {
+                let source = section.optional_text("source");
+                if source.is_none() {
+                    section.require("root");
+                } else if section.has("root") {
+                    section.report("source", "the files are in one place", "leave out root, or source");
                 }
+                let files = source.map_or_else(|| Files::Directory(section.path("root")), Files::Origin);
+                Self::Vod { files, strip_prefix }
+            }
+            "directory" => {
+                section.require("root");
+                Self::Directory { root: section.path("root"), strip_prefix }
             }
             _ => Self::Live { strip_prefix: strip_prefix.unwrap_or_default() },
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::distribution::RewriteManifests;
 use crate::ingest::Publish;
-use crate::origin::{HttpOrigin, OriginKind, Signing};
+use crate::origin::{Files, HttpOrigin, OriginKind, Signing};
 use crate::problem::Place;
 
 /// A live channel under one behavior, with `more` in that behavior's table and `rest` behind.
@@ -67,7 +67,7 @@ fn nothing_configured_is_a_whole_server() {
     assert_eq!(patterns, ["/live/*", "/vod/*", "*"]);
     assert_eq!(
         config.origins[1].kind,
-        OriginKind::Vod { root: "/etc/levada/media".into(), strip_prefix: None }
+        OriginKind::Vod { files: Files::Directory("/etc/levada/media".into()), strip_prefix: None }
     );
 }
 
@@ -415,6 +415,13 @@ fn an_origin_has_what_its_kind_needs() {
     assert_eq!(origin("kind = \"vod\""), ["origin.o.root"]);
     assert_eq!(origin("kind = \"vod\"\nroot = \"missing\""), ["origin.o.root"]);
     assert_eq!(origin("kind = \"vod\"\nroot = \"film.mp4\""), ["origin.o.root"]);
+    let web = "[[origin]]\nid = \"w\"\nkind = \"http\"\ndomain_name = \"w.example\"\n";
+    assert_eq!(origin(&format!("kind = \"vod\"\nsource = \"w\"\n{web}")), [""; 0]);
+    assert_eq!(
+        origin(&format!("kind = \"vod\"\nsource = \"w\"\nroot = \"media\"\n{web}")),
+        ["origin.o.source"]
+    );
+    assert_eq!(origin("kind = \"vod\"\nsource = \"o\""), ["origin.o.source"]);
     assert_eq!(origin("kind = \"live\"\nroot = \"media\""), ["origin.o.root"]);
     assert_eq!(origin("kind = \"live\"\nstrip_prefix = \"tv\""), ["origin.o.strip_prefix"]);
 }

@@ -7,7 +7,7 @@ use crate::cache::Selection;
 use crate::distribution::{RewriteManifests, ViewerProtocolPolicy};
 use crate::ingest::Publish;
 use crate::observe::AccessLogFormat;
-use crate::origin::OriginKind;
+use crate::origin::{Files, OriginKind};
 use crate::stream_keys::StreamKeys;
 use crate::{Config, Found, Sources, resolve};
 
@@ -64,7 +64,10 @@ fn the_sample_of_the_readme_signs_live_and_leaves_films_public() {
     assert_eq!((rest.path_pattern.as_str(), rest.target_origin.as_str()), ("*", "films"));
     assert_eq!((films.trusted_key_groups.len(), films.rewrite_manifests), (0, RewriteManifests::No));
     assert_eq!(config.apps[0].publish, Publish::KeysFile(samples().join("stream-keys.toml")));
-    assert_eq!(config.origins[1].kind, OriginKind::Vod { root: samples().join("media"), strip_prefix: None });
+    assert_eq!(
+        config.origins[1].kind,
+        OriginKind::Vod { files: Files::Directory(samples().join("media")), strip_prefix: None }
+    );
 }
 
 #[test]

@@ -89,6 +89,10 @@ domain_name = "mirror.example.com"
 id = "tier"
 kind = "parent"
 parents = ["http://parent:8080"]
+[[origin]]
+id = "remote"
+kind = "vod"
+source = "web"
 [[origin_group]]
 id = "pair"
 members = ["o", "web"]
@@ -152,6 +156,7 @@ fn every_option_changes_what_is_meant() {
             _ if matches!(path.as_str(), "origin.0.parents" | "origin.0.fallback") => {
                 (&*path.replace("origin.0.", "origin.7."), setting.example)
             }
+            "origin.0.source" => ("origin.8.source", setting.example),
             _ if path.starts_with("origin.0.") && OF_A_BUCKET.contains(&setting.key) => {
                 (&*path.replace("origin.0.", "origin.4."), setting.example)
             }

@@ -5,10 +5,6 @@ use std::vec;
 
 use bytes::Bytes;
 
-/// A read takes this much at most: enough that a disk or an object store is asked seldom, little enough that what
-/// is held for a slow viewer stays small.
-const LONGEST_READ: u64 = 512 * 1024;
-
 /// Bytes between two wanted ranges that are read and thrown away: cheaper than to ask again. In an interleaved file
 /// it is the sound between two pictures.
 const WIDEST_GAP: u64 = 64 * 1024;
@@ -28,10 +24,11 @@ impl Body {
         self.extents.iter().map(|it| it.end - it.start).fold(self.head.len() as u64, u64::saturating_add)
     }
 
-    /// How the extents are read.
-    pub fn reads(self) -> Reads {
+    /// How the extents are read, at most `longest` octets at a time: enough that whatever has them is asked seldom, little
+    /// enough that what is held for a slow viewer stays small.
+    pub fn reads(self, longest: u64) -> Reads {
         let mut extents = self.extents.into_iter();
-        Reads { pending: extents.next(), extents }
+        Reads { longest: longest.max(1), pending: extents.next(), extents }
     }
 }
 
@@ -59,6 +56,7 @@ impl Read {
 /// The reads of a [`Body`], in order.
 #[derive(Clone, Debug)]
 pub struct Reads {
+    longest: u64,
     pending: Option<Range<u64>>,
     extents: vec::IntoIter<Range<u64>>,
 }
@@ -72,7 +70,7 @@ impl Iterator for Reads {
         while let Some(extent) = self.pending.take() {
             // What comes next may lie before, or too far away: then it waits for its own read.
             let near = extent.start >= read.range.end && extent.start - read.range.end <= WIDEST_GAP;
-            let room = start.saturating_add(LONGEST_READ);
+            let room = start.saturating_add(self.longest);
             if !near || extent.start >= room {
                 self.pending = Some(extent);
                 break;
@@ -96,9 +94,11 @@ mod tests {
 
     use super::*;
 
+    const LONGEST_READ: u64 = 512 * 1024;
+
     fn check(extents: &[(u64, u64)], expected: &[&str]) {
         let extents = extents.iter().map(|&(start, end)| start..end).collect();
-        let reads = Body { head: Bytes::new(), extents }.reads();
+        let reads = Body { head: Bytes::new(), extents }.reads(LONGEST_READ);
         assert_eq!(
             reads.map(|it| format!("{:?} keeps {:?}", it.range, it.kept)).collect::<Vec<_>>(),
             expected
@@ -126,9 +126,9 @@ mod tests {
 
     #[test]
     fn what_lies_between_is_not_kept() {
-        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 15..17] }.reads();
+        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 15..17] }.reads(LONGEST_READ);
         assert_eq!(reads.next().unwrap().keep(&Bytes::from_static(b"abcdefg")), "abfg");
-        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 12..14] }.reads();
+        let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 12..14] }.reads(LONGEST_READ);
         let bytes = Bytes::from_static(b"abcd");
         assert_eq!(reads.next().unwrap().keep(&bytes).as_ptr(), bytes.as_ptr());
     }
@@ -142,7 +142,7 @@ mod tests {
             let body = Body { head: Bytes::new(), extents: extents.clone() };
             let length = body.length();
             let mut sent = Vec::new();
-            for read in body.reads() {
+            for read in body.reads(LONGEST_READ) {
                 prop_assert!(read.range.end - read.range.start <= LONGEST_READ);
                 for kept in read.kept {
                     sent.push(read.range.start + kept.start as u64..read.range.start + kept.end as u64);

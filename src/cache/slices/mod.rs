@@ -12,7 +12,7 @@
 //! read see their body end early, and the next request begins anew.
 
 mod bounds;
-mod content_range;
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -27,15 +27,15 @@ use http::header::{DATE, ETAG, LAST_MODIFIED};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use self::bounds::Bounds;
-use self::content_range::{ContentRange, agrees};
+use self::said::agrees;
 use super::fill::LARGEST;
 use super::invalidation::{self, Manner, Moment};
 use super::key::Key;
 use super::store::Stored;
 use super::{Cache, Weakly, renewal};
 use crate::passage::{
-    Admitted, Ask, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices, Validators,
-    is_strong_date, parse_date,
+    Admitted, Ask, ContentRange, Failure, FetchPlan, Fetched, Lifetime, Object, SaidRange, Slices,
+    Validators, is_strong_date, parse_date,
 };
 
 /// Octets of a slice: a few seconds of a film, and little enough that a seek does not wait for much else.

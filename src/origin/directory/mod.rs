@@ -22,7 +22,7 @@ use packager::asset::{ReadError, Source as _, Version};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::library::{Library, StoredFile, decoded};
-use crate::passage::{Ask, Failure, Fetched, FetchedBody, Lifetime, Validators};
+use crate::passage::{Ask, Failure, Fetched, FetchedBody, Lifetime, RangeSpec, SaidRange, Validators};
 
 /// Larger files have no digest: it takes a twentieth of a second to make one of so much.
 const LARGEST_DIGEST: u64 = 64 * 1024 * 1024;
@@ -91,7 +91,15 @@ impl Directory {
             return Ok(fetched(StatusCode::NOT_MODIFIED, headers, FetchedBody::Whole(Vec::new()), Some(0)));
         }
         let total = file.length();
-        let (status, range) = match &ask.range {
+        let said = ask.as_said.as_ref().and_then(|it| spec(it, &headers));
+        if said.is_some_and(|it| it.within(total).is_none()) {
+            let none = format!("bytes */{total}");
+            headers.insert(CONTENT_RANGE, HeaderValue::try_from(none).expect("digits"));
+            let nothing = FetchedBody::Whole(Vec::new());
+            return Ok(fetched(StatusCode::RANGE_NOT_SATISFIABLE, headers, nothing, Some(0)));
+        }
+        let asked = ask.range.clone().or_else(|| said?.within(total));
+        let (status, range) = match asked {
             Some(range) if holds && range.start < total.min(range.end) => {
                 let range = range.start..total.min(range.end);
                 let said = format!("bytes {}-{}/{total}", range.start, range.end - 1);
@@ -139,6 +147,15 @@ fn tag_of_file(file: &StoredFile) -> HeaderValue {
 
 fn tag(digest: u128) -> HeaderValue {
     HeaderValue::try_from(format!("\"{digest:032x}\"")).expect("digits")
+}
+
+/// The one range that a viewer asks for, as far as what he has of the file is of this one; more of them are answered with
+/// all.
+fn spec(said: &SaidRange, headers: &HeaderMap) -> Option<RangeSpec> {
+    let has_others = said.if_range.as_ref().is_some_and(|it| headers.get(ETAG) != Some(it));
+    let specs = RangeSpec::parse(said.range.to_str().ok()?)?;
+    let [spec] = specs.as_slice() else { return None };
+    (!has_others).then_some(*spec)
 }
 
 /// Whether what is known is what is there: by the tag, and by the date where there is none.

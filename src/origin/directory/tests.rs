@@ -125,3 +125,23 @@ async fn nothing_outside_is_there() {
         assert_eq!(get(&directory, path, Ask::default()).await.0, 404, "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_a_viewer_asks_for_is_given_where_nothing_is_kept() {
+    let (_root, directory) = directory();
+    let tag = get(&directory, "/a%20b/sea.txt", Ask::default()).await.1[ETAG].clone();
+    let check = async |range: &'static str, if_range: Option<HeaderValue>, expected: (u16, &[u8])| {
+        let said = SaidRange { range: HeaderValue::from_static(range), if_range };
+        let ask = Ask { as_said: Some(said), ..Ask::default() };
+        let (status, headers, body) = get(&directory, "/a%20b/sea.txt", ask).await;
+        assert_eq!((status, &body[..]), expected, "{range}");
+        headers.get(CONTENT_RANGE).map(|it| it.to_str().unwrap().to_owned())
+    };
+    let part = check("bytes=4-5", None, (206, b"oc")).await;
+    assert_eq!(part.as_deref(), Some("bytes 4-5/9"));
+    check("bytes=-5", Some(tag), (206, b"ocean")).await;
+    check("bytes=-5", Some(HeaderValue::from_static("\"other\"")), (200, b"the ocean")).await;
+    check("bytes=0-0,4-5", None, (200, b"the ocean")).await;
+    check("lines=1-", None, (200, b"the ocean")).await;
+    assert_eq!(check("bytes=9-", None, (416, b"")).await.as_deref(), Some("bytes */9"));
+}

@@ -3,6 +3,8 @@
 //! Nothing is written beside the files, and a segment is never held whole: its boxes are made, its media is read a
 //! stretch at a time as it is sent.
 
+mod files;
+mod remote;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -22,11 +24,15 @@ use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
 use packager::vod::{Item, Reads, Resource, TitleSegment, TrackName};
 
-use super::library::{Library, StoredFile, decoded};
+use super::library::Library;
+use super::library::decoded;
+use super::web::Web;
 use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
+use files::{File, Files};
+use remote::Remote;
 use shelf::{Failed, Refused, Shelf, Title};
 
-pub use super::library::Reads as DiskReads;
+pub use super::library::Reads as FileReads;
 
 /// A replaced file shows after so long; until then its old playlists lead to segments that caches still have.
 const MANIFEST: Duration = Duration::from_secs(5);
@@ -48,9 +54,9 @@ pub struct Stats {
     pub refusals: AtomicU64,
 }
 
-/// The titles below a directory.
+/// The titles below a directory, or of a web server or bucket.
 pub struct Vod {
-    library: Library,
+    files: Files,
     shelf: Shelf,
     stats: Stats,
 }
@@ -58,12 +64,29 @@ pub struct Vod {
 impl Vod {
     /// The titles below `root`.
     pub fn new(root: PathBuf) -> Self {
-        Self { library: Library::new(root), shelf: Shelf::new(), stats: Stats::default() }
+        Self::of(Files::Disk(Library::new(root)))
     }
 
-    /// The directory.
-    pub fn root(&self) -> &Path {
-        self.library.root()
+    /// The titles of a web server or bucket.
+    pub(super) fn at(web: Arc<Web>, node: Arc<str>) -> Self {
+        Self::of(Files::Remote(Remote::new(web, node)))
+    }
+
+    fn of(files: Files) -> Self {
+        Self { files, shelf: Shelf::new(), stats: Stats::default() }
+    }
+
+    /// The directory; none where the files are elsewhere.
+    pub fn root(&self) -> Option<&Path> {
+        match &self.files {
+            Files::Disk(library) => Some(library.root()),
+            Files::Remote(_) => None,
+        }
+    }
+
+    /// Whether this is the server that has the files.
+    pub(super) fn is_at(&self, web: &Arc<Web>) -> bool {
+        matches!(&self.files, Files::Remote(it) if it.is_at(web))
     }
 
     /// What was done.
@@ -71,9 +94,9 @@ impl Vod {
         &self.stats
     }
 
-    /// How often and how much the disk was asked.
-    pub fn reads(&self) -> &DiskReads {
-        self.library.reads()
+    /// How often and how much was read of the files.
+    pub fn reads(&self) -> &FileReads {
+        self.files.reads()
     }
 
     /// Answers a canonical path.
@@ -98,7 +121,7 @@ impl Vod {
         let path = decoded(path).ok_or_else(Refused::missing)?;
         let (path, resource) = Resource::split(&path).ok_or_else(Refused::missing)?;
         let path = path.strip_prefix('/').ok_or_else(Refused::missing)?;
-        let title = self.shelf.title(&self.library, path).await?;
+        let title = self.shelf.title(&self.files, path).await?;
         let tag = title.asset.tag();
         match resource {
             Resource::Multivariant => {
@@ -170,14 +193,14 @@ impl Vod {
             let sentence = "the file ends before the media of this segment".into();
             return Err(Refused { status: StatusCode::NOT_FOUND, sentence }.into());
         }
-        let file = self.library.open(path).await?;
+        let file = self.files.open(path).await?;
         if *file.version() != header.stored.version {
             // Replaced since the title was looked up; its new self has another tag.
             return Err(Refused::missing().into());
         }
         self.stats.segments.fetch_add(1, Ordering::Relaxed);
         let head = segment.body.head.clone();
-        let mut reads = segment.body.reads();
+        let mut reads = segment.body.reads(file.longest_read());
         let mut chunks = VecDeque::from([head]);
         if let Some(first) = reads.next() {
             chunks.push_back(first.keep(&file.read(first.range.clone(), file.version()).await?));
@@ -196,7 +219,7 @@ impl Vod {
 }
 
 /// What is there already, then one read after the other, each when the one before was taken.
-fn growing(chunks: VecDeque<Bytes>, file: StoredFile, reads: Reads) -> FetchedBody {
+fn growing(chunks: VecDeque<Bytes>, file: File, reads: Reads) -> FetchedBody {
     let rest = stream::try_unfold((file, reads), |(file, mut reads)| async move {
         let Some(read) = reads.next() else { return Ok(None) };
         let bytes = file.read(read.range.clone(), file.version()).await.map_err(|it| unreadable(&it))?;

@@ -9,7 +9,8 @@ use packager::asset::{ReadError, Source, Version};
 use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET};
 use tokio::sync::Semaphore;
 
-use crate::origin::library::{Library, StoredFile, wait};
+use super::files::{File, Files};
+use crate::origin::library::wait;
 
 /// The header of a two-hour film has about 2 MiB: a hundred films, or all of a small library.
 const MEMORY: u64 = 256 * 1024 * 1024;
@@ -65,7 +66,7 @@ impl Shelf {
     }
 
     /// The title at `path` as it is now.
-    pub(super) async fn title(&self, library: &Library, path: &str) -> Result<Arc<Title>, Failed> {
+    pub(super) async fn title(&self, library: &Files, path: &str) -> Result<Arc<Title>, Failed> {
         if let Some(title) = self.still_kept(library, path).await? {
             return Ok(title?);
         }
@@ -86,7 +87,7 @@ impl Shelf {
 
     async fn still_kept(
         &self,
-        library: &Library,
+        library: &Files,
         path: &str,
     ) -> Result<Option<Result<Arc<Title>, Refused>>, ReadError> {
         let Some(kept) = self.kept.get(path) else { return Ok(None) };
@@ -154,7 +155,7 @@ impl Refused {
 }
 
 /// Reads what is at `path` and makes a title of it.
-async fn understand(library: &Library, path: &str) -> Result<Kept, Failed> {
+async fn understand(library: &Files, path: &str) -> Result<Kept, Failed> {
     let mut witnesses = Vec::new();
     let title = match files_of(library, path, &mut witnesses).await {
         Ok(files) => build(library, files, &mut witnesses).await,
@@ -172,7 +173,7 @@ async fn understand(library: &Library, path: &str) -> Result<Kept, Failed> {
 
 /// The files that `path` stands for: itself, or those of a set.
 async fn files_of(
-    library: &Library,
+    library: &Files,
     path: &str,
     witnesses: &mut Vec<(String, Version)>,
 ) -> Result<Vec<String>, Failed> {
@@ -197,13 +198,13 @@ async fn files_of(
 }
 
 async fn build(
-    library: &Library,
+    library: &Files,
     files: Vec<String>,
     witnesses: &mut Vec<(String, Version)>,
 ) -> Result<Title, Failed> {
     let (mut headers, mut modified) = (Vec::new(), SystemTime::UNIX_EPOCH);
     for path in &files {
-        let file: StoredFile = library.open(path).await.map_err(|error| match error {
+        let file: File = library.open(path).await.map_err(|error| match error {
             // The title is there, a file of it is not: to be told apart by whoever wrote the set.
             ReadError::NotFound if files.len() > 1 => {
                 tracing::warn!(path, "the file is in a set but not there");

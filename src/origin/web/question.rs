@@ -90,6 +90,25 @@ impl Question {
         }
     }
 
+    /// For the octets of a stored file, of which no viewer decides anything; `path` is that of the file, decoded.
+    pub(in crate::origin) fn for_file(path: &str, node: &str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CDN_LOOP, HeaderValue::try_from(node).expect("a node's name is a token"));
+        headers.insert(VIA, via(Version::HTTP_11, node));
+        let named = path.replace('%', "%25");
+        Self {
+            method: Method::GET,
+            scheme: Scheme::Https,
+            target: format!("/{}", spelled(&named)).into(),
+            headers,
+            unkeyed: Vec::new(),
+            upload: Arc::new(Mutex::new(Upload::none())),
+            max_body: 0,
+            looped: false,
+            may_wait: false,
+        }
+    }
+
     /// The same for a bucket: the name of an object, and nothing that could steer the store. Under our signature a query
     /// of a viewer's could list the bucket, or a field change what an answer is.
     #[must_use]

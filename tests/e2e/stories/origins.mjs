@@ -32,6 +32,11 @@ ${more}
 id = "store"
 aliases = ["127.0.0.1"]
 default_behavior = { target_origin = "bucket" }
+behavior = [{ path_pattern = "/packaged/*", target_origin = "titles" }]
+[[origin]]
+id = "titles"
+kind = "vod"
+source = "bucket"
 `;
 
 const octets = async (url, headers = {}) => {
@@ -67,6 +72,8 @@ export const stories = {
           };
           const expected = await counted(join(directory, 'film.mp4'));
           for (const name of ['film.mp4', 'hls/index.m3u8']) assert.equal(await counted(`${server.base}/${name}`), expected, name);
+          // What is packaged from it as it is asked for is the same.
+          for (const name of ['index.m3u8', 'manifest.mpd']) assert.equal(await counted(`${server.base}/packaged/film.mp4/${name}`), expected, name);
           await run('ffmpeg', ['-v', 'error', '-xerror', '-i', `${server.base}/hls/index.m3u8`, '-f', 'null', '-']);
           return `ffprobe read ${expected} from ${film.length} octets`;
         } finally { await server.stop(); }
