@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use packager::asset::{ReadError, Source, Stored, Version};
+use rustix::fs::Dir;
 use rustix::io::Errno;
 
 use super::beneath;
@@ -54,7 +55,7 @@ impl Library {
         wait(move || library.open_now(&path)).await
     }
 
-    /// Which bytes are at each of `paths` now; nothing where there are none.
+    /// Which bytes are at each of `paths` now, or which entries of a directory; nothing where there are none.
     pub(super) async fn versions(&self, paths: Vec<String>) -> Result<Vec<Option<Version>>, ReadError> {
         let library = self.clone();
         wait(move || {
@@ -68,8 +69,36 @@ impl Library {
         .await
     }
 
+    /// The names in a directory, where there are no more than `most` entries, and what changes as they do.
+    pub(super) async fn list(
+        &self,
+        directory: &str,
+        most: usize,
+    ) -> Result<(Version, Option<Vec<String>>), ReadError> {
+        let (library, directory) = (self.clone(), directory.to_owned());
+        wait(move || library.list_now(&directory, most)).await
+    }
+
+    fn list_now(&self, directory: &str, most: usize) -> Result<(Version, Option<Vec<String>>), ReadError> {
+        let (file, metadata) = self.find(directory)?;
+        let entries = Dir::read_from(&file).map_err(|it| read_error(it.into()))?;
+        let mut names = Vec::new();
+        for (n, entry) in entries.enumerate() {
+            let entry = entry.map_err(|it| read_error(it.into()))?;
+            if n >= most {
+                return Ok((version(&metadata), None));
+            }
+            // Names that are no text are in no URL either.
+            names.extend(entry.file_name().to_str().map(str::to_owned));
+        }
+        Ok((version(&metadata), Some(names)))
+    }
+
     fn open_now(&self, path: &str) -> Result<StoredFile, ReadError> {
         let (file, metadata) = self.find(path)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NotFound);
+        }
         Ok(StoredFile {
             file: Arc::new(file),
             stored: Stored { length: metadata.len(), version: version(&metadata) },
@@ -79,13 +108,19 @@ impl Library {
         })
     }
 
+    /// What is at a path; at the empty one is the root.
     fn find(&self, path: &str) -> Result<(File, fs::Metadata), ReadError> {
+        if path.is_empty() {
+            let root = File::open(&self.root).map_err(read_error)?;
+            let metadata = root.metadata().map_err(read_error)?;
+            return Ok((root, metadata));
+        }
         if path.split('/').any(|name| name.is_empty() || name.starts_with('.') || name.contains('\0')) {
             return Err(ReadError::NotFound);
         }
         let file = beneath::open(&self.root, path).map_err(read_error)?;
         let metadata = file.metadata().map_err(read_error)?;
-        if metadata.is_file() { Ok((file, metadata)) } else { Err(ReadError::NotFound) }
+        Ok((file, metadata))
     }
 }
 

@@ -139,7 +139,8 @@ async fn a_viewer_who_stops_reading_is_given_up_and_frees_what_it_held() {
     let mut scene = Scene::open(&["listen.send_timeout=1s"]).await;
     scene.house.store("long.mp4", &film::enlarged(24 << 20));
     let multivariant = scene.house.get("/vod/long.mp4/index.m3u8").await.expect(200);
-    let variant = multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
+    let variant =
+        multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
     let path = format!("/vod/long.mp4/{}/0.m4s", variant.rsplit_once('/').expect("it is in a directory").0);
     let mut line = scene.house.line().await;
     line.say(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")).await;
@@ -155,7 +156,8 @@ async fn viewers_who_leave_in_the_middle_harm_nobody() {
     let mut scene = Scene::open(&[]).await;
     scene.house.store("long.mp4", &film::enlarged(24 << 20));
     let multivariant = scene.house.get("/vod/long.mp4/index.m3u8").await.expect(200);
-    let variant = multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
+    let variant =
+        multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
     let path = format!("/vod/long.mp4/{}/0.m4s", variant.rsplit_once('/').expect("it is in a directory").0);
     for _ in 0..20 {
         let mut line = scene.house.line().await;

@@ -18,7 +18,8 @@ fn long_film(house: &House) -> &'static str {
 
 async fn segment(house: &House, title: &str) -> String {
     let multivariant = house.get(&format!("{title}/index.m3u8")).await.expect(200);
-    let variant = multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
+    let variant =
+        multivariant.text().lines().find(|it| !it.starts_with('#')).expect("it has a variant").to_owned();
     format!("{title}/{}/0.m4s", variant.rsplit_once('/').expect("it is in a directory").0)
 }
 

@@ -2,4 +2,6 @@
 
 mod mpd;
 
-pub use mpd::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segment, Segments, Type};
+pub use mpd::{
+    AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segment, Segments, TextSet, Type,
+};

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use quick_xml::Writer;
-use quick_xml::events::{BytesDecl, Event};
+use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::codec::picture::{Picture, Range};
 use crate::codec::sound::Sound;
@@ -70,6 +70,25 @@ pub struct Period {
     pub duration: Option<Duration>,
     /// Tracks, grouped.
     pub sets: Vec<AdaptationSet>,
+    /// Subtitles.
+    pub texts: Vec<TextSet>,
+}
+
+/// Subtitles in one language, fetched whole beside the film.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextSet {
+    /// Unique among the representations of the period.
+    pub id: String,
+    /// RFC 5646 language tag; `und` is left out.
+    pub language: String,
+    /// What menus call it.
+    pub label: String,
+    /// Words of `urn:mpeg:dash:role:2011`.
+    pub roles: Vec<&'static str>,
+    /// Bits per second.
+    pub bandwidth: u64,
+    /// The URI of the WebVTT file, relative to the manifest.
+    pub uri: String,
 }
 
 /// Representations a player may switch between: one content, cut at the same times.
@@ -191,7 +210,33 @@ impl Period {
             .with_attributes([("id", &*self.id), ("start", &xs_duration(self.start))])
             .with_attributes(self.duration.map(xs_duration).iter().map(|it| ("duration", &**it)))
             .write_inner_content(|xml| {
-                self.sets.iter().enumerate().try_for_each(|(index, set)| set.write(xml, index))
+                self.sets.iter().enumerate().try_for_each(|(index, set)| set.write(xml, index))?;
+                let texts = (self.sets.len()..).zip(&self.texts);
+                texts.into_iter().try_for_each(|(index, text)| text.write(xml, index))
+            })?;
+        Ok(())
+    }
+}
+
+impl TextSet {
+    // Children in the order the schema demands: Label, Role, Representation.
+    fn write(&self, xml: &mut Writer<Vec<u8>>, index: usize) -> io::Result<()> {
+        let language = Some(&*self.language).filter(|it| *it != "und");
+        xml.create_element("AdaptationSet")
+            .with_attributes([("id", &*index.to_string()), ("contentType", "text"), ("mimeType", "text/vtt")])
+            .with_attributes(language.map(|it| ("lang", it)))
+            .write_inner_content(|xml| {
+                xml.create_element("Label").write_text_content(BytesText::new(&self.label))?;
+                for role in &self.roles {
+                    descriptor(xml, "Role", "urn:mpeg:dash:role:2011", role)?;
+                }
+                xml.create_element("Representation")
+                    .with_attributes([("id", &*self.id), ("bandwidth", &self.bandwidth.to_string())])
+                    .write_inner_content(|xml| {
+                        xml.create_element("BaseURL").write_text_content(BytesText::new(&self.uri))?;
+                        Ok(())
+                    })?;
+                Ok(())
             })?;
         Ok(())
     }
@@ -491,6 +536,14 @@ mod tests {
                         ..set(48_000, &[(0, 288_768), (288_768, 287_744), (576_512, 287_744)], vec![audio()])
                     },
                 ],
+                texts: vec![TextSet {
+                    id: "t0".into(),
+                    language: "en".into(),
+                    label: "Q & A".into(),
+                    roles: vec!["subtitle", "main"],
+                    bandwidth: 100,
+                    uri: "t0/all.vtt".into(),
+                }],
             }],
         };
         insta::assert_snapshot!(mpd.render(), @r#"
@@ -517,6 +570,14 @@ mod tests {
            </SegmentTemplate>
            <Representation id="a0" bandwidth="134000" codecs="mp4a.40.2" audioSamplingRate="48000">
             <AudioChannelConfiguration schemeIdUri="urn:mpeg:mpegB:cicp:ChannelConfiguration" value="11"/>
+           </Representation>
+          </AdaptationSet>
+          <AdaptationSet id="2" contentType="text" mimeType="text/vtt" lang="en">
+           <Label>Q &amp; A</Label>
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="subtitle"/>
+           <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
+           <Representation id="t0" bandwidth="100">
+            <BaseURL>t0/all.vtt</BaseURL>
            </Representation>
           </AdaptationSet>
          </Period>
@@ -554,12 +615,14 @@ mod tests {
                     start: Duration::ZERO,
                     duration: Some(Duration::from_millis(4_500)),
                     sets: vec![epoch("17", 261, &[(187_000, 180_000), (367_000, 45_000)])],
+                    texts: Vec::new(),
                 },
                 Period {
                     id: "18".into(),
                     start: Duration::from_secs(10),
                     duration: None,
                     sets: vec![epoch("18", 263, &[(7_000, 180_000), (190_000, 180_000)])],
+                    texts: Vec::new(),
                 },
             ],
         };
@@ -608,6 +671,7 @@ mod tests {
                 start: Duration::ZERO,
                 duration: None,
                 sets: vec![set(1, &[(0, 1)], vec![representation])],
+                texts: Vec::new(),
             }],
         };
         assert!(mpd.render().contains(r#"id="&quot;&gt;&lt;x a=&apos;&amp;""#));

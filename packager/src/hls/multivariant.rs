@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::codec::picture::Range;
 use crate::codec::sound::Sound;
+use crate::text::Purpose;
 
 /// One `EXT-X-STREAM-INF`.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Variant {
     pub range: Option<Range>,
     /// `GROUP-ID` of its audio renditions; none when there are none.
     pub audio_group: Option<String>,
+    /// `GROUP-ID` of its subtitles; none when there are none.
+    pub subtitles_group: Option<String>,
 }
 
 /// One `EXT-X-I-FRAME-STREAM-INF`.
@@ -62,6 +65,23 @@ pub struct AudioRendition {
     pub uri: String,
 }
 
+/// One `EXT-X-MEDIA:TYPE=SUBTITLES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubtitleRendition {
+    /// `GROUP-ID`.
+    pub group: String,
+    /// What a player shows in its menu; unique in the group.
+    pub name: String,
+    /// RFC 5646 language tag.
+    pub language: String,
+    /// Whether a player shows it when its viewer chose none.
+    pub default: bool,
+    /// For whom it is.
+    pub purpose: Purpose,
+    /// Relative URI of its media playlist.
+    pub uri: String,
+}
+
 /// What the playlist promises of every segment in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segments {
@@ -76,6 +96,7 @@ pub fn render(
     variants: &[Variant],
     scrubbing: &[KeyFrames],
     audio: &[AudioRendition],
+    subtitles: &[SubtitleRendition],
     segments: Segments,
 ) -> String {
     let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
@@ -84,6 +105,9 @@ pub fn render(
     }
     for rendition in audio {
         write_rendition(&mut out, rendition).expect("a String takes all that is written to it");
+    }
+    for rendition in subtitles {
+        write_subtitles(&mut out, rendition).expect("a String takes all that is written to it");
     }
     // Where all is of standard range nobody needs to hear of it.
     let tell_range = variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
@@ -111,6 +135,28 @@ fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
     writeln!(out, ",URI=\"{}\"", Quoted(&it.uri))
 }
 
+fn write_subtitles(out: &mut String, it: &SubtitleRendition) -> fmt::Result {
+    let SubtitleRendition { group, name, language, uri, .. } = it;
+    let default = if it.default { "YES" } else { "NO" };
+    // Players choose by the viewer's language among all of them, as Apple's rules 4.7 and 5.11 want of some.
+    write!(
+        out,
+        "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"{}\",NAME=\"{}\",LANGUAGE=\"{}\",DEFAULT={default},AUTOSELECT=YES",
+        Quoted(group),
+        Quoted(name),
+        Quoted(language)
+    )?;
+    match it.purpose {
+        Purpose::Dialogue => {}
+        Purpose::HardOfHearing => {
+            write!(out, ",CHARACTERISTICS=\"public.accessibility.transcribes-spoken-dialog,")?;
+            write!(out, "public.accessibility.describes-music-and-sound\"")?;
+        }
+        Purpose::Forced => write!(out, ",FORCED=YES")?,
+    }
+    writeln!(out, ",URI=\"{}\"", Quoted(uri))
+}
+
 fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Result {
     write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", it.bandwidth)?;
     if let Some(average) = it.average_bandwidth {
@@ -131,6 +177,9 @@ fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Resul
     }
     if let Some(group) = &it.audio_group {
         write!(out, ",AUDIO=\"{}\"", Quoted(group))?;
+    }
+    if let Some(group) = &it.subtitles_group {
+        write!(out, ",SUBTITLES=\"{}\"", Quoted(group))?;
     }
     // Without it Safari shows a captions button that leads nowhere.
     writeln!(out, ",CLOSED-CAPTIONS=NONE\n{}", it.uri)
@@ -175,6 +224,7 @@ mod tests {
             resolution: Some((1280, 720)),
             frame_rate: Some(30_000.0 / 1_001.0),
             audio_group: Some("audio".into()),
+            subtitles_group: None,
         }
     }
 
@@ -189,7 +239,7 @@ mod tests {
             uri: "audio/index.m3u8".into(),
         };
         assert_eq!(
-            render(&[video()], &[], &[audio], Segments::Mixed),
+            render(&[video()], &[], &[audio], &[], Segments::Mixed),
             "#EXTM3U\n#EXT-X-VERSION:6\n\
              #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say hi\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
              CHANNELS=\"2\",URI=\"audio/index.m3u8\"\n\
@@ -199,8 +249,44 @@ mod tests {
     }
 
     #[test]
+    fn subtitles_say_for_whom_they_are() {
+        let subtitles = |name: &str, default, purpose| SubtitleRendition {
+            group: "subtitles".into(),
+            name: name.into(),
+            language: "en".into(),
+            default,
+            purpose,
+            uri: "t0/index.m3u8".into(),
+        };
+        let written = render(
+            &[Variant { subtitles_group: Some("subtitles".into()), ..video() }],
+            &[],
+            &[],
+            &[
+                subtitles("English", true, Purpose::Dialogue),
+                subtitles("SDH", false, Purpose::HardOfHearing),
+                subtitles("Forced", false, Purpose::Forced),
+            ],
+            Segments::Mixed,
+        );
+        let media = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=";
+        for line in [
+            "\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,URI=\"t0/index.m3u8\"",
+            "\"SDH\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility.\
+             transcribes-spoken-dialog,public.accessibility.describes-music-and-sound\",URI=\"t0/index.m3u8\"",
+            "\"Forced\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=YES,FORCED=YES,URI=\"t0/index.m3u8\"",
+        ] {
+            assert!(written.contains(&format!("{media}{line}\n")), "{written}");
+        }
+        assert!(
+            written.contains(",AUDIO=\"audio\",SUBTITLES=\"subtitles\",CLOSED-CAPTIONS=NONE\n"),
+            "{written}"
+        );
+    }
+
+    #[test]
     fn an_independent_reader_reads_what_was_written() {
-        let text = render(&[video()], &[], &[], Segments::Independent);
+        let text = render(&[video()], &[], &[], &[], Segments::Independent);
         let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
         assert!(read.independent_segments);
         assert_eq!(read.variants[0].uri, "video/index.m3u8");

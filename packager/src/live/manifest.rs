@@ -68,12 +68,14 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             frame_rate: it.frame_rate.filter(|_| picture.is_some()).map(FrameRate::per_second),
             range: picture.map(Picture::range),
             audio_group: None,
+            subtitles_group: None,
         }
     };
     let Some((pictures, pictures_config)) = video else {
         let (sound, config) = audio?;
         return Some(multivariant::render(
             &[variant(sound, config)],
+            &[],
             &[],
             &[],
             multivariant::Segments::Mixed,
@@ -96,7 +98,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             uri: "audio/index.m3u8".into(),
         });
     }
-    Some(multivariant::render(&[whole], &[], &renditions, multivariant::Segments::Mixed))
+    Some(multivariant::render(&[whole], &[], &renditions, &[], multivariant::Segments::Mixed))
 }
 
 /// What an MPD says of all tracks.
@@ -134,7 +136,7 @@ pub(super) fn mpd(tracks: &Tracks<Option<Described<'_>>>, facts: &Facts<'_>) -> 
             // Where the next one knows it to have ended: what is listed of it may change.
             let end = epochs.get(index + 1).map(|next| next.before).or(facts.ended.then_some(end));
             let duration = end.map(|end| end.saturating_sub(epoch.period));
-            Period { id: epoch.id.to_string(), start: epoch.period, duration, sets }
+            Period { id: epoch.id.to_string(), start: epoch.period, duration, sets, texts: Vec::new() }
         })
         .collect();
     let target = Duration::from_secs(u64::from(facts.announced.target_duration));

@@ -9,9 +9,11 @@ use super::index::Index;
 use super::manifest::Tracks;
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
-use super::{Body, Header, Reason, Tag, TrackName, Unplayable};
+use super::subtitles::Subtitles;
+use super::{Body, Header, Reason, Tag, TextItem, TextName, TrackName, Unplayable};
 use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
 use crate::media::{Timestamp, TrackKind};
+use crate::text::Track;
 
 /// How long segments should be: what Apple's rules ask of stored titles (7.5), and a balance between requests and
 /// the time a player needs to change its mind.
@@ -38,6 +40,7 @@ pub struct Asset {
     left_out: Vec<(usize, LeftOut)>,
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
+    subtitles: Subtitles,
 }
 
 /// A segment of a title, before its media is read.
@@ -74,7 +77,21 @@ impl Asset {
         // What they say stands in tables of our own now.
         headers.iter_mut().for_each(|it| it.fragments = Vec::new());
         let (video, audio) = cut(files, target)?;
-        Ok(Self { tag, headers, left_out, video, audio })
+        Ok(Self { tag, headers, left_out, video, audio, subtitles: Subtitles::default() })
+    }
+
+    /// The same with subtitles; another tag names the whole of it.
+    #[must_use]
+    pub fn with_subtitles(mut self, tracks: Vec<Track>) -> Self {
+        let duration = self.tracks().duration();
+        self.subtitles = Subtitles::new(tracks, duration);
+        if !self.subtitles.is_empty() {
+            let mut hash = Xxh3::new();
+            hash.update(&self.tag.0.to_be_bytes());
+            self.subtitles.hash(&mut hash);
+            self.tag = Tag(hash.digest());
+        }
+        self
     }
 
     /// Names its bytes.
@@ -96,7 +113,7 @@ impl Asset {
     pub fn weight(&self) -> usize {
         let tracks = self.video.iter().chain(&self.audio).map(Rendition::weight);
         let headers = self.headers.iter().map(|it| it.moov.bytes.len());
-        tracks.chain(headers).fold(size_of::<Self>(), usize::saturating_add)
+        tracks.chain(headers).fold(size_of::<Self>() + self.subtitles.weight(), usize::saturating_add)
     }
 
     /// Its multivariant playlist.
@@ -137,6 +154,11 @@ impl Asset {
         Some(TitleSegment { file: rendition.file, body: rendition.body(n)? })
     }
 
+    /// What is asked of subtitles; nothing when it has none of that number, or no such segment.
+    pub fn text(&self, name: TextName, item: TextItem) -> Option<String> {
+        self.subtitles.text(name.0, item)
+    }
+
     fn rendition(&self, name: TrackName) -> Option<&Rendition> {
         match name.kind {
             TrackKind::Video => self.video.get(name.index),
@@ -145,7 +167,7 @@ impl Asset {
     }
 
     fn tracks(&self) -> Tracks<'_> {
-        Tracks { tag: self.tag, video: &self.video, audio: &self.audio }
+        Tracks { tag: self.tag, video: &self.video, audio: &self.audio, subtitles: &self.subtitles }
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::rendition::Rendition;
+use super::subtitles::{self, Subtitles};
 use super::{Item, Tag, TrackName};
 use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
@@ -25,6 +26,7 @@ pub(super) struct Tracks<'a> {
     pub(super) tag: Tag,
     pub(super) video: &'a [Rendition],
     pub(super) audio: &'a [Rendition],
+    pub(super) subtitles: &'a Subtitles,
 }
 
 impl Tracks<'_> {
@@ -41,7 +43,8 @@ impl Tracks<'_> {
             variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
         }
         let segments = multivariant::Segments::Independent;
-        multivariant::render(&variants, &self.scrubbing(), &self.audio_group(), segments)
+        let subtitles = self.subtitles.renditions(self.tag);
+        multivariant::render(&variants, &self.scrubbing(), &self.audio_group(), &subtitles, segments)
     }
 
     /// Key frames of the cheapest rendition of each size.
@@ -84,10 +87,15 @@ impl Tracks<'_> {
                 codecs.push(codec);
             }
         }
+        // Apple's rule 5.10.
+        codecs.extend((!self.subtitles.is_empty()).then(|| "wvtt".into()));
+        let peaks = [it.rate.peak, costliest(|it| it.rate.peak), self.subtitles.costliest(|it| it.peak)];
+        let averages =
+            [it.rate.average, costliest(|it| it.rate.average), self.subtitles.costliest(|it| it.average)];
         Variant {
             uri: self.playlist(TrackName { kind, index }),
-            bandwidth: it.rate.peak.saturating_add(costliest(|it| it.rate.peak)),
-            average_bandwidth: Some(it.rate.average.saturating_add(costliest(|it| it.rate.average))),
+            bandwidth: peaks.into_iter().fold(0, u64::saturating_add),
+            average_bandwidth: Some(averages.into_iter().fold(0, u64::saturating_add)),
             codecs,
             supplemental_codec: match &it.index.track.config {
                 CodecConfig::Hevc(hevc) => {
@@ -99,6 +107,7 @@ impl Tracks<'_> {
             frame_rate: it.index.frame_rate.map(FrameRate::per_second),
             range: it.index.track.config.picture().map(Picture::range),
             audio_group: (!beside.is_empty()).then(|| GROUP.into()),
+            subtitles_group: (!self.subtitles.is_empty()).then(|| subtitles::GROUP.into()),
         }
     }
 
@@ -166,6 +175,11 @@ impl Tracks<'_> {
         lines.into_string()
     }
 
+    /// From the first presented moment to the last.
+    pub(super) fn duration(&self) -> Duration {
+        self.all().map(Rendition::end).max().map_or(Duration::ZERO, Timestamp::to_duration)
+    }
+
     fn all(&self) -> impl Iterator<Item = &Rendition> {
         self.video.iter().chain(self.audio)
     }
@@ -188,12 +202,16 @@ impl Tracks<'_> {
         let mut sets: Vec<_> = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
         sets.extend(self.trick_mode());
         Mpd {
-            kind: Type::Static {
-                duration: self.all().map(Rendition::end).max().map_or(Duration::ZERO, Timestamp::to_duration),
-            },
+            kind: Type::Static { duration: self.duration() },
             min_buffer: longest,
             max_segment: longest,
-            periods: vec![Period { id: "0".into(), start: Duration::ZERO, duration: None, sets }],
+            periods: vec![Period {
+                id: "0".into(),
+                start: Duration::ZERO,
+                duration: None,
+                sets,
+                texts: self.subtitles.sets(self.tag),
+            }],
         }
         .render()
     }
@@ -294,7 +312,7 @@ fn durations(it: &Rendition, spans: impl Iterator<Item = Range<i64>>) -> impl It
 }
 
 /// What no duration rounds to more than (RFC 8216bis 4.4.3.1).
-fn target(longest: Duration) -> u32 {
+pub(super) fn target(longest: Duration) -> u32 {
     let rounded = (longest.as_millis() + 500) / 1_000;
     u32::try_from(rounded).unwrap_or(u32::MAX).max(1)
 }

@@ -19,10 +19,11 @@ mod reason;
 mod rendition;
 mod resource;
 mod set;
+mod subtitles;
 
 pub use asset::{Asset, TARGET, TitleSegment};
 pub use body::{Body, Read, Reads};
 pub use header::{Header, HeaderError};
 pub use reason::{Reason, Unplayable};
-pub use resource::{Item, Resource, Tag, TrackName};
-pub use set::{MAX_SET_FILE, Set, SetError};
+pub use resource::{Item, Resource, Tag, TextItem, TextName, TrackName};
+pub use set::{MAX_SET_FILE, Set, SetError, SetSubtitles};

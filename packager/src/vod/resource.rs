@@ -52,6 +52,22 @@ impl fmt::Display for TrackName {
     }
 }
 
+/// Names subtitles within a title: `t0`, `t1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TextName(pub usize);
+
+impl TextName {
+    fn parse(text: &str) -> Option<Self> {
+        number(text.strip_prefix('t')?).map(Self)
+    }
+}
+
+impl fmt::Display for TextName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.0)
+    }
+}
+
 /// What is asked of a title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
@@ -61,6 +77,8 @@ pub enum Resource {
     Mpd,
     /// `{tag}/{track}/…`: bytes that never change under that name.
     Tagged(Tag, TrackName, Item),
+    /// `{tag}/{subtitles}/…`: the same of subtitles.
+    Text(Tag, TextName, TextItem),
 }
 
 /// What is asked of a track.
@@ -90,6 +108,27 @@ impl fmt::Display for Item {
     }
 }
 
+/// What is asked of subtitles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TextItem {
+    /// `index.m3u8`: their media playlist.
+    Playlist,
+    /// `{n}.vtt`, counted from 0.
+    Segment(usize),
+    /// `all.vtt`
+    Whole,
+}
+
+impl fmt::Display for TextItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Playlist => f.write_str("index.m3u8"),
+            Self::Segment(n) => write!(f, "{n}.vtt"),
+            Self::Whole => f.write_str("all.vtt"),
+        }
+    }
+}
+
 impl Resource {
     /// Splits a path into that of the title and what is asked of it; nothing when it is no such path.
     pub fn split(path: &str) -> Option<(&str, Self)> {
@@ -99,11 +138,20 @@ impl Resource {
             let (title, tag) = rest.rsplit_once('/')?;
             Some((title, Self::Tagged(Tag::parse(tag)?, TrackName::parse(track)?, item)))
         };
+        let text = |item| {
+            let (rest, name) = rest.rsplit_once('/')?;
+            let (title, tag) = rest.rsplit_once('/')?;
+            Some((title, Self::Text(Tag::parse(tag)?, TextName::parse(name)?, item)))
+        };
         match last {
-            "index.m3u8" => tagged(Item::Playlist).or(Some((rest, Self::Multivariant))),
+            "index.m3u8" => tagged(Item::Playlist)
+                .or_else(|| text(TextItem::Playlist))
+                .or(Some((rest, Self::Multivariant))),
             "manifest.mpd" => Some((rest, Self::Mpd)),
             "init.mp4" => tagged(Item::Init),
             "iframes.m3u8" => tagged(Item::KeyFrames),
+            "all.vtt" => text(TextItem::Whole),
+            _ if last.ends_with(".vtt") => text(TextItem::Segment(number(last.strip_suffix(".vtt")?)?)),
             _ => {
                 let name = last.strip_suffix(".m4s")?;
                 tagged(match name.strip_prefix('i') {
@@ -134,6 +182,19 @@ mod tests {
 
     fn tagged(kind: TrackKind, index: usize, item: Item) -> Resource {
         Resource::Tagged(Tag(0x00c0_ffee_00c0_ffee), TrackName { kind, index }, item)
+    }
+
+    #[test]
+    fn subtitles_have_names_of_their_own() {
+        let text = |n, item| Some(("/f.mp4", Resource::Text(Tag(0x00c0_ffee_00c0_ffee), TextName(n), item)));
+        check(&format!("/f.mp4/{TAG}/t0/index.m3u8"), text(0, TextItem::Playlist));
+        check(&format!("/f.mp4/{TAG}/t12/3.vtt"), text(12, TextItem::Segment(3)));
+        check(&format!("/f.mp4/{TAG}/t0/all.vtt"), text(0, TextItem::Whole));
+        for wrong in
+            ["t0/03.vtt", "t0/.vtt", "t00/1.vtt", "v0/1.vtt", "v0/all.vtt", "t0/init.mp4", "t0/1.m4s"]
+        {
+            check(&format!("/f.mp4/{TAG}/{wrong}"), None);
+        }
     }
 
     #[test]

@@ -1,15 +1,21 @@
 //! Set files: several stored files that are one title in several qualities.
 //!
 //! ```json
-//! { "renditions": [ { "file": "film_360.mp4" }, { "file": "film_720.mp4" } ] }
+//! { "renditions": [ { "file": "film_360.mp4" }, { "file": "film_720.mp4" } ],
+//!   "subtitles": [ { "file": "film.en.vtt", "language": "en", "label": "English", "default": true } ] }
 //! ```
 
 use serde::Deserialize;
 
+use crate::text::{About, Format, Language, Purpose};
+
 /// More than any ladder has; each costs an index in memory and a read of its header.
 const MAX_RENDITIONS: usize = 32;
 
-/// No longer set file is read: thirty-two entries of long names are far below.
+/// More languages than any film has.
+const MAX_SUBTITLES: usize = 64;
+
+/// No longer set file is read: all entries with names of usual lengths are far below.
 pub const MAX_SET_FILE: u64 = 64 * 1024;
 
 /// Why a set file is none.
@@ -21,6 +27,15 @@ pub enum SetError {
     /// No rendition, or more than the bound.
     #[error("the set file lists {0} renditions; there may be 1 to {MAX_RENDITIONS}")]
     Count(usize),
+    /// More subtitles than the bound.
+    #[error("the set file lists {0} subtitles; there may be {MAX_SUBTITLES}")]
+    Subtitles(usize),
+    /// No tag of a language.
+    #[error("the set file says {0:?} is a language; that is a tag such as \"en\" or \"pt-BR\"")]
+    Language(String),
+    /// A file of subtitles in a format that is not read.
+    #[error("the set file names {0:?} as subtitles: only .vtt and .srt are")]
+    Format(String),
     /// A name that leads elsewhere.
     #[error("the set file names {0:?}: only files beside it or below, without `..`, a leading `.` or `/`")]
     Name(String),
@@ -33,12 +48,41 @@ pub enum SetError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
     files: Vec<String>,
+    subtitles: Vec<SetSubtitles>,
+}
+
+/// Subtitles that a set names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetSubtitles {
+    /// Their file, relative to where the set is.
+    pub file: String,
+    /// What the set says of them.
+    pub about: About,
+    /// What they are written in, by the file's name.
+    pub format: Format,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
     renditions: Vec<Rendition>,
+    #[serde(default)]
+    subtitles: Vec<Subtitles>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subtitles {
+    file: String,
+    language: Option<String>,
+    label: Option<String>,
+    #[serde(default)]
+    default: bool,
+    #[serde(default)]
+    forced: bool,
+    /// For the deaf and hard of hearing.
+    #[serde(default)]
+    sdh: bool,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +99,12 @@ impl Set {
     pub fn parse(json: &[u8]) -> Result<Self, SetError> {
         let document: Document =
             serde_json::from_slice(json).map_err(|error| SetError::Json(error.to_string()))?;
-        Self::of(document.renditions.into_iter().map(|it| it.file).collect())
+        let mut it = Self::of(document.renditions.into_iter().map(|it| it.file).collect())?;
+        if document.subtitles.len() > MAX_SUBTITLES {
+            return Err(SetError::Subtitles(document.subtitles.len()));
+        }
+        it.subtitles = document.subtitles.into_iter().map(Subtitles::read).collect::<Result<_, _>>()?;
+        Ok(it)
     }
 
     /// The comma form known from nginx-vod: a common prefix, what differs, and a common suffix that is nothing or
@@ -74,12 +123,12 @@ impl Set {
         if files.is_empty() || files.len() > MAX_RENDITIONS {
             return Err(SetError::Count(files.len()));
         }
-        if let Some(astray) = files.iter().find(|it| it.split('/').any(|part| !plain(part))) {
+        if let Some(astray) = files.iter().find(|it| !below(it)) {
             return Err(SetError::Name(astray.clone()));
         }
         match files.iter().enumerate().find(|(at, file)| files.iter().take(*at).any(|it| it == *file)) {
             Some((_, twice)) => Err(SetError::Twice(twice.clone())),
-            None => Ok(Self { files }),
+            None => Ok(Self { files, subtitles: Vec::new() }),
         }
     }
 
@@ -87,6 +136,36 @@ impl Set {
     pub fn files(&self) -> impl Iterator<Item = &str> {
         self.files.iter().map(String::as_str)
     }
+
+    /// The subtitles, in its order.
+    pub fn subtitles(&self) -> &[SetSubtitles] {
+        &self.subtitles
+    }
+}
+
+impl Subtitles {
+    fn read(self) -> Result<SetSubtitles, SetError> {
+        if !below(&self.file) {
+            return Err(SetError::Name(self.file));
+        }
+        let Some((_, format)) = Format::split(&self.file) else { return Err(SetError::Format(self.file)) };
+        let language = match self.language {
+            Some(tag) => Language::parse(&tag).ok_or(SetError::Language(tag))?,
+            None => Language::unknown(),
+        };
+        let purpose = match (self.forced, self.sdh) {
+            (true, _) => Purpose::Forced,
+            (false, true) => Purpose::HardOfHearing,
+            (false, false) => Purpose::Dialogue,
+        };
+        let about = About { language, label: self.label, default: self.default, purpose };
+        Ok(SetSubtitles { file: self.file, about, format })
+    }
+}
+
+/// Whether a path leads to what is beside the set or below.
+fn below(path: &str) -> bool {
+    path.split('/').all(plain)
 }
 
 /// Whether a path's part names something that is below and is not hidden.
@@ -122,6 +201,37 @@ mod tests {
         let many = (0..33).map(|n| format!(r#"{{"file":"{n}.mp4"}}"#)).collect::<Vec<_>>().join(",");
         check::<0>(&format!(r#"{{"renditions":[{many}]}}"#), Err(SetError::Count(33)));
         check::<0>(r#"{"renditions":[{"file":"a"},{"file":"a"}]}"#, Err(SetError::Twice("a".into())));
+    }
+
+    #[test]
+    fn subtitles_may_be_listed_beside() {
+        let listed = |subtitles: &str| {
+            Set::parse(
+                format!(r#"{{"renditions":[{{"file":"a.mp4"}}],"subtitles":[{subtitles}]}}"#).as_bytes(),
+            )
+            .map(|it| it.subtitles)
+        };
+        let all = listed(
+            r#"{"file":"s/a.vtt","language":"eng","label":"English","default":true},{"file":"a.SRT","forced":true},
+               {"file":"b.vtt","language":"pt-BR","sdh":true}"#,
+        );
+        let all = all.unwrap();
+        let seen = |it: &SetSubtitles| {
+            (it.file.clone(), it.about.language.tag().to_owned(), it.about.purpose, it.format)
+        };
+        assert_eq!(
+            all.iter().map(seen).collect::<Vec<_>>(),
+            [
+                ("s/a.vtt".into(), "en".into(), Purpose::Dialogue, Format::WebVtt),
+                ("a.SRT".into(), "und".into(), Purpose::Forced, Format::SubRip),
+                ("b.vtt".into(), "pt-BR".into(), Purpose::HardOfHearing, Format::WebVtt),
+            ]
+        );
+        assert_eq!((all[0].about.default, all[0].about.label.as_deref()), (true, Some("English")));
+        assert_eq!(listed(r#"{"file":"../a.vtt"}"#), Err(SetError::Name("../a.vtt".into())));
+        assert_eq!(listed(r#"{"file":"a.txt"}"#), Err(SetError::Format("a.txt".into())));
+        assert_eq!(listed(r#"{"file":"a.vtt","language":"\""}"#), Err(SetError::Language("\"".into())));
+        assert_eq!(listed(&[r#"{"file":"a.vtt"}"#; 65].join(",")), Err(SetError::Subtitles(65)));
     }
 
     #[test]

@@ -41,6 +41,19 @@ impl Files {
         }
     }
 
+    /// The names in a directory, where there are no more than `most`, and what changes as they do. A server lists
+    /// nothing.
+    pub(super) async fn list(
+        &self,
+        directory: &str,
+        most: usize,
+    ) -> Result<Option<(Version, Option<Vec<String>>)>, ReadError> {
+        match self {
+            Self::Disk(library) => library.list(directory, most).await.map(Some),
+            Self::Remote(_) => Ok(None),
+        }
+    }
+
     /// How often and how much was read.
     pub(super) fn reads(&self) -> &Reads {
         match self {

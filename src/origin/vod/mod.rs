@@ -6,6 +6,7 @@
 mod files;
 mod remote;
 mod shelf;
+mod subtitles;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
-use packager::vod::{Item, Reads, Resource, TitleSegment, TrackName};
+use packager::vod::{Item, Reads, Resource, TextItem, TitleSegment, TrackName};
 
 use super::library::Library;
 use super::library::decoded;
@@ -42,6 +43,7 @@ const REFUSED: Duration = Duration::from_secs(2);
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MPD: &str = "application/dash+xml";
+const WEBVTT: &str = "text/vtt; charset=utf-8";
 
 /// What was done, for the books.
 #[derive(Debug, Default)]
@@ -133,7 +135,18 @@ impl Vod {
                 self.document(&title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
             }
             // The tag of a file that was replaced.
-            Resource::Tagged(other, ..) if other != tag => Err(Refused::missing().into()),
+            Resource::Tagged(other, ..) | Resource::Text(other, ..) if other != tag => {
+                Err(Refused::missing().into())
+            }
+            Resource::Text(_, subtitles, item) => {
+                let text = title.asset.text(subtitles, item).ok_or_else(Refused::missing)?;
+                let content_type = match item {
+                    TextItem::Playlist => PLAYLIST,
+                    TextItem::Segment(_) | TextItem::Whole => WEBVTT,
+                };
+                let name = format!("{tag}-{subtitles}-{item}");
+                self.document(&title, content_type, &name, text.into(), Lifetime::Immutable)
+            }
             Resource::Tagged(_, track, item) => {
                 let name = format!("{tag}-{track}-{item}");
                 let document = |content_type, body: Option<Bytes>| {

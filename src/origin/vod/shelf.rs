@@ -10,6 +10,7 @@ use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGE
 use tokio::sync::Semaphore;
 
 use super::files::{File, Files};
+use super::subtitles::{self, Beside, Wanted, below};
 use crate::origin::library::wait;
 
 /// The header of a two-hour film has about 2 MiB: a hundred films, or all of a small library.
@@ -35,10 +36,15 @@ pub(super) struct Title {
     pub(super) modified: SystemTime,
 }
 
+/// A path, and what was there when it was read; nothing where it was looked for in vain.
+pub(super) type Witness = (String, Option<Version>);
+
 /// What is known of a path, as long as every file that was read for it stays as it was.
 #[derive(Clone)]
 struct Kept {
-    witnesses: Arc<[(String, Version)]>,
+    witnesses: Arc<[Witness]>,
+    /// Of a single file: what else is beside it and may come and go.
+    beside: Option<Arc<Beside>>,
     title: Result<Arc<Title>, Refused>,
 }
 
@@ -91,10 +97,25 @@ impl Shelf {
         path: &str,
     ) -> Result<Option<Result<Arc<Title>, Refused>>, ReadError> {
         let Some(kept) = self.kept.get(path) else { return Ok(None) };
-        let paths = kept.witnesses.iter().map(|(path, _)| path.clone()).collect();
-        let now = library.versions(paths).await?;
-        let same = now.iter().zip(kept.witnesses.iter()).all(|(now, (_, then))| now.as_ref() == Some(then));
-        Ok(same.then_some(kept.title))
+        let directory = kept.beside.iter().map(|it| &it.directory);
+        let witnesses = || kept.witnesses.iter().chain(directory.clone());
+        let now = library.versions(witnesses().map(|(path, _)| path.clone()).collect()).await?;
+        let same = |(now, (_, then)): (&Option<Version>, &Witness)| now == then;
+        if !now.iter().zip(kept.witnesses.iter()).all(same) {
+            return Ok(None);
+        }
+        if now.iter().zip(witnesses()).all(same) {
+            return Ok(Some(kept.title));
+        }
+        // Other files came or went beside it, of which most are none of its own.
+        let beside = Beside::look(library, path).await;
+        let wanted = |it: Option<&Beside>| it.map(|it| it.wanted.clone()).unwrap_or_default();
+        if wanted(beside.as_ref()) != wanted(kept.beside.as_deref()) {
+            return Ok(None);
+        }
+        let kept = Kept { beside: beside.map(Arc::new), ..kept.clone() };
+        self.kept.insert(path.to_owned(), kept.clone());
+        Ok(Some(kept.title))
     }
 
     fn turn(&self, path: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -157,50 +178,62 @@ impl Refused {
 /// Reads what is at `path` and makes a title of it.
 async fn understand(library: &Files, path: &str) -> Result<Kept, Failed> {
     let mut witnesses = Vec::new();
+    let mut beside = None;
     let title = match files_of(library, path, &mut witnesses).await {
-        Ok(files) => build(library, files, &mut witnesses).await,
+        Ok(files) => build(library, files, &mut witnesses, &mut beside).await,
         Err(failed) => Err(failed),
     };
+    let beside = beside.map(Arc::new);
     match title {
-        Ok(title) => Ok(Kept { witnesses: witnesses.into(), title: Ok(Arc::new(title)) }),
+        Ok(title) => Ok(Kept { witnesses: witnesses.into(), beside, title: Ok(Arc::new(title)) }),
         // Only what lies in the bytes of files that were found is remembered.
         Err(Failed::Refused(refused)) if refused.status != StatusCode::NOT_FOUND => {
-            Ok(Kept { witnesses: witnesses.into(), title: Err(refused) })
+            Ok(Kept { witnesses: witnesses.into(), beside, title: Err(refused) })
         }
         Err(failed) => Err(failed),
     }
 }
 
+/// What a title is made of.
+struct Parts {
+    media: Vec<String>,
+    /// Those a set names; of a single file they are found beside it.
+    subtitles: Option<Vec<Wanted>>,
+}
+
 /// The files that `path` stands for: itself, or those of a set.
-async fn files_of(
-    library: &Files,
-    path: &str,
-    witnesses: &mut Vec<(String, Version)>,
-) -> Result<Vec<String>, Failed> {
+async fn files_of(library: &Files, path: &str, witnesses: &mut Vec<Witness>) -> Result<Parts, Failed> {
     let (directory, name) = path.rsplit_once('/').map_or(("", path), |(directory, name)| (directory, name));
     let set = if let Some(list) = name.strip_suffix(".urlset") {
         Set::from_commas(list).ok_or_else(Refused::missing)?
     } else if name.ends_with(".json") {
         let file = library.open(path).await?;
-        witnesses.push((path.to_owned(), file.version().clone()));
+        witnesses.push((path.to_owned(), Some(file.version().clone())));
         if file.length() > MAX_SET_FILE {
             let reason = format!("a set file has at most {MAX_SET_FILE} bytes");
             return Err(Refused::set(path, reason).into());
         }
         Set::parse(&file.read(0..file.length(), file.version()).await?)
     } else {
-        return Ok(vec![path.to_owned()]);
+        return Ok(Parts { media: vec![path.to_owned()], subtitles: None });
     };
     let set = set.map_err(|reason| Refused::set(path, reason))?;
-    let below =
-        |file: &str| if directory.is_empty() { file.to_owned() } else { format!("{directory}/{file}") };
-    Ok(set.files().map(below).collect())
+    let subtitles = set.subtitles().iter().map(|it| Wanted {
+        path: below(directory, &it.file),
+        about: it.about.clone(),
+        format: it.format,
+    });
+    Ok(Parts {
+        media: set.files().map(|file| below(directory, file)).collect(),
+        subtitles: Some(subtitles.collect()),
+    })
 }
 
 async fn build(
     library: &Files,
-    files: Vec<String>,
-    witnesses: &mut Vec<(String, Version)>,
+    Parts { media: files, subtitles }: Parts,
+    witnesses: &mut Vec<Witness>,
+    beside: &mut Option<Beside>,
 ) -> Result<Title, Failed> {
     let (mut headers, mut modified) = (Vec::new(), SystemTime::UNIX_EPOCH);
     for path in &files {
@@ -212,7 +245,7 @@ async fn build(
             }
             error => error.into(),
         })?;
-        witnesses.push((path.clone(), file.version().clone()));
+        witnesses.push((path.clone(), Some(file.version().clone())));
         modified = modified.max(file.modified());
         let header = Header::read(&file).await.map_err(|error| match error {
             HeaderError::Read(error) => error.into(),
@@ -220,8 +253,18 @@ async fn build(
         })?;
         headers.push(header);
     }
+    let wanted = match (subtitles, files.first()) {
+        (None, Some(path)) => {
+            *beside = Beside::look(library, path).await;
+            beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default()
+        }
+        (named, _) => named.unwrap_or_default(),
+    };
+    let read = subtitles::read(library, wanted, witnesses).await;
+    modified = read.iter().map(|it| it.modified).fold(modified, SystemTime::max);
     wait(move || match Asset::new(headers, TARGET) {
         Ok(asset) => {
+            let asset = asset.with_subtitles(subtitles::tracks(read));
             for (file, left_out) in asset.left_out() {
                 let path = files.get(*file);
                 let (offset, reason) = (left_out.offset, left_out.reason);

@@ -185,3 +185,106 @@ async fn a_set_is_one_title() {
     assert_eq!(status, 422);
     assert!(sentence.starts_with("film.set.json: the set file names \"../film.mp4\""), "{sentence}");
 }
+
+const WORDS: &str = "WEBVTT\n\n00:00.500 --> 00:01.500\nHello\n";
+
+#[tokio::test]
+async fn subtitles_beside_a_file_are_offered_in_hls_and_dash() {
+    let (root, vod) = library();
+    for name in ["film.de.forced.vtt", "film.en.vtt", "film2.fr.vtt", "film.en.broken.vtt", ".film.it.vtt"] {
+        fs::write(root.path().join(name), WORDS).unwrap();
+    }
+    fs::write(root.path().join("film.fr.srt"), "1\n00:00:00,500 --> 00:00:01,500\nSalut\n").unwrap();
+    fs::write(root.path().join("film.es.vtt"), "no subtitles").unwrap();
+    let (_, playlist) = text(&vod, "/film.mp4/index.m3u8").await;
+    let media: Vec<&str> = playlist.lines().filter(|it| it.contains("TYPE=SUBTITLES")).collect();
+    assert_eq!(media.len(), 3, "{playlist}");
+    assert!(
+        media[0].contains("NAME=\"Deutsch (forced)\",LANGUAGE=\"de\"") && media[0].contains("FORCED=YES")
+    );
+    assert!(media[1].contains("NAME=\"English\",LANGUAGE=\"en\""), "{playlist}");
+    assert!(media[2].contains("NAME=\"Français\",LANGUAGE=\"fr\""), "{playlist}");
+    assert!(playlist.contains(",SUBTITLES=\"subtitles\""), "{playlist}");
+
+    let uri = media[2].split("URI=\"").nth(1).unwrap().trim_end_matches('"');
+    let segment = first_uri(&vod, &format!("/film.mp4/{uri}")).await;
+    let expected =
+        "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n00:00:00.500 --> 00:00:01.500\nSalut\n\n";
+    assert_eq!(text(&vod, &segment).await, (200, expected.into()));
+    let fetched = vod.fetch(&segment).await.unwrap();
+    assert_eq!(fetched.headers[CONTENT_TYPE], "text/vtt; charset=utf-8");
+    assert_eq!(fetched.lifetime, Some(Lifetime::Immutable));
+    assert!(fetched.headers[ETAG].to_str().unwrap().contains("-t2-0.vtt"));
+    assert_eq!(status(&vod, &segment.replace("/0.vtt", "/9.vtt")).await, 404);
+    assert_eq!(status(&vod, &segment.replace("/t2/", "/t3/")).await, 404);
+
+    let (_, mpd) = text(&vod, "/film.mp4/manifest.mpd").await;
+    assert_eq!(mpd.matches("mimeType=\"text/vtt\"").count(), 3, "{mpd}");
+    let whole = mpd.split("<BaseURL>").nth(2).unwrap().split('<').next().unwrap();
+    let expected = "WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nHello\n\n";
+    assert_eq!(text(&vod, &format!("/film.mp4/{whole}")).await, (200, expected.into()));
+}
+
+#[tokio::test]
+async fn subtitles_that_come_change_or_go_make_another_title() {
+    let (root, vod) = library();
+    let plain = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    let path = root.path().join("film.en.vtt");
+    // As editors do it: the directory changes too.
+    let replace = |text: &str| {
+        fs::write(root.path().join("new"), text).unwrap();
+        fs::rename(root.path().join("new"), &path).unwrap();
+    };
+    replace(WORDS);
+    let first = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    assert_ne!(plain, first);
+    assert_eq!(status(&vod, &plain).await, 404);
+    replace(&WORDS.replace("Hello", "Bye"));
+    let second = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    assert_ne!(first, second);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(first_uri(&vod, "/film.mp4/index.m3u8").await, plain);
+}
+
+#[tokio::test]
+async fn what_comes_beside_a_title_and_is_not_its_own_costs_no_read() {
+    let (root, vod) = library();
+    fs::write(root.path().join("film.en.vtt"), WORDS).unwrap();
+    let before = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    let reads = vod.reads().count.load(Ordering::Relaxed);
+    fs::write(root.path().join("other.en.vtt"), WORDS).unwrap();
+    assert_eq!(first_uri(&vod, "/film.mp4/index.m3u8").await, before);
+    assert_eq!(vod.reads().count.load(Ordering::Relaxed), reads);
+}
+
+#[tokio::test]
+async fn a_set_names_its_own_subtitles_and_plays_without_those_that_are_missing() {
+    let (root, vod) = library();
+    fs::create_dir(root.path().join("words")).unwrap();
+    let set = r#"{"renditions":[{"file":"film.mp4"}],"subtitles":[
+        {"file":"words/a.vtt","language":"en","label":"Words","default":true},{"file":"words/b.vtt"}]}"#;
+    fs::write(root.path().join("film.set.json"), set).unwrap();
+    fs::write(root.path().join("words/a.vtt"), WORDS).unwrap();
+    let listed =
+        || async { text(&vod, "/film.set.json/index.m3u8").await.1.matches("TYPE=SUBTITLES").count() };
+    assert_eq!(listed().await, 1);
+    let (_, playlist) = text(&vod, "/film.set.json/index.m3u8").await;
+    assert!(playlist.contains("NAME=\"Words\",LANGUAGE=\"en\",DEFAULT=YES"), "{playlist}");
+    // It is seen when it comes.
+    fs::write(root.path().join("words/b.vtt"), WORDS).unwrap();
+    assert_eq!(listed().await, 2);
+}
+
+#[tokio::test]
+async fn in_a_directory_without_end_nothing_is_looked_for() {
+    let (root, vod) = library();
+    fs::write(root.path().join("film.en.vtt"), WORDS).unwrap();
+    fs::create_dir(root.path().join("full")).unwrap();
+    let mut names = (0..20_000).map(|n| root.path().join(format!("full/{n}")));
+    names.try_for_each(|it| fs::write(it, "")).unwrap();
+    fs::copy(root.path().join("film.mp4"), root.path().join("full/film.mp4")).unwrap();
+    fs::copy(root.path().join("film.en.vtt"), root.path().join("full/film.en.vtt")).unwrap();
+    assert!(text(&vod, "/film.mp4/index.m3u8").await.1.contains("TYPE=SUBTITLES"));
+    let (status, playlist) = text(&vod, "/full/film.mp4/index.m3u8").await;
+    assert!(status == 200 && !playlist.contains("TYPE=SUBTITLES"), "{playlist}");
+}

@@ -43,7 +43,106 @@ const frames = async (url, stream) => {
   return probed.packets.map((it) => Number(it.pts_time)).sort((a, b) => a - b);
 };
 
+/** A talk of 75 s with words beside it: one every ten seconds, and one that lasts from 25 to 65 s. */
+function talk(media) {
+  execFileSync('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=320x180:rate=15:duration=75',
+    '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000:duration=75', '-c:v', 'libx264', '-preset', 'ultrafast', '-bf', '3', '-g', '30',
+    '-pix_fmt', 'yuv420p', '-c:a', 'aac', 'talk.mp4'], { cwd: media });
+  const cues = [...Array(7).keys()].map((n) => [10 * n + 1, 10 * n + 4, `word ${n}`]);
+  cues.push([25, 65, 'all along']);
+  const stamp = (it, point) => `00:${String(Math.floor(it / 60)).padStart(2, '0')}:${String(it % 60).padStart(2, '0')}${point}000`;
+  const written = (point) => cues.map(([from, to, text]) => `${stamp(from, point)} --> ${stamp(to, point)}\n${text}\n`);
+  writeFileSync(join(media, 'talk.en.vtt'), `WEBVTT\n\n${written('.').join('\n')}`);
+  writeFileSync(join(media, 'talk.de.srt'), written(',').map((it, n) => `${n + 1}\r\n${it}`).join('\r\n').replaceAll('word', 'Wort gr\u00fcn'), 'latin1');
+  return cues;
+}
+
+/** The cues of the text track whose cues hold `word`, once it has all of `count`. */
+const cuesIn = (page, word, count) => until(`${count} cues`, async () => {
+  const tracks = await page.evaluate(() => [...document.querySelector('video').textTracks].map((track) => ({
+    all: [...track.cues ?? []].map((it) => [it.startTime, it.endTime, it.text]),
+    active: [...track.activeCues ?? []].map((it) => it.text),
+  })));
+  const found = tracks.find((it) => it.all.some((cue) => cue[2].includes(word)));
+  if (found && found.all.length >= count) return found;
+  throw new Error(JSON.stringify(tracks));
+});
+
+const seekTo = (page, second) => page.evaluate((it) => { document.querySelector('video').currentTime = it; }, second);
+
+/** Each cue that was seen is where it was written, and none is there twice. */
+function atTheirTimes(seen, cues, by = 0.05) {
+  const texts = seen.map((it) => it[2]);
+  assert.equal(new Set(texts).size, texts.length, `twice: ${texts}`);
+  for (const [from, to, text] of seen) {
+    const cue = cues.find((it) => it[2] === text.replace('Wort gr\u00fcn', 'word'));
+    assert.ok(Math.abs(cue[0] - from) <= by && Math.abs(cue[1] - to) <= by, `${text}: ${from} to ${to}`);
+  }
+}
+
 export const stories = {
+  'hls.js shows subtitles at their times, also after a seek': () => withMedia((server, media) => withPage(async (page) => {
+    const cues = talk(media);
+    await watch(page, `${server.base}/watch/vod/talk.mp4`);
+    const names = await page.evaluate(() => window.levada.hls.subtitleTracks.map((it) => `${it.lang} ${it.name}`));
+    assert.deepEqual(names, ['de Deutsch', 'en English']);
+    await page.evaluate(() => { window.levada.hls.subtitleTrack = 1; window.levada.hls.subtitleDisplay = true; });
+    await seekTo(page, 61.5);
+    await until('the words of the moment', async () => {
+      const { active } = await cuesIn(page, 'word', 2);
+      if (active.includes('word 6') && active.includes('all along')) return true;
+      throw new Error(active.join(', '));
+    });
+    await seekTo(page, 2);
+    const { all } = await cuesIn(page, 'word', 8);
+    atTheirTimes(all, cues);
+    await page.evaluate(() => { window.levada.hls.subtitleTrack = 0; });
+    atTheirTimes((await cuesIn(page, 'Wort gr\u00fcn', 4)).all, cues);
+    assert.deepEqual((await watched(page)).events.filter((it) => it.kind === 'error' && it.fatal), []);
+  })),
+
+  'dash.js and Shaka offer subtitles and show them at their times': () => withMedia(async (server, media) => {
+    const cues = talk(media);
+    const players = await pages();
+    try {
+      await withPage(async (page) => {
+        await playIn(page, players.url('dash', `${server.base}/vod/talk.mp4/manifest.mpd`), 1);
+        const at = await page.evaluate(() => window.player.getTracksFor('text').findIndex((it) => it.lang === 'en'));
+        await page.evaluate((it) => { window.player.enableText(true); window.player.setTextTrack(it); }, at);
+        await cuesIn(page, 'word 0', 1);
+        await seekTo(page, 61.5);
+        atTheirTimes((await cuesIn(page, 'word 6', 2)).all, cues);
+        assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), []);
+      });
+      for (const [kind, count] of [['manifest.mpd', 8], ['index.m3u8', 3]]) {
+        await withPage(async (page) => {
+          await playIn(page, players.url('shaka', `${server.base}/vod/talk.mp4/${kind}`), 1);
+          const languages = await page.evaluate(() => window.player.getTextTracks().map((it) => `${it.language} ${it.label}`).sort());
+          assert.deepEqual(languages, ['de Deutsch', 'en English'], kind);
+          await page.evaluate(() => {
+            const { player } = window;
+            player.selectTextTrack(player.getTextTracks().find((it) => it.language === 'en'));
+            player.setTextVisibility?.(true) ?? player.setTextTrackVisibility?.(true);
+          });
+          await seekTo(page, 61.5);
+          atTheirTimes((await cuesIn(page, 'word', count)).all, cues);
+          assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), [], kind);
+        });
+      }
+    } finally { players.close(); }
+  }),
+
+  'ffmpeg reads the subtitles of a playlist': () => withMedia(async (server, media) => {
+    talk(media);
+    const title = `${server.base}/vod/talk.mp4`;
+    const multivariant = await (await fetch(`${title}/index.m3u8`)).text();
+    // It reads no subtitles of a multivariant playlist, but their own.
+    const playlist = /LANGUAGE="en".*URI="([^"]+)"/.exec(multivariant)[1];
+    const { stdout } = await run('ffmpeg', ['-v', 'error', '-i', `${title}/${playlist}`, '-f', 'srt', '-']);
+    assert.match(stdout, /00:00:01,000 --> 00:00:04,000\s+word 0/);
+    assert.match(stdout, /00:01:01,000 --> 00:01:04,000\s+word 6/);
+  }),
+
   'frame times equal those ffprobe reads from the source': () => withMedia(async (server, media) => {
     for (const kind of ['index.m3u8', 'manifest.mpd']) {
       for (const stream of ['v:0', 'a:0']) {
