@@ -6,7 +6,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::index::Index;
-use super::manifest::Tracks;
+use super::manifest::{Tracks, TrickMode};
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
@@ -123,7 +123,12 @@ impl Asset {
 
     /// Its MPD.
     pub fn mpd(&self) -> String {
-        self.tracks().mpd()
+        self.tracks().mpd(TrickMode::Left)
+    }
+
+    /// Its MPD, with what players scrub by.
+    pub fn trick_mpd(&self) -> String {
+        self.tracks().mpd(TrickMode::Offered)
     }
 
     /// The media playlist of a track; nothing when it has no such track.

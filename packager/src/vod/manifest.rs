@@ -20,6 +20,13 @@ const GROUP: &str = "audio";
 /// What playlists count in: the decimals of `EXTINF`.
 const HUNDRED_THOUSANDTHS: Timescale = Timescale::new(100_000).expect("it is not zero");
 
+/// Whether an MPD offers key frames alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TrickMode {
+    Offered,
+    Left,
+}
+
 /// A title's tracks.
 #[derive(Clone, Copy)]
 pub(super) struct Tracks<'a> {
@@ -185,7 +192,7 @@ impl Tracks<'_> {
     }
 
     /// The static MPD.
-    pub(super) fn mpd(&self) -> String {
+    pub(super) fn mpd(&self, trick: TrickMode) -> String {
         let longest = self
             .all()
             .flat_map(|it| it.spans().map(|span| it.index.at(span.end - span.start)))
@@ -200,7 +207,9 @@ impl Tracks<'_> {
             groups.extend((0..self.audio.len()).map(|index| (TrackKind::Audio, index..index + 1)));
         }
         let mut sets: Vec<_> = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
-        sets.extend(self.trick_mode());
+        if trick == TrickMode::Offered {
+            sets.extend(self.trick_mode());
+        }
         Mpd {
             kind: Type::Static { duration: self.duration() },
             min_buffer: longest,

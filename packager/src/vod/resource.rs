@@ -75,6 +75,9 @@ pub enum Resource {
     Multivariant,
     /// `manifest.mpd`.
     Mpd,
+    /// `manifest-trick.mpd`: the same, with what players scrub by. Players that do not know it read it as one more track and
+    /// end where it does.
+    TrickMpd,
     /// `{tag}/{track}/…`: bytes that never change under that name.
     Tagged(Tag, TrackName, Item),
     /// `{tag}/{subtitles}/…`: the same of subtitles.
@@ -148,6 +151,7 @@ impl Resource {
                 .or_else(|| text(TextItem::Playlist))
                 .or(Some((rest, Self::Multivariant))),
             "manifest.mpd" => Some((rest, Self::Mpd)),
+            "manifest-trick.mpd" => Some((rest, Self::TrickMpd)),
             "init.mp4" => tagged(Item::Init),
             "iframes.m3u8" => tagged(Item::KeyFrames),
             "all.vtt" => text(TextItem::Whole),
@@ -201,6 +205,7 @@ mod tests {
     fn a_path_names_a_title_and_what_is_asked_of_it() {
         check("/a/film.mp4/index.m3u8", Some(("/a/film.mp4", Resource::Multivariant)));
         check("/film.mp4/manifest.mpd", Some(("/film.mp4", Resource::Mpd)));
+        check("/film.mp4/manifest-trick.mpd", Some(("/film.mp4", Resource::TrickMpd)));
         check(
             &format!("/f.mp4/{TAG}/v0/index.m3u8"),
             Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::Playlist))),

@@ -134,6 +134,10 @@ impl Vod {
                 let text = title.asset.mpd();
                 self.document(&title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
             }
+            Resource::TrickMpd => {
+                let text = title.asset.trick_mpd();
+                self.document(&title, MPD, &format!("{tag}-trick"), text.into(), Lifetime::For(MANIFEST))
+            }
             // The tag of a file that was replaced.
             Resource::Tagged(other, ..) | Resource::Text(other, ..) if other != tag => {
                 Err(Refused::missing().into())

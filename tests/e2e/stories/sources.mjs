@@ -86,7 +86,7 @@ export const stories = {
   'Shaka plays them and scrubs by key frames': () => withSources(['long.mp4'], async (server) => {
     const players = await pages();
     try {
-      for (const manifest of ['long.mp4/index.m3u8', 'long.mp4/manifest.mpd']) {
+      for (const manifest of ['long.mp4/index.m3u8', 'long.mp4/manifest-trick.mpd']) {
         await withPage(async (page) => {
           await playIn(page, players.url('shaka', `${server.base}/vod/${manifest}`), 2);
           const scrubbed = await page.evaluate(async () => {
