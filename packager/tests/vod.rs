@@ -221,7 +221,7 @@ fn the_multivariant_playlist_says_what_the_tracks_are() {
     assert_eq!(variant.resolution.map(|it| (it.width, it.height)), Some((85, 36)));
     assert_eq!(variant.frame_rate, Some(29.97));
     let [audio] = read.alternatives.as_slice() else { panic!("{text}") };
-    assert_eq!(audio.language.as_deref(), Some("por"));
+    assert_eq!((audio.language.as_deref(), &*audio.name), (Some("pt"), "Português"));
     assert_eq!(Some(&audio.group_id), variant.audio.as_ref());
 }
 

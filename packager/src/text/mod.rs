@@ -19,6 +19,7 @@ use std::time::Duration;
 
 pub use language::Language;
 pub use name::beside;
+pub(crate) use track::unique;
 pub use track::{About, Purpose, Track};
 
 /// No longer file of subtitles is read, nor is a longer text made of one.

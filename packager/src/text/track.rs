@@ -1,6 +1,7 @@
 //! Subtitles as a title offers them: what they are called and for whom they are.
 
 use std::collections::HashSet;
+use std::iter;
 
 use super::{Language, Subtitles};
 
@@ -47,16 +48,7 @@ pub struct Track {
 impl Track {
     /// What menus call each of `tracks`: no two alike.
     pub fn names(tracks: &[Self]) -> Vec<String> {
-        let mut taken = HashSet::new();
-        let unique = |it: &Self| {
-            let name = it.about.name();
-            let numbered = (2_u32..).map(|n| format!("{name} {n}"));
-            let free = std::iter::once(name.clone()).chain(numbered).find(|it| !taken.contains(it));
-            let free = free.unwrap_or(name);
-            taken.insert(free.clone());
-            free
-        };
-        tracks.iter().map(unique).collect()
+        unique(tracks.iter().map(|it| it.about.name()))
     }
 
     /// Which of `tracks` players show unasked: one at most, and not what is forced, which they show anyway.
@@ -74,6 +66,19 @@ impl About {
             (None, Purpose::Forced) => format!("{} (forced)", self.language.name()),
         }
     }
+}
+
+/// The names, but of those that were there already with a number behind them.
+pub(crate) fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let unique = |name: String| {
+        let numbered = (2_u32..).map(|n| format!("{name} {n}"));
+        let free = iter::once(name.clone()).chain(numbered).find(|it| !taken.contains(it));
+        let free = free.unwrap_or(name);
+        taken.insert(free.clone());
+        free
+    };
+    names.map(unique).collect()
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment
 use crate::hls::media::{Head, Kind, Lines};
 use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
+use crate::text::{self, Language};
 
 /// The one audio group.
 const GROUP: &str = "audio";
@@ -122,21 +123,24 @@ impl Tracks<'_> {
         if self.video.is_empty() {
             return Vec::new();
         }
-        let rendition = |(index, it): (usize, &Rendition)| {
-            let language = &it.index.language;
-            let spoken = if language == "und" { "Audio" } else { language };
-            AudioRendition {
-                group: GROUP.into(),
-                // Names are unique in their group, also where two tracks have one language.
-                name: if self.audio.len() == 1 { spoken.into() } else { format!("{spoken} {}", index + 1) },
-                // Apple's rules want it always; `und` is a legal tag (RFC 5646 4.1).
-                language: Some(language.clone()),
-                default: index == 0,
-                sound: it.index.track.config.sound(),
-                uri: self.playlist(TrackName { kind: TrackKind::Audio, index }),
-            }
+        // In the same tags as subtitles: players show those that are forced beside the sound of their language.
+        let language = |it: &Rendition| Language::parse(&it.index.language).unwrap_or_else(Language::unknown);
+        let name = |it: &Rendition| match language(it) {
+            unknown if unknown == Language::unknown() => "Audio".to_owned(),
+            language => language.name(),
         };
-        self.audio.iter().enumerate().map(rendition).collect()
+        // Names are unique in their group, also where two tracks have one language.
+        let names = text::unique(self.audio.iter().map(name));
+        let rendition = |(index, (it, name)): (usize, (&Rendition, String))| AudioRendition {
+            group: GROUP.into(),
+            name,
+            // Apple's rules want it always; `und` is a legal tag (RFC 5646 4.1).
+            language: Some(language(it).tag().to_owned()),
+            default: index == 0,
+            sound: it.index.track.config.sound(),
+            uri: self.playlist(TrackName { kind: TrackKind::Audio, index }),
+        };
+        self.audio.iter().zip(names).enumerate().map(rendition).collect()
     }
 
     /// The URI of a media playlist, relative to the title's own manifests.
