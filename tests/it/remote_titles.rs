@@ -98,3 +98,26 @@ async fn a_server_that_is_of_no_use_is_an_error_and_what_is_not_there_is_not_the
     let sentence = check(("206 Partial Content\ncontent-range: bytes 0-4/5", "stone"), 422).await;
     assert!(sentence.starts_with("film.mp4 cannot be played: "), "{sentence}");
 }
+
+#[tokio::test]
+async fn a_set_at_a_server_has_its_subtitles_there() {
+    let shelf = shelf().await;
+    shelf.store("words.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n");
+    shelf.store(
+        "film.set.json",
+        br#"{"renditions":[{"file":"sample.mp4"}],
+            "subtitles":[{"file":"words.vtt","language":"en"},{"file":"missing.vtt","language":"de"}]}"#,
+    );
+    let house = packager(&web(&shelf)).await;
+    let far = async |path: &str| {
+        house.ask(&format!("GET /film.set.json/{path}\nHost: far.example")).await.expect(200)
+    };
+    let multivariant = far("index.m3u8").await;
+    let text = multivariant.text();
+    assert_eq!(text.matches("TYPE=SUBTITLES").count(), 1, "{text}");
+    let line = text.lines().find(|it| it.contains("TYPE=SUBTITLES")).expect("it has subtitles");
+    let uri = line.split("URI=\"").nth(1).expect("they have a URI").trim_end_matches('"');
+    let segment = far(&uri.replace("index.m3u8", "0.vtt")).await;
+    assert_eq!(segment.header("content-type").as_deref(), Some("text/vtt; charset=utf-8"));
+    assert!(segment.text().ends_with("\n\n00:00:01.000 --> 00:00:02.000\nHello\n\n"), "{}", segment.text());
+}

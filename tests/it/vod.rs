@@ -109,3 +109,23 @@ async fn a_file_that_is_replaced_is_another_title_under_the_same_name() {
     let tag = old.split('/').nth(3).expect("the tag stands behind the title");
     assert!(!new.text().contains(tag), "{tag} {}", new.text());
 }
+
+#[tokio::test]
+async fn subtitles_beside_a_title_are_kept_for_ever_under_their_name() {
+    let house = House::open().await;
+    house.store("sample.en.srt", b"1\r\n00:00:01,000 --> 00:00:02,000\r\nHello\r\n");
+    let multivariant = house.get("/vod/sample.mp4/index.m3u8").await.expect(200);
+    let text = multivariant.text();
+    let line = text.lines().find(|it| it.contains("TYPE=SUBTITLES")).expect("it has subtitles");
+    assert!(line.contains("NAME=\"English\",LANGUAGE=\"en\""), "{line}");
+    let uri = line.split("URI=\"").nth(1).expect("they have a URI").trim_end_matches('"');
+    let path = format!("/vod/sample.mp4/{}", uri.replace("index.m3u8", "0.vtt"));
+    let segment = house.get(&path).await.expect(200);
+    let expected =
+        "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n00:00:01.000 --> 00:00:02.000\nHello\n\n";
+    assert_eq!(segment.text(), expected);
+    assert_eq!(segment.header("content-length"), Some(expected.len().to_string()));
+    assert!(segment.header("cache-control").is_some_and(|it| it.contains("immutable")));
+    let etag = segment.header("etag").expect("it has a tag");
+    assert_eq!(house.ask(&format!("GET {path}\nIf-None-Match: {etag}")).await.status, 304);
+}
