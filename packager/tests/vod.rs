@@ -245,6 +245,22 @@ fn bandwidths_are_those_of_the_bytes_that_are_sent() {
     assert!(near(variant.average_bandwidth.unwrap(), video.1 + audio.1), "{text} {video:?} {audio:?}");
 }
 
+#[test]
+fn a_report_says_what_is_in_a_title_and_what_is_wrong_with_it() {
+    let report = title(&[BFRAMES]).unwrap().report(TARGET);
+    let names: Vec<_> =
+        report.tracks.iter().map(|it| (it.name.as_str(), it.format, it.codec.as_str())).collect();
+    assert_eq!(names, [("v0", "H.264", "avc1.64000a"), ("a0", "AAC", "mp4a.40.2")]);
+    let picture = report.tracks[0].picture.as_ref().unwrap();
+    assert_eq!((picture.width, picture.height, picture.range), (85, 36, "SDR"));
+    assert_eq!(report.tracks[1].sound.as_ref().map(|it| (it.sample_rate, it.channels)), Some((48_000, 1)));
+    assert_eq!((report.remarks.len(), report.left_out.len()), (0, 0));
+    let silent = title(&[VARIABLE]).unwrap().report(Duration::from_millis(100));
+    assert_eq!(silent.remarks.len(), 2, "{:?}", silent.remarks);
+    assert!(silent.remarks[0].starts_with("v0: key frames are so far apart"), "{:?}", silent.remarks);
+    assert_eq!(silent.remarks[1], "it has no sound");
+}
+
 /// Start tags of an MPD with their attributes.
 fn elements(mpd: &str) -> Vec<(String, Vec<(String, String)>)> {
     let mut reader = quick_xml::Reader::from_str(mpd);

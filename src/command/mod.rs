@@ -8,6 +8,7 @@ mod init;
 mod invalidate;
 pub mod keygen;
 mod operate;
+mod probe;
 mod publish;
 mod reload;
 mod serve;
@@ -31,6 +32,7 @@ Examples:
   levada init && levada serve              a server of your own in this directory
   levada check                             is levada.toml right?
   levada publish film.mp4 rtmp://localhost/live/KEY
+  levada probe film.mp4                    what is in it, and what plays it?
   levada sign http://localhost:8080/vod/film.mp4/index.m3u8 --help
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly, 3 the configuration has problems.";
@@ -50,6 +52,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     Publish(publish::Arguments),
+    Probe(probe::Arguments),
     Sign(sign::Sign),
     Keygen(keygen::Keygen),
     Invalidate(invalidate::Arguments),
@@ -102,6 +105,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo(it) => demo::run(&it),
         Command::Check(it) => return check::run(&it),
         Command::Publish(it) => publish::run(&it),
+        Command::Probe(it) => probe::run(&it),
         Command::Sign(it) => sign::run(&it),
         Command::Keygen(it) => keygen::run(&it),
         Command::Invalidate(it) => invalidate::run(&it),

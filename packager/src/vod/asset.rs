@@ -10,7 +10,7 @@ use super::manifest::{Tracks, TrickMode};
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
-use super::{Body, Header, Reason, Tag, TextItem, TextName, TrackName, Unplayable};
+use super::{Body, Header, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable};
 use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
 use crate::media::{Timestamp, TrackKind};
 use crate::text::Track;
@@ -114,6 +114,11 @@ impl Asset {
         let tracks = self.video.iter().chain(&self.audio).map(Rendition::weight);
         let headers = self.headers.iter().map(|it| it.moov.bytes.len());
         tracks.chain(headers).fold(size_of::<Self>() + self.subtitles.weight(), usize::saturating_add)
+    }
+
+    /// What is in it. `target` is what it was cut by.
+    pub fn report(&self, target: Duration) -> Report {
+        Report::of(&self.video, &self.audio, &self.left_out, target)
     }
 
     /// Its multivariant playlist.

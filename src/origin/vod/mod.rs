@@ -17,13 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use config::origin::HttpOrigin;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
-use packager::vod::{Item, Reads, Resource, TextItem, TitleSegment, TrackName};
+use packager::vod::{Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName};
 
 use super::library::Library;
 use super::library::decoded;
@@ -67,6 +68,11 @@ impl Vod {
     /// The titles below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self::of(Files::Disk(Library::new(root)))
+    }
+
+    /// The titles of a web server with these settings.
+    pub fn of_server(settings: HttpOrigin) -> Self {
+        Self::at(Arc::new(Web::new(settings)), "levada-probe".into())
     }
 
     /// The titles of a web server or bucket.
@@ -116,6 +122,18 @@ impl Vod {
                 tracing::warn!(path, "{error}");
                 Err(unreadable(&error))
             }
+        }
+    }
+
+    /// What is in the title at `path`, names separated by `/`, and which files it is made of.
+    ///
+    /// # Errors
+    /// Why there is none, in a sentence.
+    pub async fn inspect(&self, path: &str) -> Result<(Report, Vec<String>), String> {
+        match self.shelf.title(&self.files, path).await {
+            Ok(title) => Ok((title.asset.report(TARGET), title.files.clone())),
+            Err(Failed::Refused(refused)) => Err(refused.sentence),
+            Err(Failed::Unreadable(error)) => Err(error.to_string()),
         }
     }
 
