@@ -18,6 +18,7 @@ pub mod hls;
 pub mod isobmff;
 pub mod live;
 pub mod media;
+pub mod mpegts;
 pub mod segmenter;
 pub mod text;
 pub mod vod;

@@ -234,7 +234,7 @@ impl<'a> ParameterSets<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -243,7 +243,7 @@ pub(super) mod tests {
     const SPS_720P: &str = "6764001facd9405005bb016a02020280000003008000001e478c18cb";
     const PPS_720P: &str = "68ebe3cb22c0";
 
-    pub(in super::super) fn hex(text: &str) -> Bytes {
+    pub(crate) fn hex(text: &str) -> Bytes {
         let digits = text.bytes().filter(u8::is_ascii_hexdigit).collect::<Vec<_>>();
         digits
             .chunks(2)
