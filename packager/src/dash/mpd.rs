@@ -96,8 +96,8 @@ pub struct TextSet {
 pub struct AdaptationSet {
     /// What all of them are.
     pub kind: TrackKind,
-    /// Three letters of ISO 639-2; `und` is left out.
-    pub language: [u8; 3],
+    /// RFC 5646 language tag; none when unknown.
+    pub language: Option<String>,
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
     /// The place in its period of the set whose key frames alone these are, for scrubbing.
@@ -245,7 +245,6 @@ impl TextSet {
 impl AdaptationSet {
     // Children in the order the schema demands: channel configuration, Role, SegmentTemplate, Representation.
     fn write(&self, xml: &mut Writer<Vec<u8>>, index: usize) -> io::Result<()> {
-        let language = std::str::from_utf8(&self.language).ok().filter(|it| *it != "und");
         let bounds = self.bounds();
         xml.create_element("AdaptationSet")
             .with_attributes([
@@ -253,7 +252,7 @@ impl AdaptationSet {
                 ("contentType", self.kind.word()),
                 ("mimeType", &format!("{}/mp4", self.kind.word())),
             ])
-            .with_attributes(language.map(|it| ("lang", it)))
+            .with_attributes(self.language.as_deref().map(|it| ("lang", it)))
             .with_attribute(("segmentAlignment", "true"))
             .with_attributes((self.starts_with == Sync::Key).then_some(("startWithSAP", "1")))
             .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
@@ -500,7 +499,7 @@ mod tests {
     fn set(timescale: u32, timeline: &[(u64, u64)], representations: Vec<Representation>) -> AdaptationSet {
         AdaptationSet {
             kind: representations[0].config.kind(),
-            language: *b"und",
+            language: None,
             starts_with: Sync::Key,
             trick_mode_of: None,
             segments: Some(Segments {
@@ -532,7 +531,7 @@ mod tests {
                         vec![video("v0", 1_280, 720, 2_270_000), video("v1", 640, 360, 846_000)],
                     ),
                     AdaptationSet {
-                        language: *b"deu",
+                        language: Some("de".into()),
                         ..set(48_000, &[(0, 288_768), (288_768, 287_744), (576_512, 287_744)], vec![audio()])
                     },
                 ],
@@ -560,7 +559,7 @@ mod tests {
            <Representation id="v0" bandwidth="2270000" codecs="avc1.64001f" width="1280" height="720" sar="1:1" frameRate="30000/1001"/>
            <Representation id="v1" bandwidth="846000" codecs="avc1.64001f" width="640" height="360" sar="1:1" frameRate="30000/1001"/>
           </AdaptationSet>
-          <AdaptationSet id="1" contentType="audio" mimeType="audio/mp4" lang="deu" segmentAlignment="true" startWithSAP="1">
+          <AdaptationSet id="1" contentType="audio" mimeType="audio/mp4" lang="de" segmentAlignment="true" startWithSAP="1">
            <Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>
            <SegmentTemplate timescale="48000" initialization="$RepresentationID$/init.mp4" media="$RepresentationID$/$Number$.m4s" startNumber="0">
             <SegmentTimeline>

@@ -166,7 +166,7 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
     let config = first.epoch.init.config.clone();
     let set = AdaptationSet {
         kind,
-        language: *b"und",
+        language: None,
         // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
         starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
         trick_mode_of: None,

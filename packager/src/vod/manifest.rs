@@ -249,7 +249,9 @@ impl Tracks<'_> {
         };
         Some(AdaptationSet {
             kind,
-            language: first.index.track.language,
+            language: Language::parse(&first.index.language)
+                .map(|it| it.tag().to_owned())
+                .filter(|it| it != "und"),
             starts_with: Sync::Key,
             representations: range.filter_map(representation).collect(),
             trick_mode_of: None,
@@ -284,7 +286,7 @@ impl Tracks<'_> {
         let representation = representation(smallest)?;
         Some(AdaptationSet {
             kind: TrackKind::Video,
-            language: *b"und",
+            language: None,
             starts_with: Sync::Key,
             trick_mode_of: Some(0),
             segments: None,
