@@ -67,12 +67,11 @@ impl Muxer {
                     None => break,
                 },
             };
-            let before = bytes.len();
             let whole = current.take(&mut bytes, &self.program)?;
             current.write(whole, &self.program, &mut self.counters, &mut out);
             if whole {
                 self.current = None;
-            } else if bytes.is_empty() || bytes.len() == before {
+            } else {
                 break;
             }
         }
@@ -138,6 +137,25 @@ impl Current {
             at += payload.len();
         }
         self.held.drain(..at);
+    }
+}
+
+impl Continuity {
+    /// The counters behind a segment of `units`, told from sizes alone: so the next segment can be made without it.
+    ///
+    /// # Errors
+    /// [`Refused`] when there is a frame that does not go into a transport stream.
+    pub fn after(mut self, program: &Program, units: &[Unit]) -> Result<Self, Refused> {
+        self.tables = self.tables.wrapping_add(1) & 15;
+        for unit in units {
+            let packets = (unit.packets(program)? & 15) as u8;
+            let counter = match unit.stream {
+                Stream::Video => &mut self.video,
+                Stream::Sound => &mut self.sound,
+            };
+            *counter = counter.wrapping_add(packets) & 15;
+        }
+        Ok(self)
     }
 }
 
@@ -222,7 +240,8 @@ mod tests {
             }
             prop_assert!(muxer.is_done());
             prop_assert_eq!(out.len() as u64, Muxer::length(&program, &units).unwrap());
-            let (found, _) = read(&out, counters);
+            let (found, after) = read(&out, counters);
+            prop_assert_eq!(counters.after(&program, &units), Ok(after));
             prop_assert_eq!(found.len(), units.len());
             for (unit, (pid, found)) in units.iter().zip(found) {
                 prop_assert_eq!(pid, unit.stream.pid());

@@ -19,12 +19,12 @@ pub enum Refused {
     /// ADTS has no place for its object type, rate or channels.
     #[error("this kind of AAC does not go into ADTS")]
     Adts,
-    /// A frame of sound is longer than a header of its can say.
+    /// A frame of sound is longer than its header can say.
     #[error("a frame of sound has {0} bytes")]
     LongFrame(u32),
-    /// Two tracks of one kind, or none.
-    #[error("a program has one track of pictures, one of sound, or one of each")]
-    Tracks,
+    /// Neither pictures nor sound.
+    #[error("a program has pictures, sound, or both")]
+    Nothing,
 }
 
 /// One of a program's streams.
@@ -90,7 +90,7 @@ impl Program {
                 None => None,
             },
         };
-        if it.streams().next().is_none() { Err(Refused::Tracks) } else { Ok(it) }
+        if it.streams().next().is_none() { Err(Refused::Nothing) } else { Ok(it) }
     }
 
     pub(super) fn streams(&self) -> impl Iterator<Item = Stream> {
@@ -246,6 +246,6 @@ pub(crate) mod tests {
         assert_eq!(Program::new(Some(&pictures(1)), None), Err(Refused::LengthSize));
         assert_eq!(Program::new(Some(&aac("1190")), None), Err(Refused::Codec));
         assert_eq!(Program::new(None, Some(&aac("1194"))), Err(Refused::Adts));
-        assert_eq!(Program::new(None, None), Err(Refused::Tracks));
+        assert_eq!(Program::new(None, None), Err(Refused::Nothing));
     }
 }
