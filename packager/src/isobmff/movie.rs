@@ -9,7 +9,7 @@ use super::fragmented::{Gathered, gather};
 use super::init::Matrix;
 use super::locate::Moov;
 use super::reader::{Boxed, FourCc};
-use super::table::{SampleTable, StoredSample, description_index};
+use super::table::{SampleTable, description_index};
 use crate::codec::aac;
 use crate::media::{CodecConfig, Timescale, Track};
 
@@ -85,7 +85,7 @@ impl Movie {
         let timescale = timescale.ok_or(missing)?;
 
         if let Some(gathered) = &mut gathered {
-            *gathered = gather(&moov, fragments, stored_samples(&traks))?;
+            *gathered = gather(&moov, fragments, &stored_samples(&traks))?;
         }
         let mut movie = Self { tracks: Vec::new(), left_out: Vec::new() };
         for (index, trak) in traks.iter().enumerate() {
@@ -171,13 +171,13 @@ impl Movie {
 
 /// The samples that stand in the header of a movie that goes on in fragments, by the tracks' numbers. Of a track that is
 /// broken there are none; it is judged later.
-fn stored_samples(traks: &[Boxed]) -> BTreeMap<u32, Vec<StoredSample>> {
+fn stored_samples(traks: &[Boxed]) -> BTreeMap<u32, SampleTable> {
     let samples = |trak: &Boxed| {
         let (id, ..) = read_tkhd(&trak.required(b"tkhd")?)?;
         let mdia = trak.required(b"mdia")?;
         let (timescale, _) = read_mdhd(&mdia.required(b"mdhd")?)?;
         let table = SampleTable::read(&mdia.required(b"minf")?.required(b"stbl")?, timescale)?;
-        Ok::<_, Error>((id, table.samples(0).collect()))
+        Ok::<_, Error>((id, table))
     };
     traks.iter().take(MAX_TRACKS).filter_map(|it| samples(it).ok()).collect()
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::Error;
 use super::super::locate::Moov;
 use super::super::reader::{Boxed, Fields};
-use super::super::table::{MAX_SAMPLES, StoredSample};
+use super::super::table::{MAX_SAMPLES, SampleTable, StoredSample};
 use super::super::writer::Writer;
 use crate::media::Sync;
 
@@ -31,17 +31,32 @@ pub(in super::super) struct Gathered {
 pub(in super::super) fn gather(
     moov: &Boxed,
     fragments: &[Moov],
-    stored: BTreeMap<u32, Vec<StoredSample>>,
+    stored: &BTreeMap<u32, SampleTable>,
 ) -> Result<BTreeMap<u32, Gathered>, Error> {
     let defaults = read_defaults(moov)?;
-    let mut tracks: BTreeMap<u32, Track> = BTreeMap::new();
-    for (id, samples) in stored {
-        tracks.entry(id).or_default().take_stored(&samples);
+    let mut tracks = Tracks { by_id: BTreeMap::new(), room: MAX_SAMPLES };
+    for (id, table) in stored {
+        tracks.make_room(moov, table.count())?;
+        tracks.by_id.entry(*id).or_default().take_stored(table.samples(0));
     }
     for fragment in fragments {
         read_fragment(&Boxed::first(&fragment.bytes, fragment.offset)?, &defaults, &mut tracks)?;
     }
-    Ok(tracks.into_iter().filter_map(|(id, it)| Some((id, it.finish()?))).collect())
+    Ok(tracks.by_id.into_iter().filter_map(|(id, it)| Some((id, it.finish()?))).collect())
+}
+
+/// What is gathered of all tracks. A run of a few bytes may tell of millions of samples, so they are counted for all tracks
+/// together.
+struct Tracks {
+    by_id: BTreeMap<u32, Track>,
+    room: u32,
+}
+
+impl Tracks {
+    fn make_room(&mut self, boxed: &Boxed, samples: u32) -> Result<(), Error> {
+        self.room = self.room.checked_sub(samples).ok_or_else(|| boxed.says("sample_count", samples))?;
+        Ok(())
+    }
 }
 
 fn read_defaults(moov: &Boxed) -> Result<BTreeMap<u32, Defaults>, Error> {
@@ -61,11 +76,7 @@ fn read_defaults(moov: &Boxed) -> Result<BTreeMap<u32, Defaults>, Error> {
     Ok(defaults)
 }
 
-fn read_fragment(
-    moof: &Boxed,
-    defaults: &BTreeMap<u32, Defaults>,
-    tracks: &mut BTreeMap<u32, Track>,
-) -> Result<(), Error> {
+fn read_fragment(moof: &Boxed, defaults: &BTreeMap<u32, Defaults>, tracks: &mut Tracks) -> Result<(), Error> {
     // Where the data of the traf before ended, for those that do not say where theirs begins.
     let mut end = None;
     for traf in moof.children() {
@@ -76,22 +87,29 @@ fn read_fragment(
         let head = TrackHead::read(&traf.required(b"tfhd")?, defaults)?;
         let base =
             head.base.unwrap_or(if head.from_moof { moof.offset() } else { end.unwrap_or(moof.offset()) });
-        let track = tracks.entry(head.id).or_default();
         if let Some(tfdt) = traf.child(b"tfdt")? {
             let mut fields = tfdt.fields();
             let (version, _) = fields.version_and_flags()?;
-            track.goes_on_at(fields.u64_or_u32(version)?);
+            tracks.by_id.entry(head.id).or_default().goes_on_at(fields.u64_or_u32(version)?);
         }
         let mut at = base;
         for run in traf.children() {
             let run = run?;
             if run.is(b"trun") {
-                at = track.take_run(&run, head.defaults, base, at)?;
+                tracks.make_room(&run, announced(&run)?)?;
+                at = tracks.by_id.entry(head.id).or_default().take_run(&run, head.defaults, base, at)?;
             }
         }
         end = Some(at);
     }
     Ok(())
+}
+
+/// How many samples `trun` says that it has.
+fn announced(trun: &Boxed) -> Result<u32, Error> {
+    let mut fields = trun.fields();
+    fields.version_and_flags()?;
+    fields.u32()
 }
 
 /// `tfhd` (8.8.7).
@@ -162,7 +180,9 @@ impl Track {
         let mut at = if flags & 0x1 == 0 { at } else { base.saturating_add_signed(fields.i32()?.into()) };
         let first_flags = if flags & 0x4 == 0 { None } else { Some(fields.u32()?) };
         let told = [0x100, 0x200, 0x400, 0x800].map(|it| flags & it != 0);
-        self.check_room(trun, &fields, count, told)?;
+        // All samples are there before one is read.
+        let each = told.iter().filter(|it| **it).count().saturating_mul(4);
+        Fields::entries(&mut { fields }, count, each)?;
         if count == 0 {
             return Ok(at);
         }
@@ -181,30 +201,16 @@ impl Track {
         Ok(at)
     }
 
-    /// Checks that all samples are there before one is read, and that they are no more than a track has.
-    fn check_room(
-        &self,
-        trun: &Boxed,
-        fields: &Fields<'_>,
-        count: u32,
-        told: [bool; 4],
-    ) -> Result<(), Error> {
-        let each = told.iter().filter(|it| **it).count().saturating_mul(4);
-        let mut room = *fields;
-        room.entries(count, each)?;
-        let samples = (self.sizes.len() as u64).saturating_add(count.into());
-        if samples > MAX_SAMPLES.into() { Err(trun.says("sample_count", count)) } else { Ok(()) }
-    }
-
     /// Samples of the movie header, in their order.
-    fn take_stored(&mut self, samples: &[StoredSample]) {
-        self.begins = samples.first().map(|_| 0);
-        for run in samples.chunk_by(|a, b| a.offset.saturating_add(a.size.into()) == b.offset) {
-            let (Some(first), Ok(count)) = (run.first(), u32::try_from(run.len())) else { continue };
-            self.chunks.push((first.offset, count));
-            for it in run {
-                self.push(it.duration, it.composition_offset as u32, it.size, it.sync == Sync::Key);
+    fn take_stored(&mut self, samples: impl Iterator<Item = StoredSample>) {
+        let mut end = None;
+        for it in samples {
+            match self.chunks.last_mut() {
+                Some((_, count)) if end == Some(it.offset) => *count = count.saturating_add(1),
+                _ => self.chunks.push((it.offset, 1)),
             }
+            end = Some(it.offset.saturating_add(it.size.into()));
+            self.push(it.duration, it.composition_offset as u32, it.size, it.sync == Sync::Key);
         }
     }
 
