@@ -246,6 +246,43 @@ fn bandwidths_are_those_of_the_bytes_that_are_sent() {
 }
 
 #[test]
+fn transport_streams_are_cut_as_fragments_are_and_hold_all_frames() {
+    let title = title(&[BFRAMES]).unwrap();
+    let text = title.transport_multivariant().unwrap();
+    let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+    let [variant] = read.variants.as_slice() else { panic!("{text}") };
+    assert!(variant.uri.ends_with("/v0/index-ts.m3u8") && read.alternatives.is_empty(), "{text}");
+    assert_eq!(variant.codecs.as_deref(), Some("avc1.64000a,mp4a.40.2"));
+    let list = title.transport_playlist(V0).unwrap();
+    let list = m3u8_rs::parse_media_playlist_res(list.as_bytes()).unwrap();
+    let durations =
+        |list: &m3u8_rs::MediaPlaylist| list.segments.iter().map(|it| it.duration).collect::<Vec<_>>();
+    assert_eq!(durations(&list), durations(&playlist(&title, V0)));
+    let mut frames = 0;
+    for n in 0..list.segments.len() {
+        let segment = title.transport_segment(V0, n).unwrap();
+        frames += segment.frame_octets();
+        let reads = segment.reads(1 << 20);
+        assert_eq!(reads.len(), 1, "of an interleaved file a segment is one read");
+        let read: Vec<_> = reads
+            .into_iter()
+            .map(|it| {
+                (it.clone(), Bytes::copy_from_slice(&BFRAMES[it.range.start as usize..it.range.end as usize]))
+            })
+            .collect();
+        let packets = segment.mux(&read).unwrap().concat();
+        assert!(packets.chunks(188).all(|it| it.len() == 188 && it[0] == 0x47));
+    }
+    let all: u64 = include_str!("media/bframes.csv")
+        .lines()
+        .map(|it| it.split(',').nth(4).unwrap().parse::<u64>().unwrap())
+        .sum();
+    assert_eq!(frames, all, "every packet that ffprobe sees is in one of them");
+    assert!(title.transport_segment(V0, 2).is_none());
+    assert!(title.transport_playlist(A0).is_some(), "sound alone has a stream of its own");
+}
+
+#[test]
 fn a_report_says_what_is_in_a_title_and_what_is_wrong_with_it() {
     let report = title(&[BFRAMES]).unwrap().report(TARGET);
     let names: Vec<_> =

@@ -61,8 +61,8 @@ pub struct AudioRendition {
     pub default: bool,
     /// How it is heard, when that is known.
     pub sound: Option<Sound>,
-    /// Relative URI of its media playlist.
-    pub uri: String,
+    /// Relative URI of its media playlist; none where it is in the variants themselves.
+    pub uri: Option<String>,
 }
 
 /// One `EXT-X-MEDIA:TYPE=SUBTITLES`.
@@ -132,7 +132,10 @@ fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
         Some(Sound { channels, .. }) => write!(out, ",CHANNELS=\"{channels}\"")?,
         None => {}
     }
-    writeln!(out, ",URI=\"{}\"", Quoted(&it.uri))
+    if let Some(uri) = &it.uri {
+        write!(out, ",URI=\"{}\"", Quoted(uri))?;
+    }
+    writeln!(out)
 }
 
 fn write_subtitles(out: &mut String, it: &SubtitleRendition) -> fmt::Result {
@@ -236,7 +239,7 @@ mod tests {
             language: Some("en".into()),
             default: true,
             sound: Some(Sound::new(48_000, 2)),
-            uri: "audio/index.m3u8".into(),
+            uri: Some("audio/index.m3u8".into()),
         };
         assert_eq!(
             render(&[video()], &[], &[audio], &[], Segments::Mixed),

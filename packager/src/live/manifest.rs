@@ -95,7 +95,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             language: None,
             default: true,
             sound: config.sound(),
-            uri: "audio/index.m3u8".into(),
+            uri: Some("audio/index.m3u8".into()),
         });
     }
     Some(multivariant::render(&[whole], &[], &renditions, &[], multivariant::Segments::Mixed))

@@ -1,5 +1,6 @@
 //! A stored title, understood: everything that can be asked of it but the bytes of its samples.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,9 +11,11 @@ use super::manifest::{Tracks, TrickMode};
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
+use super::transport::{self, Laid, TransportSegment};
 use super::{Body, Header, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable};
 use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
 use crate::media::{Timestamp, TrackKind};
+use crate::mpegts::{Program, Refused};
 use crate::text::Track;
 
 /// How long segments should be: what Apple's rules ask of stored titles (7.5), and a balance between requests and
@@ -41,6 +44,8 @@ pub struct Asset {
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
     subtitles: Subtitles,
+    /// Transport streams of the pictures, then of the sound, laid out when one is asked for.
+    transport: Box<[OnceLock<Result<Laid, Refused>>]>,
 }
 
 /// A segment of a title, before its media is read.
@@ -77,7 +82,8 @@ impl Asset {
         // What they say stands in tables of our own now.
         headers.iter_mut().for_each(|it| it.fragments = Vec::new());
         let (video, audio) = cut(files, target)?;
-        Ok(Self { tag, headers, left_out, video, audio, subtitles: Subtitles::default() })
+        let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
+        Ok(Self { tag, headers, left_out, video, audio, subtitles: Subtitles::default(), transport })
     }
 
     /// The same with subtitles; another tag names the whole of it.
@@ -139,6 +145,62 @@ impl Asset {
     /// The media playlist of a track; nothing when it has no such track.
     pub fn media_playlist(&self, track: TrackName) -> Option<String> {
         Some(self.tracks().media(self.rendition(track)?))
+    }
+
+    /// The multivariant playlist of its transport streams.
+    ///
+    /// # Errors
+    /// [`Refused`] when its tracks do not go into any.
+    pub fn transport_multivariant(&self) -> Result<String, Refused> {
+        let kind = if self.video.is_empty() { TrackKind::Audio } else { TrackKind::Video };
+        let count = if self.video.is_empty() { self.audio.len() } else { self.video.len() };
+        let mut streams = Vec::new();
+        let mut refused = Refused::Nothing;
+        for name in (0..count).map(|index| TrackName { kind, index }) {
+            match self.laid(name) {
+                Some(Ok(laid)) => streams.push((name, laid.rate)),
+                Some(Err(it)) => refused = *it,
+                None => {}
+            }
+        }
+        if streams.is_empty() {
+            return Err(refused);
+        }
+        let beside = |(index, _): (usize, &Rendition)| {
+            let name = TrackName { kind: TrackKind::Audio, index };
+            Some((index, self.laid(name)?.as_ref().ok()?.rate))
+        };
+        let sounds: Vec<_> = self.audio.iter().enumerate().filter_map(beside).collect();
+        Ok(self.tracks().transport_multivariant(&streams, &sounds))
+    }
+
+    /// The media playlist of a track's transport stream; nothing when it has none.
+    pub fn transport_playlist(&self, track: TrackName) -> Option<String> {
+        self.laid(track)?.as_ref().ok()?;
+        Some(self.tracks().transport(self.rendition(track)?))
+    }
+
+    /// Segment `n` of a track's transport stream; nothing when there is none.
+    pub fn transport_segment(&self, track: TrackName, n: usize) -> Option<TransportSegment> {
+        self.laid(track)?.as_ref().ok()?.segment(self.streams(track)?, n)
+    }
+
+    fn laid(&self, track: TrackName) -> Option<&Result<Laid, Refused>> {
+        let streams = self.streams(track)?;
+        let at = match track.kind {
+            TrackKind::Video => track.index,
+            TrackKind::Audio => self.video.len().checked_add(track.index)?,
+        };
+        Some(self.transport.get(at)?.get_or_init(|| Laid::of(streams)))
+    }
+
+    /// What is in the transport stream of a track: pictures have the first sound with them that such a stream can have, or
+    /// what there is, which then is refused.
+    fn streams(&self, track: TrackName) -> Option<transport::Tracks<'_>> {
+        let fits = |it: &&Rendition| Program::new(None, Some(&it.index.track.config)).is_ok();
+        let sound = self.audio.iter().find(fits).or(self.audio.first());
+        let sound = sound.filter(|_| track.kind == TrackKind::Video);
+        Some(transport::Tracks { lead: self.rendition(track)?, sound })
     }
 
     /// The init segment of a track; nothing when it has no such track.

@@ -41,9 +41,11 @@ pub(super) struct Index {
     pub(super) keys: Vec<Timestamp>,
     /// Of video.
     pub(super) frame_rate: Option<FrameRate>,
+    /// The least composition offset, where it is below zero.
+    pub(super) earliest: i64,
     samples: SampleTable,
     /// How long most samples last; what the last one lasts when the file does not say it believably.
-    usual_duration: u32,
+    pub(super) usual_duration: u32,
 }
 
 /// A sample in its place.
@@ -77,6 +79,7 @@ impl Index {
             shown: placement.start..placement.start,
             keys: Vec::new(),
             frame_rate: None,
+            earliest: 0,
             samples: track.samples,
             usual_duration,
             track: track.track,
@@ -86,6 +89,8 @@ impl Index {
         if index.track.kind() == TrackKind::Video {
             index.keys = index.find_keys();
             index.frame_rate = index.find_frame_rate();
+            let offsets = index.from(index.sent.start).map(|it| i64::from(it.stored.composition_offset));
+            index.earliest = offsets.min().unwrap_or(0).min(0);
         }
         Ok(index)
     }

@@ -4,6 +4,7 @@ use std::iter;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::rate::Rate;
 use super::rendition::Rendition;
 use super::subtitles::{self, Subtitles};
 use super::{Item, Tag, TrackName};
@@ -41,15 +42,8 @@ impl Tracks<'_> {
     /// The multivariant playlist. Tracks are never muxed: where there are pictures, sound is a group beside them.
     pub(super) fn multivariant(&self) -> String {
         let tracks = if self.video.is_empty() { self.audio } else { self.video };
-        let mut variants: Vec<Variant> =
-            tracks.iter().enumerate().map(|(index, it)| self.variant(index, it)).collect();
-        // Players begin with the first variant before they have measured anything: the one nearest to 2 Mbit/s
-        // (Apple's rule 1.32). The others ascend.
-        variants.sort_by_key(|it| it.bandwidth);
-        let distance = |it: &Variant| it.average_bandwidth.unwrap_or(it.bandwidth).abs_diff(2_000_000);
-        if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
-            variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
-        }
+        let variants =
+            in_order(tracks.iter().enumerate().map(|(index, it)| self.variant(index, it)).collect());
         let segments = multivariant::Segments::Independent;
         let subtitles = self.subtitles.renditions(self.tag);
         multivariant::render(&variants, &self.scrubbing(), &self.audio_group(), &subtitles, segments)
@@ -138,7 +132,7 @@ impl Tracks<'_> {
             language: Some(language(it).tag().to_owned()),
             default: index == 0,
             sound: it.index.track.config.sound(),
-            uri: self.playlist(TrackName { kind: TrackKind::Audio, index }),
+            uri: Some(self.playlist(TrackName { kind: TrackKind::Audio, index })),
         };
         self.audio.iter().zip(names).enumerate().map(rendition).collect()
     }
@@ -162,6 +156,73 @@ impl Tracks<'_> {
         lines.map(Item::Init);
         for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
             lines.segment(duration, Item::Segment(n));
+        }
+        lines.end();
+        lines.into_string()
+    }
+
+    /// The multivariant playlist of transport streams with these rates: pictures have the first of `sounds` in them.
+    pub(super) fn transport_multivariant(
+        &self,
+        streams: &[(TrackName, Rate)],
+        sounds: &[(usize, Rate)],
+    ) -> String {
+        let with_pictures = !self.video.is_empty();
+        let sounds = if with_pictures { sounds } else { &[] };
+        let audio = |index: usize| self.audio.get(index);
+        let others = sounds.get(1..).unwrap_or_default();
+        let variant = |(name, rate): &(TrackName, Rate)| {
+            let tracks = if with_pictures { self.video } else { self.audio };
+            let it = tracks.get(name.index)?;
+            let mut codecs = vec![it.index.track.config.codec_string()];
+            for codec in sounds.iter().filter_map(|it| Some(audio(it.0)?.index.track.config.codec_string())) {
+                if !codecs.contains(&codec) {
+                    codecs.push(codec);
+                }
+            }
+            let beside = |of: fn(&Rate) -> u64| others.iter().map(|it| of(&it.1)).max().unwrap_or(0);
+            Some(Variant {
+                uri: format!("{}/{name}/{}", self.tag, Item::TransportPlaylist),
+                bandwidth: rate.peak.saturating_add(beside(|it| it.peak)),
+                average_bandwidth: Some(rate.average.saturating_add(beside(|it| it.average))),
+                codecs,
+                supplemental_codec: None,
+                resolution: resolution(it),
+                frame_rate: it.index.frame_rate.map(FrameRate::per_second),
+                range: it.index.track.config.picture().map(Picture::range),
+                audio_group: (!others.is_empty()).then(|| GROUP.into()),
+                subtitles_group: None,
+            })
+        };
+        let variants = in_order(streams.iter().filter_map(variant).collect());
+        let group = if others.is_empty() { &[] } else { sounds };
+        let group: Vec<_> = self
+            .audio_group()
+            .into_iter()
+            .enumerate()
+            .filter(|(index, _)| group.iter().any(|it| it.0 == *index))
+            .map(|(index, it)| {
+                let name = TrackName { kind: TrackKind::Audio, index };
+                let is_muxed = sounds.first().is_some_and(|it| it.0 == index);
+                let uri = format!("{}/{name}/{}", self.tag, Item::TransportPlaylist);
+                AudioRendition { default: is_muxed, uri: (!is_muxed).then_some(uri), ..it }
+            })
+            .collect();
+        multivariant::render(&variants, &[], &group, &[], multivariant::Segments::Independent)
+    }
+
+    /// The media playlist of the transport stream of one track.
+    pub(super) fn transport(&self, rendition: &Rendition) -> String {
+        let longest = self.all().flat_map(|it| durations(it, it.spans())).max().unwrap_or_default();
+        let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
+        lines.head(&Head {
+            target_duration: target(longest),
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            kind: Kind::Vod,
+        });
+        for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
+            lines.segment(duration, Item::TransportSegment(n));
         }
         lines.end();
         lines.into_string()
@@ -304,6 +365,17 @@ impl Tracks<'_> {
             timeline: timeline(it.spans()),
         }
     }
+}
+
+/// Players begin with the first variant before they have measured anything: the one nearest to 2 Mbit/s (Apple's rule
+/// 1.32). The others ascend.
+fn in_order(mut variants: Vec<Variant>) -> Vec<Variant> {
+    variants.sort_by_key(|it| it.bandwidth);
+    let distance = |it: &Variant| it.average_bandwidth.unwrap_or(it.bandwidth).abs_diff(2_000_000);
+    if let Some((start, _)) = variants.iter().enumerate().min_by_key(|(_, it)| distance(it)) {
+        variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
+    }
+    variants
 }
 
 fn timeline(spans: impl Iterator<Item = Range<i64>>) -> Vec<Segment> {

@@ -21,6 +21,7 @@ mod report;
 mod resource;
 mod set;
 mod subtitles;
+mod transport;
 
 pub use asset::{Asset, TARGET, TitleSegment};
 pub use body::{Body, Read, Reads};
@@ -29,3 +30,4 @@ pub use reason::{Reason, Unplayable};
 pub use report::{LeftOutReport, PictureReport, Report, SoundReport, TrackReport};
 pub use resource::{Item, Resource, Tag, TextItem, TextName, TrackName};
 pub use set::{MAX_SET_FILE, Set, SetError, SetSubtitles};
+pub use transport::{Extent, TransportSegment};

@@ -100,6 +100,13 @@ impl Rendition {
         Some(self.since_origin(start)..self.since_origin(end))
     }
 
+    /// The samples from the segment on in which a moment of the presentation is, in ticks from its first.
+    pub(super) fn starting_in(&self, at: i64) -> impl Iterator<Item = Placed> + Clone + '_ {
+        let after = self.segments.partition_point(|it| self.since_origin(it.start) <= at);
+        let first = self.segments.get(after.saturating_sub(1)).map_or(self.index.sent.start, |it| it.first);
+        self.index.from(first)
+    }
+
     /// Ticks from the presentation's first moment to one of the track's.
     pub(super) const fn since_origin(&self, at: i64) -> i64 {
         at.saturating_sub(self.origin)
@@ -170,7 +177,8 @@ impl Rendition {
         if before > 0 { before } else { 0 }
     }
 
-    fn samples(&self, n: usize) -> Option<impl Iterator<Item = Placed> + Clone + '_> {
+    /// The samples of segment `n`.
+    pub(super) fn samples(&self, n: usize) -> Option<impl Iterator<Item = Placed> + Clone + '_> {
         let first = self.segments.get(n)?.first;
         let end = self.segments.get(n.saturating_add(1)).map_or(self.index.sent.end, |next| next.first);
         Some(self.index.from(first).take(end.saturating_sub(first) as usize))

@@ -73,6 +73,8 @@ impl fmt::Display for TextName {
 pub enum Resource {
     /// `index.m3u8`: the multivariant playlist.
     Multivariant,
+    /// `index-ts.m3u8`: the multivariant playlist of transport streams.
+    TransportMultivariant,
     /// `manifest.mpd`.
     Mpd,
     /// `manifest-trick.mpd`: the same, with what players scrub by. Players that do not know it read it as one more track and
@@ -93,6 +95,10 @@ pub enum Item {
     Init,
     /// `{n}.m4s`, counted from 0.
     Segment(usize),
+    /// `index-ts.m3u8`: its media playlist of a transport stream.
+    TransportPlaylist,
+    /// `{n}.ts`, counted from 0: a segment of that.
+    TransportSegment(usize),
     /// `iframes.m3u8`: the playlist of its key frames.
     KeyFrames,
     /// `i{n}.m4s`: one of its key frames, counted from 0.
@@ -105,6 +111,8 @@ impl fmt::Display for Item {
             Self::Playlist => f.write_str("index.m3u8"),
             Self::Init => f.write_str("init.mp4"),
             Self::Segment(n) => write!(f, "{n}.m4s"),
+            Self::TransportPlaylist => f.write_str("index-ts.m3u8"),
+            Self::TransportSegment(n) => write!(f, "{n}.ts"),
             Self::KeyFrames => f.write_str("iframes.m3u8"),
             Self::KeyFrame(n) => write!(f, "i{n}.m4s"),
         }
@@ -150,12 +158,14 @@ impl Resource {
             "index.m3u8" => tagged(Item::Playlist)
                 .or_else(|| text(TextItem::Playlist))
                 .or(Some((rest, Self::Multivariant))),
+            "index-ts.m3u8" => tagged(Item::TransportPlaylist).or(Some((rest, Self::TransportMultivariant))),
             "manifest.mpd" => Some((rest, Self::Mpd)),
             "manifest-trick.mpd" => Some((rest, Self::TrickMpd)),
             "init.mp4" => tagged(Item::Init),
             "iframes.m3u8" => tagged(Item::KeyFrames),
             "all.vtt" => text(TextItem::Whole),
             _ if last.ends_with(".vtt") => text(TextItem::Segment(number(last.strip_suffix(".vtt")?)?)),
+            _ if last.ends_with(".ts") => tagged(Item::TransportSegment(number(last.strip_suffix(".ts")?)?)),
             _ => {
                 let name = last.strip_suffix(".m4s")?;
                 tagged(match name.strip_prefix('i') {
@@ -205,6 +215,15 @@ mod tests {
     fn a_path_names_a_title_and_what_is_asked_of_it() {
         check("/a/film.mp4/index.m3u8", Some(("/a/film.mp4", Resource::Multivariant)));
         check("/film.mp4/manifest.mpd", Some(("/film.mp4", Resource::Mpd)));
+        check("/film.ts/index-ts.m3u8", Some(("/film.ts", Resource::TransportMultivariant)));
+        check(
+            &format!("/f.mp4/{TAG}/a1/index-ts.m3u8"),
+            Some(("/f.mp4", tagged(TrackKind::Audio, 1, Item::TransportPlaylist))),
+        );
+        check(
+            &format!("/f.mp4/{TAG}/v0/3.ts"),
+            Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::TransportSegment(3)))),
+        );
         check("/film.mp4/manifest-trick.mpd", Some(("/film.mp4", Resource::TrickMpd)));
         check(
             &format!("/f.mp4/{TAG}/v0/index.m3u8"),

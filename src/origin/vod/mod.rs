@@ -24,10 +24,14 @@ use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
-use packager::vod::{Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName};
+use tokio::sync::Semaphore;
+
+use packager::vod::{
+    Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName, TransportSegment,
+};
 
 use super::library::Library;
-use super::library::decoded;
+use super::library::{decoded, wait};
 use super::web::Web;
 use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
 use files::{File, Files};
@@ -44,6 +48,16 @@ const REFUSED: Duration = Duration::from_secs(2);
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MPD: &str = "application/dash+xml";
+const TRANSPORT: &str = "video/mp2t";
+
+/// Octets of frames in one segment of a transport stream, of which all are in memory at once: ten seconds at 25 Mbit/s.
+const LARGEST_TRANSPORT: u64 = 32 * 1024 * 1024;
+
+/// KiB of such segments under way at once, frames and packets: four of the largest, a hundred usual ones.
+const MUXING: usize = 4 * 2 * 32 * 1024;
+
+/// Octets of one read for such a segment.
+const LONGEST_TRANSPORT_READ: u64 = 4 * 1024 * 1024;
 const WEBVTT: &str = "text/vtt; charset=utf-8";
 
 /// What was done, for the books.
@@ -62,6 +76,8 @@ pub struct Vod {
     files: Files,
     shelf: Shelf,
     stats: Stats,
+    /// Memory for segments of transport streams, in KiB.
+    muxing: Semaphore,
 }
 
 impl Vod {
@@ -81,7 +97,7 @@ impl Vod {
     }
 
     fn of(files: Files) -> Self {
-        Self { files, shelf: Shelf::new(), stats: Stats::default() }
+        Self { files, shelf: Shelf::new(), stats: Stats::default(), muxing: Semaphore::new(MUXING) }
     }
 
     /// The directory; none where the files are elsewhere.
@@ -152,6 +168,10 @@ impl Vod {
                 let text = title.asset.mpd();
                 self.document(&title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
             }
+            Resource::TransportMultivariant => {
+                let text = title.asset.transport_multivariant().map_err(|it| Refused::transport(&it))?;
+                self.document(&title, PLAYLIST, &format!("{tag}-ts"), text.into(), Lifetime::For(MANIFEST))
+            }
             Resource::TrickMpd => {
                 let text = title.asset.trick_mpd();
                 self.document(&title, MPD, &format!("{tag}-trick"), text.into(), Lifetime::For(MANIFEST))
@@ -180,6 +200,12 @@ impl Vod {
                     Item::Init => document(media_type(track), title.asset.init(track)),
                     Item::Segment(n) => {
                         self.segment(&title, track, title.asset.segment(track, n), &name).await
+                    }
+                    Item::TransportPlaylist => {
+                        document(PLAYLIST, title.asset.transport_playlist(track).map(Bytes::from))
+                    }
+                    Item::TransportSegment(n) => {
+                        self.transport(&title, title.asset.transport_segment(track, n), &name).await
                     }
                     Item::KeyFrames => {
                         document(PLAYLIST, title.asset.key_frames_playlist(track).map(Bytes::from))
@@ -225,8 +251,7 @@ impl Vod {
             return Err(Refused::missing().into());
         };
         if segment.body.extents.iter().any(|it| it.end > header.stored.length) {
-            let sentence = "the file ends before the media of this segment".into();
-            return Err(Refused { status: StatusCode::NOT_FOUND, sentence }.into());
+            return Err(Refused::cut().into());
         }
         let file = self.files.open(path).await?;
         if *file.version() != header.stored.version {
@@ -248,6 +273,51 @@ impl Vod {
                 None => FetchedBody::Whole(chunks.into()),
                 Some(_) => growing(chunks, file, reads),
             },
+            lifetime: Some(Lifetime::Immutable),
+        })
+    }
+
+    /// A segment of a transport stream. Its frames are put into another order than the file has them in, so all are read
+    /// before the first is sent.
+    async fn transport(
+        &self,
+        title: &Arc<Title>,
+        segment: Option<TransportSegment>,
+        name: &str,
+    ) -> Result<Fetched, Failed> {
+        let segment = segment.ok_or_else(Refused::missing)?;
+        let octets = segment.frame_octets();
+        if octets > LARGEST_TRANSPORT {
+            return Err(Refused::large_transport(octets).into());
+        }
+        // What is read, and what is made of it.
+        let room = u32::try_from(octets * 2 / 1024 + 1).unwrap_or(u32::MAX);
+        let _room = self.muxing.acquire_many(room).await.expect("the semaphore is never closed");
+        let mut read = Vec::new();
+        for extent in segment.reads(LONGEST_TRANSPORT_READ) {
+            let (Some(path), Some(header)) =
+                (title.files.get(extent.file), title.asset.headers().get(extent.file))
+            else {
+                return Err(Refused::missing().into());
+            };
+            if extent.range.end > header.stored.length {
+                return Err(Refused::cut().into());
+            }
+            let file = self.files.open(path).await?;
+            if *file.version() != header.stored.version {
+                return Err(Refused::missing().into());
+            }
+            let bytes = file.read(extent.range.clone(), file.version()).await?;
+            read.push((extent, bytes));
+        }
+        let packets =
+            wait(move || segment.mux(&read).map_err(|it| Failed::from(Refused::transport(&it)))).await?;
+        self.stats.segments.fetch_add(1, Ordering::Relaxed);
+        Ok(Fetched {
+            status: StatusCode::OK,
+            headers: headers(title, TRANSPORT, name),
+            length: Some(packets.iter().map(|it| it.len() as u64).sum()),
+            body: FetchedBody::Whole(packets),
             lifetime: Some(Lifetime::Immutable),
         })
     }

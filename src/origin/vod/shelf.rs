@@ -159,6 +159,23 @@ impl Refused {
         Self { status: StatusCode::NOT_FOUND, sentence: "there is no such title".into() }
     }
 
+    /// The file has lost its end.
+    pub(super) fn cut() -> Self {
+        let sentence = "the file ends before the media of this segment".into();
+        Self { status: StatusCode::NOT_FOUND, sentence }
+    }
+
+    /// Its tracks go into fragments, but not into a transport stream.
+    pub(super) fn transport(reason: &impl std::fmt::Display) -> Self {
+        let sentence = format!("there is no transport stream of this title: {reason}");
+        Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence }
+    }
+
+    pub(super) fn large_transport(octets: u64) -> Self {
+        let sentence = format!("the segment has {octets} bytes, too many for a transport stream");
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence }
+    }
+
     fn media(file: &str, reason: &Reason) -> Self {
         let status = if reason.is_unsupported() {
             StatusCode::UNSUPPORTED_MEDIA_TYPE

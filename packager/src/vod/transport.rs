@@ -1,0 +1,231 @@
+//! A title as transport streams, for players that know no fragmented MP4: pictures with their sound in one stream.
+//!
+//! ```text
+//! renditions ─▶ Laid (program; length and counters of each segment) ─▶ TransportSegment ─frames─▶ packets
+//! ```
+//! Segments begin where those in fragments do. Each is made by itself, yet its counters follow the one before.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::index::Placed;
+use super::rate::Rate;
+use super::rendition::Rendition;
+use crate::media::{Sync, Timestamp, TrackKind};
+use crate::mpegts::{Continuity, Muxer, Program, Refused, Stream, Unit};
+
+/// Frames of sound that share one head: players want some at a time, and not too many.
+const TOGETHER: Duration = Duration::from_millis(170);
+
+/// Octets of sound in one unit, whose length has 16 bits, headers of frames included.
+const MOST_SOUND: u32 = 32 * 1024;
+
+/// Two ranges of a file that are nearer than this are read as one: in an interleaved file all of a segment is.
+const WIDEST_GAP: u64 = 64 * 1024;
+
+/// A stream, laid out: what is in it, and what is known of each segment before it is made.
+#[derive(Clone, Debug)]
+pub(super) struct Laid {
+    program: Program,
+    /// Octets, and the counters before it.
+    segments: Box<[(u64, Continuity)]>,
+    pub(super) rate: Rate,
+}
+
+/// What goes into a stream.
+#[derive(Clone, Copy)]
+pub(super) struct Tracks<'a> {
+    /// The track whose segments these are.
+    pub(super) lead: &'a Rendition,
+    /// The sound that goes with pictures.
+    pub(super) sound: Option<&'a Rendition>,
+}
+
+/// A segment before its frames are read.
+#[derive(Clone, Debug)]
+pub struct TransportSegment {
+    program: Program,
+    units: Vec<Unit>,
+    counters: Continuity,
+    /// Where the frames are, in the order of the units.
+    frames: Vec<Extent>,
+}
+
+/// Octets of one of a title's files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Which of the title's files.
+    pub file: usize,
+    /// Where in it.
+    pub range: Range<u64>,
+}
+
+impl Laid {
+    /// Lays out all segments of a stream.
+    ///
+    /// # Errors
+    /// [`Refused`] when something of it does not go into a transport stream.
+    pub(super) fn of(tracks: Tracks<'_>) -> Result<Self, Refused> {
+        let sound = tracks.sound.map(|it| &it.index.track.config);
+        let lead = &tracks.lead.index.track.config;
+        let program = match tracks.lead.index.track.kind() {
+            TrackKind::Video => Program::new(Some(lead), sound)?,
+            TrackKind::Audio => Program::new(None, Some(lead))?,
+        };
+        let mut counters = Continuity::default();
+        let mut segments = Vec::new();
+        for n in 0..tracks.lead.len() {
+            let units: Vec<Unit> = tracks.units(n).into_iter().map(|it| it.0).collect();
+            segments.push((Muxer::length(&program, &units)?, counters));
+            counters = counters.after(&program, &units)?;
+        }
+        let index = &tracks.lead.index;
+        let seconds = tracks.lead.spans().map(|it| index.at(it.end.saturating_sub(it.start)).seconds());
+        let rate = Rate::of(seconds.zip(&segments).map(|(seconds, it)| (seconds, it.0)));
+        Ok(Self { program, segments: segments.into(), rate })
+    }
+
+    /// Segment `n` of those tracks, which are the ones it was laid out for.
+    pub(super) fn segment(&self, tracks: Tracks<'_>, n: usize) -> Option<TransportSegment> {
+        let (_, counters) = *self.segments.get(n)?;
+        let (units, frames): (Vec<_>, Vec<_>) = tracks.units(n).into_iter().unzip();
+        let frames = frames.into_iter().flatten().collect();
+        Some(TransportSegment { program: self.program.clone(), units, counters, frames })
+    }
+}
+
+impl Tracks<'_> {
+    /// The units of segment `n`, each with the places of its frames, in the order of decoding.
+    fn units(self, n: usize) -> Vec<(Unit, Vec<Extent>)> {
+        let Some(samples) = self.lead.samples(n) else { return Vec::new() };
+        let mut units = match self.lead.index.track.kind() {
+            TrackKind::Video => pictures(self.lead, samples),
+            TrackKind::Audio => sound(self.lead, samples),
+        };
+        if let (Some(beside), Some(span)) = (self.sound, self.lead.span(n)) {
+            let at = |ticks: i64| beside.index.ticks(self.lead.index.at(ticks));
+            // Sound before the first picture, and after the last, has no other segment to be in.
+            let begins = if n == 0 { i64::MIN } else { at(span.start) };
+            let ends = if n.saturating_add(1) == self.lead.len() { i64::MAX } else { at(span.end) };
+            let heard = |it: &Placed| beside.since_origin(it.presentation);
+            let frames = beside.starting_in(begins).skip_while(|it| heard(it) < begins);
+            units.extend(sound(beside, frames.take_while(|it| heard(it) < ends)));
+        }
+        units.sort_by_key(|it| it.0.decoding);
+        units
+    }
+}
+
+/// One unit for each picture.
+fn pictures(rendition: &Rendition, samples: impl Iterator<Item = Placed>) -> Vec<(Unit, Vec<Extent>)> {
+    let at = |ticks| rendition.index.at(rendition.since_origin(ticks));
+    let unit = |it: Placed| {
+        let stored = it.stored;
+        // No picture is shown before it is decoded: what composition takes back is taken off all decoding times.
+        let decoding =
+            stored.dts.saturating_add(rendition.index.shift).saturating_add(rendition.index.earliest);
+        let unit = Unit {
+            stream: Stream::Video,
+            presentation: at(it.presentation),
+            decoding: at(decoding),
+            key: stored.sync == Sync::Key,
+            frames: vec![stored.size],
+        };
+        (unit, vec![extent(rendition, &it)])
+    };
+    samples.map(unit).collect()
+}
+
+/// Units of a few frames each.
+fn sound(rendition: &Rendition, samples: impl Iterator<Item = Placed>) -> Vec<(Unit, Vec<Extent>)> {
+    let index = &rendition.index;
+    let together = Timestamp::from_duration(TOGETHER, index.track.timescale).ticks();
+    let mut units: Vec<(Unit, Vec<Extent>)> = Vec::new();
+    let (mut begun, mut octets, mut goes_on) = (i64::MIN, 0_u32, false);
+    for it in samples {
+        let size = it.stored.size;
+        // Within a unit each frame is heard right after the one before.
+        let fits =
+            it.presentation.saturating_sub(begun) < together && octets.saturating_add(size) <= MOST_SOUND;
+        match units.last_mut().filter(|_| fits && goes_on) {
+            Some((unit, places)) => {
+                unit.frames.push(size);
+                places.push(extent(rendition, &it));
+                octets = octets.saturating_add(size);
+            }
+            None => {
+                let at = index.at(rendition.since_origin(it.presentation));
+                let unit = Unit {
+                    stream: Stream::Sound,
+                    presentation: at,
+                    decoding: at,
+                    key: true,
+                    frames: vec![size],
+                };
+                units.push((unit, vec![extent(rendition, &it)]));
+                (begun, octets) = (it.presentation, size);
+            }
+        }
+        goes_on = it.stored.duration.abs_diff(index.usual_duration) <= 1;
+    }
+    units
+}
+
+fn extent(rendition: &Rendition, it: &Placed) -> Extent {
+    let begin = it.stored.offset;
+    Extent { file: rendition.file, range: begin..begin.saturating_add(it.stored.size.into()) }
+}
+
+impl TransportSegment {
+    /// Octets of the frames in it.
+    pub fn frame_octets(&self) -> u64 {
+        self.frames.iter().map(|it| it.range.end.saturating_sub(it.range.start)).fold(0, u64::saturating_add)
+    }
+
+    /// What must be read of the files: few ranges, ascending, at most `longest` octets each where frames allow.
+    pub fn reads(&self, longest: u64) -> Vec<Extent> {
+        let mut all = self.frames.clone();
+        all.retain(|it| !it.range.is_empty());
+        all.sort_by_key(|it| (it.file, it.range.start));
+        let mut reads: Vec<Extent> = Vec::new();
+        for it in all {
+            match reads.last_mut() {
+                Some(last)
+                    if last.file == it.file
+                        && it.range.start.saturating_sub(last.range.end) <= WIDEST_GAP
+                        && it.range.end.saturating_sub(last.range.start) <= longest =>
+                {
+                    last.range.end = last.range.end.max(it.range.end);
+                }
+                _ => reads.push(it),
+            }
+        }
+        reads
+    }
+
+    /// The packets, of what was read: each of [`reads`](Self::reads) with its octets.
+    ///
+    /// # Errors
+    /// [`Refused`] when a frame is not as its file said, so that it does not fit.
+    pub fn mux(self, read: &[(Extent, Bytes)]) -> Result<Vec<Bytes>, Refused> {
+        let Self { program, units, counters, frames } = self;
+        let mut muxer = Muxer::new(program, units, counters);
+        let mut packets = vec![muxer.push(&[])?];
+        for frame in frames.iter().filter(|it| !it.range.is_empty()) {
+            packets.push(muxer.push(within(read, frame).ok_or(Refused::Nothing)?)?);
+        }
+        packets.retain(|it| !it.is_empty());
+        Ok(packets)
+    }
+}
+
+/// The octets of a frame, among those read.
+fn within<'a>(read: &'a [(Extent, Bytes)], frame: &Extent) -> Option<&'a [u8]> {
+    let before = read.partition_point(|(it, _)| (it.file, it.range.start) <= (frame.file, frame.range.start));
+    let (extent, octets) = read.get(before.checked_sub(1)?)?;
+    let begin = usize::try_from(frame.range.start.checked_sub(extent.range.start)?).ok()?;
+    let length = usize::try_from(frame.range.end.checked_sub(frame.range.start)?).ok()?;
+    octets.get(begin..begin.checked_add(length)?)
+}
