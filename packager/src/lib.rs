@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Sample ─▶ live::broadcast ─▶ segmenter ─▶ isobmff ─▶ hls, dash ─▶ live::window ─▶ viewers
-//! asset::Source ─▶ isobmff ─▶ vod::index ─▶ vod::plan ─▶ isobmff ─▶ hls, dash ─▶ viewers
+//! asset::Source ─▶ isobmff ─▶ vod::index ─▶ vod::plan ─▶ isobmff, mpegts ─▶ hls, dash ─▶ viewers
 //! asset::Source ─▶ text ─▶ vod ─▶ hls, dash ─▶ viewers
 //! ```
 
