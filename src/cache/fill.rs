@@ -78,7 +78,29 @@ pub(super) struct Fill {
     /// How long the body may stand still.
     pub(super) stall: Duration,
     /// Its place among all fills.
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Place,
+}
+
+/// A place among those that are under way at once.
+#[derive(Debug)]
+pub(super) struct Place {
+    permit: Option<OwnedSemaphorePermit>,
+    is_upload: bool,
+}
+
+impl Place {
+    pub(super) const fn new(permit: OwnedSemaphorePermit, is_upload: bool) -> Self {
+        Self { permit: Some(permit), is_upload }
+    }
+
+    /// What only passes through lasts as long as its reader likes: connections bound it, a window of memory, and how slowly
+    /// a viewer may read. In the place of a fetch it would keep others from being made. Whoever sends a body keeps his
+    /// place until he is done.
+    fn leave(&mut self) {
+        if !self.is_upload {
+            self.permit = None;
+        }
+    }
 }
 
 impl Fill {
@@ -366,8 +388,8 @@ impl Fill {
             ..fetched
         };
         let (audience, _) = Audience::new(Some(ticket));
-        let Self { inside, policy, permit, born, lasting, unkeyed, stall, .. } = self;
-        Self { inside, policy, key: Some(key), born, lasting, unkeyed, audience, stall, permit }
+        let Self { inside, policy, place, born, lasting, unkeyed, stall, .. } = self;
+        Self { inside, policy, key: Some(key), born, lasting, unkeyed, audience, stall, place }
             .land(fetched, Duration::ZERO)
             .await;
     }
@@ -448,6 +470,7 @@ impl Fill {
             filler.settle();
         } else {
             filler.slide();
+            self.place.leave();
         }
         let kept = hold && keep.is_stored();
         let reach = if hold { Reach::of(keep) } else { Reach::One };
@@ -551,6 +574,7 @@ impl Fill {
     fn pass_on(&mut self, filler: &mut Filler, object: &mut Option<Arc<Object>>) {
         self.audience.dismiss();
         filler.slide();
+        self.place.leave();
         *object = None;
     }
 

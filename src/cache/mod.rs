@@ -51,7 +51,7 @@ use tracing::Instrument;
 use self::collapse::{Flight, Flights, Join, Landed, Landing, Ticket};
 use self::disk::Disk;
 pub use self::disk::DiskStats;
-use self::fill::{Audience, Errand, Fill};
+use self::fill::{Audience, Errand, Fill, Place};
 use self::freshness::Freshness;
 pub use self::invalidation::{Illegible, Manner, Target};
 use self::invalidation::{Invalidations, Moment};
@@ -422,7 +422,8 @@ impl Cache {
         errand: Errand,
     ) -> Result<oneshot::Receiver<Result<Landed, Failure>>, Failure> {
         let inside = &self.inside;
-        let (places, busy) = if errand.plan.is_uploading() {
+        let is_uploading = errand.plan.is_uploading();
+        let (places, busy) = if is_uploading {
             (&inside.uploads, &inside.stats.busy_uploads)
         } else {
             (&inside.fills, &inside.stats.busy)
@@ -444,7 +445,7 @@ impl Cache {
             unkeyed: errand.plan.unkeyed().to_vec(),
             audience,
             stall: fill::stall(&errand.plan),
-            permit,
+            place: Place::new(permit, is_uploading),
         };
         self.tasks.spawn(self.stop.clone().run_until_cancelled_owned(fill.run(errand)).in_current_span());
         Ok(landing)

@@ -923,6 +923,26 @@ async fn viewers_who_send_bodies_without_end_leave_all_fetches_to_those_who_read
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_reads_slowly_what_is_not_kept_takes_no_place_of_a_fetch() {
+    let (cache, origin, asked) = (Cache::new(MIB), Origin::default(), ask("/a"));
+    let places = || cache.inside.fills.available_permits();
+    let (sender, coming) = growing();
+    let kept = cache.get(&asked, origin.at_once(|| fetched(StatusCode::OK, seconds(60), coming))).await;
+    assert_eq!(places(), MOST_FILLS - 1, "what is kept is fetched whoever reads");
+    sender.send(Ok(Bytes::from_static(b"stone"))).await.unwrap();
+    drop(sender);
+    body(&kept).await.unwrap();
+    let mut bodies = Vec::new();
+    for path in ["/b", "/c", "/d"] {
+        let (sender, coming) = growing();
+        let passing = web(200, &[("cache-control", "no-store")], "").map(|it| Fetched { body: coming, ..it });
+        bodies.push((sender, cache.get(&ask(path), origin.at_once(|| passing)).await));
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!((cache.fills_under_way(), places()), (3, MOST_FILLS));
+}
+
+#[tokio::test(start_paused = true)]
 async fn section_11_rule_8_followers_of_what_varies_on_more_than_the_key_leave_for_fetches_of_their_own() {
     let (cache, asks, asked) = (Cache::new(MIB), Asks::default(), ask("/a"));
     let fields = &[("cache-control", "max-age=60"), ("vary", "*")];
