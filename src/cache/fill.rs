@@ -490,8 +490,12 @@ impl Fill {
         if !self.inside.invalidations.spare_url(self.born, &key) {
             return;
         }
-        if let (Some(disk), true) = (&self.inside.disk, self.lasting) {
-            disk.offer(&key, object, freshness, self.born);
+        let status = object.head().status;
+        match &self.inside.disk {
+            // A later run asks anew whether it is still so; what was there before is not to come back in its place.
+            Some(disk) if status.is_client_error() || status.is_server_error() => drop(disk.forget(&key)),
+            Some(disk) if self.lasting => disk.offer(&key, object, freshness, self.born),
+            _ => {}
         }
         self.hold(key, object, freshness, cost);
     }

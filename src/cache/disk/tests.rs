@@ -133,6 +133,31 @@ async fn only_what_outlives_the_server_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn section_21_an_error_is_not_written_and_what_it_replaces_does_not_come_back() {
+    let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
+    let cache = open(directory.path()).await;
+    hits(&cache, "/film", 9, &origin).await;
+    let asked = Example::get("/film").admitted();
+    let id = Arc::clone(&asked.routed().distribution().id);
+    cache.invalidate(&id, &[Target::parse("/film").unwrap()], Manner::Soft).unwrap();
+    let gone = FetchPlan::new(Source::default(), |_| {
+        let (status, headers) = (StatusCode::NOT_FOUND, HeaderMap::new());
+        let (body, lifetime) =
+            (FetchedBody::Whole(Vec::new()), Some(Lifetime::For(Duration::from_secs(600))));
+        Box::pin(async move { Ok(Fetched { status, headers, length: None, body, lifetime }) })
+    });
+    for _ in 0..2 {
+        let answer = cache.get(&asked, gone.clone().lasting()).await;
+        assert_eq!(answer.object.unwrap().head().status, StatusCode::NOT_FOUND);
+    }
+    while !files(directory.path()).is_empty() {
+        sleep(Duration::from_millis(2)).await;
+    }
+    cache.close().await;
+    assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_changed_or_torn_on_the_disk_is_fetched_again() {
     let (directory, origin) = (tempfile::tempdir().unwrap(), Origin::default());
     let cache = open(directory.path()).await;
