@@ -65,6 +65,8 @@ pub(super) enum Why {
     Authorization,
     /// It sends to a place that the viewer may have named.
     Location,
+    /// It is an error that a field may have provoked which others do not send.
+    Provoked,
 }
 
 /// An answer's facts, as far as they decide how long it is kept.
@@ -156,6 +158,10 @@ fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     let directives = Directives::of(facts.headers);
     if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
+    }
+    // That something is not there, or no longer, is said of its path; all else may be for a field (http-edge.md 21.4).
+    if !facts.unkeyed.is_empty() && !matches!(facts.status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+        return Keep::No(Why::Provoked);
     }
     // A lifetime beside a word that others are not to have it is one for the viewer's own cache.
     let explicit = explicit(facts, directives).filter(|_| !directives.forbid_reuse());

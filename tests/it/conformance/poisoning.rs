@@ -67,12 +67,22 @@ async fn section_21_4_an_error_that_a_viewer_provokes_is_given_to_no_other() {
         "413 Content Too Large",
         "431 Request Header Fields Too Large",
         "429 Too Many Requests",
+        "400 Bad Request\ncache-control: max-age=600",
+        "405 Method Not Allowed\ncache-control: max-age=600",
+        "414 URI Too Long\ncache-control: max-age=600",
+        "500 Internal Server Error\ncache-control: max-age=600",
+        "503 Service Unavailable",
     ] {
         let web = WebServer::saying(&[(status, "no"), STONE]).await;
         let pair = Pair::built(web, ALL_VIEWER, "").await;
         pair.ask("/a.txt", "X-Mine: too much").await;
         assert_eq!(pair.ask("/a.txt", "").await.expect(200).text(), "stone", "{status}");
     }
+    // That it is not there is said of the path alone.
+    let web = WebServer::saying(&[("404 Not Found\ncache-control: max-age=600", "no"), STONE]).await;
+    let pair = Pair::built(web, ALL_VIEWER, "").await;
+    pair.ask("/a.txt", "X-Mine: too much").await.expect(404);
+    pair.ask("/a.txt", "").await.expect(404);
 }
 
 #[tokio::test]
