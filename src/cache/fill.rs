@@ -242,6 +242,7 @@ impl Fill {
             headers: &head.headers,
             lifetime: None,
             unkeyed: &self.unkeyed,
+            path: self.path(),
             now: clock::wall(),
             waited,
         };
@@ -334,8 +335,8 @@ impl Fill {
     fn judge_sliced(&self, fetched: &Fetched, waited: Duration) -> Option<Freshness> {
         let status = StatusCode::OK;
         let unkeyed = &*self.unkeyed;
-        let facts =
-            Facts { status, headers: &fetched.headers, lifetime: None, unkeyed, now: clock::wall(), waited };
+        let (path, now) = (self.path(), clock::wall());
+        let facts = Facts { status, headers: &fetched.headers, lifetime: None, unkeyed, path, now, waited };
         let keep = freshness::judge(facts, &self.policy);
         let Keep::For(_) = keep else { return None };
         Some(Freshness::begin(facts, keep, &self.policy, clock::now()))
@@ -398,7 +399,8 @@ impl Fill {
     async fn land(mut self, fetched: Fetched, waited: Duration) {
         let Fetched { status, headers, length, body, lifetime } = fetched;
         let unkeyed = &*self.unkeyed;
-        let facts = Facts { status, headers: &headers, lifetime, unkeyed, now: clock::wall(), waited };
+        let (path, now) = (self.path(), clock::wall());
+        let facts = Facts { status, headers: &headers, lifetime, unkeyed, path, now, waited };
         let keep = match &self.key {
             Some(_) => freshness::judge(facts, &self.policy),
             None => Keep::No(Why::Policy),
@@ -580,6 +582,11 @@ impl Fill {
         filler.slide();
         self.place.leave();
         *object = None;
+    }
+
+    /// What is asked for; nothing where it is kept nowhere.
+    fn path(&self) -> &str {
+        self.key.as_ref().map_or("", Key::path)
     }
 
     fn head_cost(&self, head: &Head) -> u64 {

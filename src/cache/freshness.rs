@@ -11,9 +11,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use config::cache::CachePolicy;
 use http::header::{
-    AGE, AUTHORIZATION, DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, LOCATION, SET_COOKIE, VARY,
+    AGE, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, EXPIRES, HOST, LAST_MODIFIED, LOCATION, SET_COOKIE, VARY,
 };
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::directives::Directives;
 use crate::passage::{Detail, Head, Lifetime, parse_date};
@@ -67,6 +67,8 @@ pub(super) enum Why {
     Location,
     /// It is an error that a field may have provoked which others do not send.
     Provoked,
+    /// It is a page where something else was asked for.
+    Type,
 }
 
 /// An answer's facts, as far as they decide how long it is kept.
@@ -78,6 +80,8 @@ pub(super) struct Facts<'a> {
     pub(super) lifetime: Option<Lifetime>,
     /// What it was asked with that is not in the key.
     pub(super) unkeyed: &'a [HeaderName],
+    /// What was asked for; nothing where that is kept under no name.
+    pub(super) path: &'a str,
     /// When it came.
     pub(super) now: SystemTime,
     /// How long after it was asked for.
@@ -125,6 +129,13 @@ fn success(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
     let directives = Directives::of(facts.headers);
     if let Some(why) = forbidden(facts, directives) {
         return Keep::No(why);
+    }
+    if policy.deny_type_mismatch
+        && facts.status == StatusCode::OK
+        && is_page(facts.headers)
+        && is_no_page(facts.path)
+    {
+        return Keep::No(Why::Type);
     }
     let is_understood = is_understood(facts.status);
     if directives.must_understand && !is_understood {
@@ -175,6 +186,26 @@ fn error(facts: Facts<'_>, policy: &CachePolicy) -> Keep {
         }
         _ => Keep::No(Why::Status),
     }
+}
+
+/// Whether what came is a page.
+fn is_page(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let kind = kind.split(|it| *it == b';').next().unwrap_or_default().trim_ascii();
+    kind.eq_ignore_ascii_case(b"text/html") || kind.eq_ignore_ascii_case(b"application/xhtml+xml")
+}
+
+/// Whether a name is one that pages do not have: a page under it is the origin's error with the wrong status, or somebody's
+/// own page that he was made to ask for by a name that is kept for all (http-edge.md 21.3).
+fn is_no_page(path: &str) -> bool {
+    const NO_PAGES: [&str; 34] = [
+        "m3u8", "mpd", "m4s", "mp4", "m4v", "m4a", "cmfv", "cmfa", "ts", "aac", "mp3", "ac3", "ec3", "webm",
+        "mkv", "mov", "vtt", "srt", "ttml", "key", "jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "ico",
+        "css", "js", "mjs", "woff", "woff2", "pdf",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let ending = name.rsplit_once('.').map(|it| it.1);
+    ending.is_some_and(|it| NO_PAGES.iter().any(|other| other.eq_ignore_ascii_case(it)))
 }
 
 fn forbidden(facts: Facts<'_>, directives: Directives) -> Option<Why> {
@@ -228,8 +259,15 @@ pub(super) fn detail(head: &Head, is_sliced: bool, policy: &CachePolicy, now: Sy
     if status.is_client_error() || status.is_server_error() {
         return Some(Detail::Negative);
     }
-    let facts =
-        Facts { status: *status, headers, lifetime: *lifetime, unkeyed: &[], now, waited: Duration::ZERO };
+    let facts = Facts {
+        status: *status,
+        headers,
+        lifetime: *lifetime,
+        unkeyed: &[],
+        path: "",
+        now,
+        waited: Duration::ZERO,
+    };
     let directives = Directives::of(headers);
     let said = explicit(facts, directives).filter(|_| !directives.forbid_reuse());
     if lifetime.is_none() && said.is_none_or(|it| within(policy, it) != it) {
@@ -363,7 +401,7 @@ mod tests {
     fn facts(headers: &HeaderMap, status: u16, lifetime: Option<Lifetime>) -> Facts<'_> {
         let status = StatusCode::from_u16(status).unwrap();
         let now = httpdate::parse_http_date(NOON).unwrap();
-        Facts { status, headers, lifetime, unkeyed: &[], now, waited: Duration::from_secs(2) }
+        Facts { status, headers, lifetime, unkeyed: &[], path: "/a", now, waited: Duration::from_secs(2) }
     }
 
     /// Under lifetimes of `ttl` (least, default, most) and ten seconds for errors.

@@ -63,6 +63,18 @@ impl Key {
         &self.0[..self.0.len() - rest.len()]
     }
 
+    /// The canonical path.
+    pub(super) fn path(&self) -> &str {
+        let mut rest = &*self.0;
+        let mut part = "";
+        for _ in 0..2 {
+            let (length, behind) =
+                rest.split_once(':').expect("a key begins with three parts and their lengths");
+            (part, rest) = behind.split_at(length.parse().expect("a length is a number"));
+        }
+        part
+    }
+
     /// All of it; the same in every run where the source's number is.
     pub(super) fn text(&self) -> &str {
         &self.0
@@ -101,6 +113,15 @@ mod tests {
         assert_eq!(one.url(), one.slice("\"a\"/10", 3).url());
         assert_ne!(one.url(), key(Example::get("/a1:")).url());
         assert_ne!(keyed("/a?b=1", Selection::All).url(), keyed("/a", Selection::All).url());
+    }
+
+    #[test]
+    fn a_path_is_read_back() {
+        for target in ["/", "/a:1", "/film.mp4?b=1"] {
+            let path = target.split('?').next().unwrap();
+            assert_eq!(keyed(target, Selection::All).path(), path);
+            assert_eq!(keyed(target, Selection::All).slice("\"a\"/10", 3).path(), path);
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ impl Example {
                 query: Selection::None,
                 headers: Vec::new(),
                 cookies: Selection::None,
+                deny_type_mismatch: true,
                 gzip: true,
                 request_directives: config::cache::RequestDirectives::Ignore,
                 brotli: true,

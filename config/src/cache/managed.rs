@@ -77,6 +77,7 @@ fn plain(name: &str, [least, usual, most]: [u64; 3]) -> CachePolicy {
         query: Selection::None,
         headers: Vec::new(),
         cookies: Selection::None,
+        deny_type_mismatch: name.starts_with("Levada-"),
         gzip: true,
         request_directives: RequestDirectives::Ignore,
         brotli: true,

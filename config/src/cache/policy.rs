@@ -32,6 +32,8 @@ pub struct CachePolicy {
     pub cookies: Selection,
     /// Whether what a viewer's `Cache-Control` asks of caches counts.
     pub request_directives: RequestDirectives,
+    /// Whether a page is left unkept that comes where media, a script or an image was asked for.
+    pub deny_type_mismatch: bool,
     /// Whether text may be answered with gzip.
     pub gzip: bool,
     /// Whether text may be answered with Brotli.
@@ -167,6 +169,14 @@ pub(crate) const POLICY: &[Setting] = &[
     )
     .example("honor"),
     Setting::new(
+        "deny_type_mismatch",
+        Kind::Flag,
+        Value("true", "a page under such a name is an error or a trick, and would be given to everyone"),
+        "Set it to false where pages have names of media, scripts, styles or images. Of the built-in policies Levada's own \
+         have it, CloudFront's do not.",
+    )
+    .example("false"),
+    Setting::new(
         "gzip",
         Kind::Flag,
         Value("true", "manifests shrink to a tenth"),
@@ -236,6 +246,7 @@ impl CachePolicy {
                 Some("honor") => RequestDirectives::Honor,
                 _ => RequestDirectives::Ignore,
             },
+            deny_type_mismatch: section.flag("deny_type_mismatch"),
             gzip: section.flag("gzip"),
             brotli: section.flag("brotli"),
         }

@@ -205,3 +205,56 @@ async fn section_9_a_digest_is_sent_with_the_octets_it_is_of() {
         assert_eq!((film.header("content-digest"), film.header("repr-digest").is_some()), (None, true));
     }
 }
+
+#[tokio::test]
+async fn section_9_who_speaks_http_1_0_hears_no_chunks_and_that_it_is_the_end() {
+    let pair = Pair::of(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    for _ in 0..2 {
+        let mut line = pair.house.line().await;
+        line.say("GET /a.txt HTTP/1.0\r\nHost: web.example\r\n\r\n").await;
+        let said = String::from_utf8(line.rest().await).expect("it is text").to_ascii_lowercase();
+        let (head, body) = said.split_once("\r\n\r\n").expect("a head has an end");
+        assert!(!head.contains("transfer-encoding"), "{head}");
+        assert_eq!(body, "stone");
+    }
+}
+
+#[tokio::test]
+async fn section_9_what_an_origin_says_for_viewers_goes_on_once() {
+    let fields = [
+        ("server", "stone/1"),
+        ("priority", "u=1, i"),
+        ("strict-transport-security", "max-age=600"),
+        ("content-security-policy", "default-src 'none'"),
+        ("cross-origin-resource-policy", "same-site"),
+        ("etag", "\"A-b\""),
+    ];
+    let lines: Vec<_> = fields.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let head = format!("200 OK\ncache-control: max-age=600\n{}", lines.join("\n"));
+    let pair = Pair::of(&[(&head, "stone")]).await;
+    for answer in [pair.get().await, pair.get_as("hit").await] {
+        for (name, value) in fields {
+            let found: Vec<_> =
+                answer.headers.iter().filter(|it| it.0 == name).map(|it| it.1.as_str()).collect();
+            assert_eq!(found, [value], "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn section_3_a_name_has_one_key_however_it_is_spelled_and_two_names_have_two() {
+    let pair = Pair::of(&[("200 OK\ncache-control: max-age=600", "stone")]).await;
+    pair.get().await;
+    pair.get_as("hit").await;
+    for (path, host) in
+        [("/a.txt", "WEB.example"), ("/a.txt", "web.example."), ("/%61.txt", "web.example:80")]
+    {
+        let answer = pair.house.ask(&format!("GET {path}\nHost: {host}")).await.expect(200);
+        assert_eq!(answer.header("x-cache").as_deref(), Some("Hit from levada"), "{host} {path}");
+    }
+    assert_eq!(pair.fetches(), 1);
+    for path in ["/A.txt", "/a.txt/"] {
+        pair.ask(path, "").await;
+    }
+    assert_eq!(pair.fetches(), 3);
+}

@@ -61,6 +61,27 @@ async fn section_21_2_the_key_has_the_query_as_the_origin_sees_it() {
 }
 
 #[tokio::test]
+async fn section_21_3_a_page_under_the_name_of_media_is_kept_for_nobody() {
+    let cases = [
+        ("/account/a.m4s", "text/html; charset=utf-8", "", 2),
+        ("/account/a.CSS", "application/xhtml+xml", "", 2),
+        ("/account/a.m4s", "video/mp4", "", 1),
+        ("/account/a.html", "text/html", "", 1),
+        ("/account/a", "text/html", "", 1),
+        ("/m4s", "text/html", "", 1),
+        ("/account/a.m4s", "text/html", "deny_type_mismatch = false", 1),
+    ];
+    for (path, kind, policy, fetches) in cases {
+        let head = format!("200 OK\ncache-control: max-age=600\ncontent-type: {kind}");
+        let pair = Pair::under(policy, WebServer::saying(&[(&head, "mine")]).await).await;
+        for _ in 0..2 {
+            assert_eq!(pair.ask(path, "").await.expect(200).text(), "mine");
+        }
+        assert_eq!(pair.fetches(), fetches, "{path} {kind} {policy}");
+    }
+}
+
+#[tokio::test]
 async fn section_21_4_an_error_that_a_viewer_provokes_is_given_to_no_other() {
     for status in [
         "400 Bad Request",
