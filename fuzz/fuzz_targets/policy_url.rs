@@ -85,6 +85,7 @@ fn table() -> Table {
         query: Selection::All,
         headers: Vec::new(),
         cookies: Selection::None,
+        deny_type_mismatch: true,
         gzip: false,
         request_directives: levada_config::cache::RequestDirectives::Ignore,
         brotli: false,
