@@ -83,41 +83,49 @@ pub struct SubtitleRendition {
 }
 
 /// What the playlist promises of every segment in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Segments {
     /// Each begins with a key frame (`EXT-X-INDEPENDENT-SEGMENTS`).
     Independent,
     /// Nothing is promised.
+    #[default]
     Mixed,
 }
 
-/// The text of a multivariant playlist; players start with the first variant.
-pub fn render(
-    variants: &[Variant],
-    scrubbing: &[KeyFrames],
-    audio: &[AudioRendition],
-    subtitles: &[SubtitleRendition],
-    segments: Segments,
-) -> String {
-    let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
-    if segments == Segments::Independent {
-        out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+/// A multivariant playlist; players start with the first variant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Multivariant<'a> {
+    /// Qualities to choose among.
+    pub variants: &'a [Variant],
+    /// Key frames alone.
+    pub scrubbing: &'a [KeyFrames],
+    /// Members of the audio groups.
+    pub audio: &'a [AudioRendition],
+    /// Members of the groups of subtitles.
+    pub subtitles: &'a [SubtitleRendition],
+    /// What holds for all segments.
+    pub segments: Segments,
+}
+
+impl Multivariant<'_> {
+    /// Its text.
+    pub fn render(&self) -> String {
+        let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
+        if self.segments == Segments::Independent {
+            out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
+        }
+        self.write(&mut out).expect("a String takes all that is written to it");
+        out
     }
-    for rendition in audio {
-        write_rendition(&mut out, rendition).expect("a String takes all that is written to it");
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        self.audio.iter().try_for_each(|it| write_rendition(out, it))?;
+        self.subtitles.iter().try_for_each(|it| write_subtitles(out, it))?;
+        // Where all is of standard range nobody needs to hear of it.
+        let tell_range = self.variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
+        self.variants.iter().try_for_each(|it| write_variant(out, it, tell_range))?;
+        self.scrubbing.iter().try_for_each(|it| write_key_frames(out, it, tell_range))
     }
-    for rendition in subtitles {
-        write_subtitles(&mut out, rendition).expect("a String takes all that is written to it");
-    }
-    // Where all is of standard range nobody needs to hear of it.
-    let tell_range = variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
-    for variant in variants {
-        write_variant(&mut out, variant, tell_range).expect("a String takes all that is written to it");
-    }
-    for it in scrubbing {
-        write_key_frames(&mut out, it, tell_range).expect("a String takes all that is written to it");
-    }
-    out
 }
 
 fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
@@ -242,7 +250,7 @@ mod tests {
             uri: Some("audio/index.m3u8".into()),
         };
         assert_eq!(
-            render(&[video()], &[], &[audio], &[], Segments::Mixed),
+            Multivariant { variants: &[video()], audio: &[audio], ..Multivariant::default() }.render(),
             "#EXTM3U\n#EXT-X-VERSION:6\n\
              #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say hi\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,\
              CHANNELS=\"2\",URI=\"audio/index.m3u8\"\n\
@@ -261,17 +269,16 @@ mod tests {
             purpose,
             uri: "t0/index.m3u8".into(),
         };
-        let written = render(
-            &[Variant { subtitles_group: Some("subtitles".into()), ..video() }],
-            &[],
-            &[],
-            &[
+        let written = Multivariant {
+            variants: &[Variant { subtitles_group: Some("subtitles".into()), ..video() }],
+            subtitles: &[
                 subtitles("English", true, Purpose::Dialogue),
                 subtitles("SDH", false, Purpose::HardOfHearing),
                 subtitles("Forced", false, Purpose::Forced),
             ],
-            Segments::Mixed,
-        );
+            ..Multivariant::default()
+        };
+        let written = written.render();
         let media = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"subtitles\",NAME=";
         for line in [
             "\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,URI=\"t0/index.m3u8\"",
@@ -289,7 +296,9 @@ mod tests {
 
     #[test]
     fn an_independent_reader_reads_what_was_written() {
-        let text = render(&[video()], &[], &[], &[], Segments::Independent);
+        let variants = &[video()];
+        let text = Multivariant { variants, segments: Segments::Independent, ..Multivariant::default() };
+        let text = text.render();
         let read = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
         assert!(read.independent_segments);
         assert_eq!(read.variants[0].uri, "video/index.m3u8");

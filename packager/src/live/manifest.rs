@@ -10,7 +10,7 @@ use super::shelf::{Epoch, Shelf};
 use super::tracks::Tracks;
 use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
-use crate::hls::multivariant::{self, AudioRendition, Variant};
+use crate::hls::multivariant::{AudioRendition, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
 
 /// Where players ask the time; the edge answers it.
@@ -73,13 +73,8 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
     };
     let Some((pictures, pictures_config)) = video else {
         let (sound, config) = audio?;
-        return Some(multivariant::render(
-            &[variant(sound, config)],
-            &[],
-            &[],
-            &[],
-            multivariant::Segments::Mixed,
-        ));
+        let variants = &[variant(sound, config)];
+        return Some(Multivariant { variants, ..Multivariant::default() }.render());
     };
     let mut whole = variant(pictures, pictures_config);
     let mut renditions = Vec::new();
@@ -98,7 +93,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             uri: Some("audio/index.m3u8".into()),
         });
     }
-    Some(multivariant::render(&[whole], &[], &renditions, &[], multivariant::Segments::Mixed))
+    Some(Multivariant { variants: &[whole], audio: &renditions, ..Multivariant::default() }.render())
 }
 
 /// What an MPD says of all tracks.

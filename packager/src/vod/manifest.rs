@@ -12,7 +12,7 @@ use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
 use crate::hls::media::{Head, Kind, Lines};
-use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Variant};
+use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 use crate::text::{self, Language};
 
@@ -44,9 +44,14 @@ impl Tracks<'_> {
         let tracks = if self.video.is_empty() { self.audio } else { self.video };
         let variants =
             in_order(tracks.iter().enumerate().map(|(index, it)| self.variant(index, it)).collect());
-        let segments = multivariant::Segments::Independent;
-        let subtitles = self.subtitles.renditions(self.tag);
-        multivariant::render(&variants, &self.scrubbing(), &self.audio_group(), &subtitles, segments)
+        Multivariant {
+            variants: &variants,
+            scrubbing: &self.scrubbing(),
+            audio: &self.audio_group(),
+            subtitles: &self.subtitles.renditions(self.tag),
+            segments: multivariant::Segments::Independent,
+        }
+        .render()
     }
 
     /// Key frames of the cheapest rendition of each size.
@@ -208,7 +213,8 @@ impl Tracks<'_> {
                 AudioRendition { default: is_muxed, uri: (!is_muxed).then_some(uri), ..it }
             })
             .collect();
-        multivariant::render(&variants, &[], &group, &[], multivariant::Segments::Independent)
+        let segments = multivariant::Segments::Independent;
+        Multivariant { variants: &variants, audio: &group, segments, ..Multivariant::default() }.render()
     }
 
     /// The media playlist of the transport stream of one track.
