@@ -12,6 +12,7 @@ mod figure;
 mod load;
 mod process;
 mod server;
+mod vod;
 
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ use figure::Figure;
 struct Setup {
     /// The `levada` to be measured.
     levada: PathBuf,
-    /// The directory of `sample.mp4`, `1mbit.mp4` and `6mbit.mp4`.
+    /// The directory of the films that `scripts/bench` makes.
     media: PathBuf,
     /// How often servers take turns.
     rounds: u32,
@@ -39,7 +40,7 @@ fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(levada), Some(media)) = (arguments.next(), arguments.next()) else {
         bail!(
-            "usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked|hits|http3|storm|followers|idle]…"
+            "usage: levada-benches LEVADA MEDIA [delay|one|hundred|blocked|hits|http3|storm|followers|idle|vod]…"
         );
     };
     let rounds = std::env::var("LEVADA_BENCH_ROUNDS").ok().map_or(Ok(2), |it| it.parse())?;
@@ -47,7 +48,7 @@ fn main() -> anyhow::Result<()> {
     let setup = Setup { levada: levada.into(), media: media.into(), rounds, descriptors };
     let mut wanted: Vec<String> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
     if wanted.is_empty() {
-        let all = ["delay", "one", "hundred", "blocked", "hits", "http3", "storm", "followers", "idle"];
+        let all = ["delay", "one", "hundred", "blocked", "hits", "http3", "storm", "followers", "idle", "vod"];
         wanted = all.map(str::to_owned).into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -78,6 +79,7 @@ async fn measure(setup: &Setup, name: &str) -> anyhow::Result<Vec<Figure>> {
         "storm" => edge::storm(setup).await,
         "followers" => edge::followers(setup).await,
         "idle" => edge::idle(setup).await,
+        "vod" => vod::measure(setup).await,
         _ => bail!("there is no figure called {name}"),
     }
 }

@@ -8,13 +8,22 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// User and system time of a process and of its children.
 pub(crate) fn cpu(pid: u32) -> Duration {
-    let own = |pid: u32| -> Duration {
-        let fields = stat(pid).unwrap_or_default();
-        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u32>().ok()).unwrap_or_default();
-        // utime and stime, counted from the state after the name.
-        TICK * (ticks(11) + ticks(12))
-    };
+    let own = |pid: u32| ticks(pid, UTIME) + ticks(pid, STIME);
     own(pid) + children(pid).into_iter().map(own).sum::<Duration>()
+}
+
+/// User time of a process.
+pub(crate) fn user(pid: u32) -> Duration {
+    ticks(pid, UTIME)
+}
+
+/// Where user and system time stand, counted from the state after the name.
+const UTIME: usize = 11;
+const STIME: usize = 12;
+
+fn ticks(pid: u32, at: usize) -> Duration {
+    let fields = stat(pid).unwrap_or_default();
+    TICK * fields.get(at).and_then(|it| it.parse::<u32>().ok()).unwrap_or_default()
 }
 
 /// Resident octets of a process and of its children.

@@ -133,6 +133,11 @@ log = "warn"
         process::cpu(self.pid)
     }
 
+    /// Its own, without the kernel's.
+    pub(crate) fn user(&self) -> Duration {
+        process::user(self.pid)
+    }
+
     pub(crate) fn resident(&self) -> u64 {
         process::resident(self.pid)
     }

@@ -11,7 +11,7 @@ use crate::server::Server;
 
 /// How it is asked.
 #[derive(Clone, Copy)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Http1,
     Http1Tls,
     Http2Tls,
@@ -19,7 +19,7 @@ pub(super) enum Protocol {
 }
 
 impl Protocol {
-    pub(super) fn url(self, server: &Server, file: &str) -> String {
+    pub(crate) fn url(self, server: &Server, file: &str) -> String {
         match self {
             Self::Http1 => format!("http://{}/{file}", server.places.http),
             Self::Http1Tls | Self::Http2Tls | Self::Http3 => {
@@ -41,7 +41,7 @@ impl fmt::Display for Protocol {
 }
 
 /// Asks for so long over 32 connections, or 8 with 8 streams each; tells how many answers came, all of them 200.
-pub(super) async fn run(media: &Media, protocol: Protocol, url: &str, long: Duration) -> anyhow::Result<u64> {
+pub(crate) async fn run(media: &Media, protocol: Protocol, url: &str, long: Duration) -> anyhow::Result<u64> {
     let seconds = long.as_secs();
     let mut command = super::peers::pinned(1);
     match protocol {

@@ -13,11 +13,11 @@ use crate::server::{Places, Server};
 /// A directory with files of given lengths, a certificate, and a web server that caches fetch the files from.
 pub(crate) struct Media {
     directory: TempDir,
-    pub(super) origin: Server,
+    pub(crate) origin: Server,
 }
 
 impl Media {
-    pub(super) fn new(files: &[(&str, u64)]) -> anyhow::Result<Self> {
+    pub(crate) fn new(files: &[(&str, u64)]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let at = directory.path();
         fs::create_dir(at.join("files"))?;
@@ -33,7 +33,7 @@ impl Media {
         Ok(Self { directory, origin })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 }

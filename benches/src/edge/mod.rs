@@ -4,10 +4,10 @@
 //! is compared is the server's processor time for the same work, so that a busy machine costs all of them alike.
 
 mod crowd;
-mod hammer;
-mod media;
+pub(crate) mod hammer;
+pub(crate) mod media;
 mod origin;
-mod peers;
+pub(crate) mod peers;
 mod quic;
 
 use std::fmt::Write as _;
@@ -173,7 +173,7 @@ async fn asked(
     Ok(spent.as_secs_f64() / requests as f64)
 }
 
-fn median(mut all: Vec<f64>) -> f64 {
+pub(crate) fn median(mut all: Vec<f64>) -> f64 {
     all.sort_unstable_by(f64::total_cmp);
     all.get(all.len() / 2).copied().unwrap_or(f64::INFINITY)
 }

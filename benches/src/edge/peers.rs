@@ -14,7 +14,7 @@ use crate::server::{Places, Server};
 
 /// Who is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
+pub(crate) enum Peer {
     Levada,
     /// nginx with its own files, by sendfile.
     NginxFiles,
@@ -46,7 +46,7 @@ impl Peer {
     }
 
     /// Starts it before the web server of `media`, or, where it needs none, with its files.
-    pub(super) async fn start(self, setup: &Setup, media: &Media) -> anyhow::Result<Server> {
+    pub(crate) async fn start(self, setup: &Setup, media: &Media) -> anyhow::Result<Server> {
         let origin = media.origin.places.http.port();
         self.start_before(setup, media.path(), origin).await
     }
@@ -66,7 +66,7 @@ impl Peer {
 }
 
 /// A command that runs on one processor: `taskset` becomes what it starts, so its process is the server's.
-pub(super) fn pinned(processor: u32) -> Command {
+pub(crate) fn pinned(processor: u32) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", &processor.to_string()]);
     command

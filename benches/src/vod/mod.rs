@@ -1,0 +1,183 @@
+//! Stored titles, packaged when they are asked for: what that costs beside the same octets lying there as files.
+//!
+//! Nothing is cached unless a row says so. As with hits, the server has one processor and whoever asks the other.
+
+mod library;
+mod title;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use tokio::time::sleep;
+
+use self::title::{Title, levada};
+use crate::Setup;
+use crate::edge::hammer::{self, Protocol};
+use crate::edge::media::Media;
+use crate::edge::median;
+use crate::edge::peers::Peer;
+use crate::figure::Figure;
+use crate::server::Server;
+
+/// How long each thing is asked for in each round.
+const ASKED: Duration = Duration::from_secs(3);
+
+/// How often a server is started to be asked for its first segment.
+const COLD: u32 = 7;
+
+/// A segment in the midst of the film.
+const NUMBER: usize = 7;
+
+/// Kinds of segments, by what they are called below their track, and what the processor's user time of one should be. Encrypted ones
+/// belong here, each beside its own goal: AES-128 900 µs, CBCS 500 µs.
+const SEGMENTS: [(&str, &str, &str); 2] = [
+    ("fMP4 segment", "m4s", "50 µs of user time, 1.1 × the file"),
+    ("TS segment", "ts", "300 µs of user time"),
+];
+
+/// Documents of an hour, by their path below the title; `{tag}` names its bytes.
+const DOCUMENTS: [(&str, &str, &str); 4] = [
+    ("Media playlist of an hour", "{tag}/v0/index.m3u8", "100 µs"),
+    ("I-frame playlist of an hour", "{tag}/v0/iframes.m3u8", "200 µs"),
+    ("MPD of an hour", "manifest.mpd", "150 µs"),
+    ("Media playlist of an hour, TS", "{tag}/v0/index-ts.m3u8", "100 µs"),
+];
+
+/// Processor seconds of one answer.
+#[derive(Clone, Copy)]
+struct Cost {
+    user: f64,
+    all: f64,
+}
+
+pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
+    let mut figures = segments(setup).await?;
+    figures.extend(documents(setup).await?);
+    figures.push(cold(setup).await?);
+    figures.extend(library::measure(setup).await?);
+    Ok(figures)
+}
+
+async fn segments(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
+    let media = Media::new(&[])?;
+    let ours = levada(setup, &setup.media).await?;
+    let title = Title::open(&ours, "2mbit.mp4").await?;
+    let mut figures = Vec::new();
+    for (what, extension, goal) in SEGMENTS {
+        let path = format!("{}/v0/{NUMBER}.{extension}", title.tag);
+        let octets = title.get(&path).await?;
+        // The same octets as a file: ours, cached, and nginx's own.
+        fs::write(media.path().join("files/segment.m4s"), &octets)?;
+        let (cache, nginx) =
+            (Peer::Levada.start(setup, &media).await?, Peer::NginxFiles.start(setup, &media).await?);
+        let asked = [
+            (&ours, format!("packaged/2mbit.mp4/{path}")),
+            (&ours, format!("cached/2mbit.mp4/{path}")),
+            (&cache, "segment.m4s".to_owned()),
+            (&nginx, "segment.m4s".to_owned()),
+        ];
+        let [packaged, hit, file, nginx_file] = turns(setup, &media, &asked).await?;
+        for server in [cache, nginx] {
+            server.stop().await?;
+        }
+        figures.push(Figure::beside(
+            format!("{what} of {:.2} MB, not cached", octets.len() as f64 / 1e6),
+            format!(
+                "{}, {} of user time ({:.2} × its cached file)",
+                micros(packaged.all),
+                micros(packaged.user),
+                packaged.all / file.all
+            ),
+            format!("its own cached file {}, nginx's file {}", micros(file.all), micros(nginx_file.all)),
+            goal,
+        ));
+        figures.push(Figure::beside(
+            format!("{what}, from the cache"),
+            format!("{} ({:.2} × its cached file)", micros(hit.all), hit.all / file.all),
+            "–",
+            "1.1 × the file",
+        ));
+    }
+    ours.stop().await?;
+    Ok(figures)
+}
+
+async fn documents(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
+    let media = Media::new(&[])?;
+    let server = levada(setup, &setup.media).await?;
+    let title = Title::open(&server, "hour.mp4").await?;
+    let mut figures = Vec::new();
+    for (what, path, goal) in DOCUMENTS {
+        let path = path.replace("{tag}", &title.tag);
+        let length = title.get(&path).await?.len();
+        let [cost] = turns(setup, &media, &[(&server, format!("packaged/hour.mp4/{path}"))]).await?;
+        figures.push(Figure::alone(
+            format!("{what}, {} kB, not cached: user time", length / 1000),
+            micros(cost.user),
+            goal,
+        ));
+    }
+    server.stop().await?;
+    Ok(figures)
+}
+
+/// The first segment that a server is asked for after its start, whose title it has never seen.
+async fn cold(setup: &Setup) -> anyhow::Result<Figure> {
+    let path = {
+        let server = levada(setup, &setup.media).await?;
+        let title = Title::open(&server, "ladder.set.json").await?;
+        let path = title.url(&format!("{}/v0/0.m4s", title.tag));
+        server.stop().await?;
+        path
+    };
+    let (mut took, mut spent) = (Vec::new(), Vec::new());
+    for _ in 0..COLD {
+        let server = levada(setup, &setup.media).await?;
+        let mut viewer = crate::client::Connection::open(server.places.http).await?;
+        // Connections and pages of the program are there; the title is not.
+        ensure!(viewer.get("/packaged/nothing.mp4/index.m3u8").await?.status == 404, "there is no such title");
+        let (begun, before) = (Instant::now(), server.cpu());
+        ensure!(viewer.get(&path).await?.status == 200, "{path} is there");
+        took.push(begun.elapsed().as_secs_f64());
+        spent.push((server.cpu() - before).as_secs_f64());
+        server.stop().await?;
+    }
+    Ok(Figure::alone(
+        "First segment of a ladder of three renditions and two hours",
+        format!("{:.0} ms, {:.0} ms of processor", median(took) * 1e3, median(spent) * 1e3),
+        "30 ms",
+    ))
+}
+
+/// What one answer costs of each of several things that are asked for in turn.
+async fn turns<const N: usize>(
+    setup: &Setup,
+    media: &Media,
+    asked: &[(&Server, String); N],
+) -> anyhow::Result<[Cost; N]> {
+    let mut costs = [const { (Vec::new(), Vec::new()) }; N];
+    for _ in 0..setup.rounds {
+        for ((server, path), costs) in asked.iter().zip(&mut costs) {
+            let cost = cost(media, server, path).await.with_context(|| path.clone())?;
+            costs.0.push(cost.user);
+            costs.1.push(cost.all);
+        }
+    }
+    Ok(costs.map(|(user, all)| Cost { user: median(user), all: median(all) }))
+}
+
+async fn cost(media: &Media, server: &Server, path: &str) -> anyhow::Result<Cost> {
+    let url = Protocol::Http1.url(server, path);
+    hammer::run(media, Protocol::Http1, &url, Duration::from_secs(1)).await?;
+    sleep(Duration::from_millis(200)).await;
+    let (user, all) = (server.user(), server.cpu());
+    let answers = hammer::run(media, Protocol::Http1, &url, ASKED).await?;
+    ensure!(answers > 0, "{url} was not answered within {ASKED:?}");
+    let each = |before: Duration, now: Duration| (now - before).as_secs_f64() / answers as f64;
+    Ok(Cost { user: each(user, server.user()), all: each(all, server.cpu()) })
+}
+
+fn micros(seconds: f64) -> String {
+    format!("{:.0} µs", seconds * 1e6)
+}
