@@ -11,7 +11,7 @@ use levada_packager as packager;
 use packager::asset::{ReadError, Source, Stored, Version};
 use packager::isobmff::reader::Boxed;
 use packager::media::TrackKind;
-use packager::vod::{Asset, Header, Reason, TrackName, Unplayable};
+use packager::vod::{Asset, Header, Reason, TitleSegment, TrackName, Unplayable};
 use proptest::prelude::*;
 use quick_xml::events::Event;
 
@@ -20,6 +20,8 @@ const FASTSTART: &[u8] = include_bytes!("media/faststart.mp4");
 const LATE_AUDIO: &[u8] = include_bytes!("media/late-audio.mp4");
 const VARIABLE: &[u8] = include_bytes!("media/variable.mp4");
 const AUDIO: &[u8] = include_bytes!("media/audio.m4a");
+const FRAGMENTED: &[u8] = include_bytes!("media/fragmented.mp4");
+const HYBRID: &[u8] = include_bytes!("media/hybrid.mp4");
 
 /// Short, so that a second and a half has two segments.
 const TARGET: Duration = Duration::from_secs(1);
@@ -444,4 +446,43 @@ proptest! {
             }
         }
     }
+}
+
+/// Everything that viewers are given of a file's media, in one number: fragments, key frames and transport streams.
+fn fingerprint(file: &'static [u8]) -> String {
+    let file = Bytes::from_static(file);
+    let title = title(&[&file]).unwrap();
+    let within = |range: &Range<u64>| file.slice(range.start as usize..range.end as usize);
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    for track in [V0, A0] {
+        let segments = (0..).map_while(|n| title.segment(track, n));
+        let key_frames = (0..).map_while(|n| title.key_frame(track, n));
+        for TitleSegment { body, .. } in segments.chain(key_frames) {
+            hash.update(&body.head);
+            body.extents.iter().for_each(|it| hash.update(&within(it)));
+        }
+        for segment in (0..).map_while(|n| title.transport_segment(track, n)) {
+            let reads = segment.reads(1 << 20);
+            let read: Vec<_> = reads.into_iter().map(|it| (it.clone(), within(&it.range))).collect();
+            segment.mux(&read).unwrap().iter().for_each(|it| hash.update(it));
+        }
+    }
+    format!("{:016x}", hash.digest())
+}
+
+/// Servers of different age give the same bytes under the same names; whoever changes them on purpose changes `FORMAT` of
+/// the asset, and these.
+#[test]
+fn the_same_file_gives_the_same_bytes_for_ever() {
+    let files = [BFRAMES, FASTSTART, LATE_AUDIO, VARIABLE, AUDIO, FRAGMENTED, HYBRID];
+    let expected = [
+        "fd01cfa95ff45dd7",
+        "e2e31aa0970674fb",
+        "0f6d2cba01ada8ba",
+        "d1108a79f6521681",
+        "1f2c398dc40d382b",
+        "fd01cfa95ff45dd7",
+        "35847be8c1821a98",
+    ];
+    assert_eq!(files.map(fingerprint), expected);
 }
