@@ -4,7 +4,7 @@
 //! `SegmentTimeline`, the one form that is exact for segments of any length.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
 use quick_xml::Writer;
@@ -333,12 +333,18 @@ impl Segments {
                 let mut expected = None;
                 for run in self.timeline.chunk_by(|a, b| a.duration == b.duration && a.end() == b.start) {
                     let (Some(first), Some(last)) = (run.first(), run.last()) else { continue };
-                    let (start, repeat) = (first.start.to_string(), (run.len() - 1).to_string());
-                    xml.create_element("S")
-                        .with_attributes((expected != Some(first.start)).then_some(("t", &*start)))
-                        .with_attribute(("d", &*first.duration.to_string()))
-                        .with_attributes((run.len() > 1).then_some(("r", &*repeat)))
-                        .write_empty()?;
+                    // An hour of sound has hundreds of these, which are numbers alone: nothing is to be escaped.
+                    xml.write_indent()?;
+                    let text = xml.get_mut();
+                    text.extend_from_slice(b"<S");
+                    if expected != Some(first.start) {
+                        write!(text, " t=\"{}\"", first.start)?;
+                    }
+                    write!(text, " d=\"{}\"", first.duration)?;
+                    if run.len() > 1 {
+                        write!(text, " r=\"{}\"", run.len() - 1)?;
+                    }
+                    text.extend_from_slice(b"/>");
                     expected = Some(last.end());
                 }
                 Ok(())

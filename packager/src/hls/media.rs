@@ -114,7 +114,11 @@ impl Lines {
 
     /// A segment.
     pub fn segment(&mut self, duration: Duration, uri: impl fmt::Display) {
-        self.line(format_args!("#EXTINF:{},\n{uri}", Seconds(duration)));
+        // A film has thousands of these, which formatting would make three times as dear.
+        self.0.push_str("#EXTINF:");
+        Seconds(duration).push_to(&mut self.0);
+        self.0.push_str(",\n");
+        self.line(format_args!("{uri}"));
     }
 
     /// A stretch of time for which there is no media; players do not ask for its URI.
@@ -158,14 +162,40 @@ impl Lines {
 #[derive(Clone, Copy)]
 struct Seconds(Duration);
 
+impl Seconds {
+    fn push_to(self, text: &mut String) {
+        let units = u64::from(self.0.subsec_nanos() + 5_000) / 10_000;
+        let (whole, mut fraction) = (self.0.as_secs().saturating_add(units / 100_000), units % 100_000);
+        push_number(text, whole);
+        text.push('.');
+        for place in [10_000, 1_000, 100, 10, 1] {
+            // A digit is below ten.
+            text.push(char::from(b'0' + (fraction / place) as u8));
+            fraction %= place;
+            if fraction == 0 {
+                break;
+            }
+        }
+    }
+}
+
+fn push_number(text: &mut String, mut number: u64) {
+    let (mut digits, mut first) = ([b'0'; 20], 20);
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        (*digit, first) = (b'0' + (number % 10) as u8, at);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend(digits.iter().skip(first).map(|it| char::from(*it)));
+}
+
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = (self.0.as_nanos() + 5_000) / 10_000;
-        let (whole, mut fraction, mut digits) = (units / 100_000, units % 100_000, 5);
-        while digits > 1 && fraction % 10 == 0 {
-            (fraction, digits) = (fraction / 10, digits - 1);
-        }
-        write!(f, "{whole}.{fraction:0digits$}")
+        let mut text = String::with_capacity(16);
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -218,6 +248,16 @@ mod tests {
 #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"5-270.0.m4s\"
 "
         );
+    }
+
+    #[test]
+    fn seconds_have_the_decimals_they_need_and_one_at_least() {
+        let shown = |nanos| Seconds(Duration::from_nanos(nanos)).to_string();
+        assert_eq!([0, 4_999, 5_000, 100_000_000].map(shown), ["0.0", "0.0", "0.00001", "0.1"]);
+        assert_eq!([6_006_000_000, 1_234_567_890_123].map(shown), ["6.006", "1234.56789"]);
+        assert_eq!(shown(5_999_995_000), "6.0");
+        let longest = Seconds(Duration::MAX).to_string();
+        assert_eq!(longest, format!("{}.0", u64::MAX));
     }
 
     #[test]

@@ -76,7 +76,13 @@ impl Timestamp {
         if timescale == self.timescale {
             return self;
         }
-        let (from, to) = (i128::from(self.timescale.hertz()), i128::from(timescale.hertz()));
+        let (from, to) = (i64::from(self.timescale.hertz()), i64::from(timescale.hertz()));
+        // Nearly all products have 64 bits, and playlists divide thousands of them.
+        let twice = self.ticks.checked_mul(to * 2).and_then(|it| it.checked_add(from));
+        if let Some(twice) = twice {
+            return Self::new(twice.div_euclid(from * 2), timescale);
+        }
+        let (from, to) = (i128::from(from), i128::from(to));
         let ticks = (i128::from(self.ticks) * to * 2 + from).div_euclid(from * 2);
         Self::new(ticks.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64, timescale)
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::index::Index;
-use super::manifest::{Tracks, TrickMode};
+use super::manifest::{self, Tracks, TrickMode};
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
@@ -44,6 +44,8 @@ pub struct Asset {
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
     subtitles: Subtitles,
+    /// What its playlists say of their longest segment.
+    target_duration: u32,
     /// Transport streams of the pictures, then of the sound, laid out when one is asked for.
     transport: Box<[OnceLock<Result<Laid, Refused>>]>,
 }
@@ -83,7 +85,9 @@ impl Asset {
         headers.iter_mut().for_each(|it| it.fragments = Vec::new());
         let (video, audio) = cut(files, target)?;
         let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
-        Ok(Self { tag, headers, left_out, video, audio, subtitles: Subtitles::default(), transport })
+        let target_duration = manifest::target_duration(video.iter().chain(&audio));
+        let subtitles = Subtitles::default();
+        Ok(Self { tag, headers, left_out, video, audio, subtitles, target_duration, transport })
     }
 
     /// The same with subtitles; another tag names the whole of it.
@@ -239,7 +243,13 @@ impl Asset {
     }
 
     fn tracks(&self) -> Tracks<'_> {
-        Tracks { tag: self.tag, video: &self.video, audio: &self.audio, subtitles: &self.subtitles }
+        Tracks {
+            tag: self.tag,
+            video: &self.video,
+            audio: &self.audio,
+            subtitles: &self.subtitles,
+            target_duration: self.target_duration,
+        }
     }
 }
 

@@ -36,6 +36,14 @@ pub(super) struct Tracks<'a> {
     pub(super) video: &'a [Rendition],
     pub(super) audio: &'a [Rendition],
     pub(super) subtitles: &'a Subtitles,
+    /// See [`target_duration`].
+    pub(super) target_duration: u32,
+}
+
+/// The same in every playlist of a title (Apple's rule 8.2), so that no playlist of one track can be rendered without all;
+/// it is found once.
+pub(super) fn target_duration<'a>(tracks: impl Iterator<Item = &'a Rendition>) -> u32 {
+    target(tracks.flat_map(|it| durations(it, it.spans())).max().unwrap_or_default())
 }
 
 impl Tracks<'_> {
@@ -149,11 +157,9 @@ impl Tracks<'_> {
 
     /// The media playlist of one track; its URIs are relative to its own place.
     pub(super) fn media(&self, rendition: &Rendition) -> String {
-        // The target is the same in every playlist of a title (Apple's rule 8.2).
-        let longest = self.all().flat_map(|it| durations(it, it.spans())).max().unwrap_or_default();
         let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
-            target_duration: target(longest),
+            target_duration: self.target_duration,
             media_sequence: 0,
             discontinuity_sequence: 0,
             kind: Kind::Vod,
@@ -219,10 +225,9 @@ impl Tracks<'_> {
 
     /// The media playlist of the transport stream of one track.
     pub(super) fn transport(&self, rendition: &Rendition) -> String {
-        let longest = self.all().flat_map(|it| durations(it, it.spans())).max().unwrap_or_default();
         let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
-            target_duration: target(longest),
+            target_duration: self.target_duration,
             media_sequence: 0,
             discontinuity_sequence: 0,
             kind: Kind::Vod,
@@ -264,11 +269,8 @@ impl Tracks<'_> {
 
     /// The static MPD.
     pub(super) fn mpd(&self, trick: TrickMode) -> String {
-        let longest = self
-            .all()
-            .flat_map(|it| it.spans().map(|span| it.index.at(span.end - span.start)))
-            .max()
-            .map_or(Duration::ZERO, rounded_up);
+        let longest = |it: &Rendition| it.index.at(it.spans().map(|it| it.end - it.start).max().unwrap_or(0));
+        let longest = self.all().map(longest).max().map_or(Duration::ZERO, rounded_up);
         // One set of pictures to switch within; of sound one for each track, as its viewers choose, unless sound
         // is all there is.
         let mut groups = vec![(TrackKind::Video, 0..self.video.len())];
