@@ -1,8 +1,6 @@
-// Real players: hls.js, dash.js and Shaka in Chromium, ffprobe, VLC.
+// Real players: those of web pages in Chromium, ffprobe, VLC.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
@@ -78,54 +76,7 @@ export const stalls = (seen, since = 0) => {
     && (it.kind === 'waiting' || (it.kind === 'error' && (it.fatal || it.details === 'bufferStalledError'))));
 };
 
-const PAGES = {
-  '/dash': (mpd) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/dashjs/dist/modern/umd/dash.all.min.js"></script><script>
-window.events = [];
-const player = dashjs.MediaPlayer().create();
-window.player = player;
-const note = (kind, detail) => events.push({ kind, at: Math.round(performance.now()), detail });
-player.updateSettings({ streaming: { delay: { liveDelay: 3 } } });
-player.on('error', (e) => note('error', JSON.stringify(e.error && e.error.message || e.error)));
-player.on('playbackStalled', () => note('stalled'));
-player.on('qualityChangeRendered', (e) => note('quality', e.mediaType));
-player.initialize(document.getElementById('v'), ${JSON.stringify(mpd)}, true);
-</script>`,
-  '/shaka': (mpd) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/shaka-player/dist/shaka-player.compiled.js"></script><script>
-window.events = [];
-const note = (kind, detail) => events.push({ kind, at: Math.round(performance.now()), detail });
-(async () => {
-  shaka.polyfill.installAll();
-  const player = new shaka.Player();
-  window.player = player;
-  await player.attach(document.getElementById('v'));
-  player.addEventListener('error', (e) => note('error', String(e.detail && e.detail.code) + ' ' + JSON.stringify(e.detail && e.detail.data)));
-  try { await player.load(${JSON.stringify(mpd)}); document.getElementById('v').play(); } catch (e) { note('error', 'load ' + e.code + ' ' + JSON.stringify(e.data)); }
-})();
-</script>`,
-};
-
-/** Serves player pages from an origin of its own, so that what they load is cross-origin. */
-export function pages() {
-  return new Promise((done) => {
-    const server = createServer((request, response) => {
-      const url = new URL(request.url, 'http://x');
-      if (PAGES[url.pathname]) {
-        response.setHeader('content-type', 'text/html');
-        response.end(PAGES[url.pathname](url.searchParams.get('u')));
-        return;
-      }
-      const file = join(ROOT, 'node_modules', url.pathname.replace(/^\/m\//, ''));
-      if (!url.pathname.startsWith('/m/') || url.pathname.includes('..') || !existsSync(file)) { response.statusCode = 404; response.end(); return; }
-      response.setHeader('content-type', 'text/javascript');
-      createReadStream(file).pipe(response);
-    }).listen(0, '127.0.0.1', () => done({
-      url: (player, media) => `http://127.0.0.1:${server.address().port}/${player}?u=${encodeURIComponent(media)}`,
-      close: () => server.close(),
-    }));
-  });
-}
-
-/** Plays an MPD or playlist in dash.js or Shaka until `seconds` of media have gone by. */
+/** Plays an MPD or playlist on a page of a player until `seconds` of media have gone by. */
 export async function playIn(page, url, seconds) {
   await page.goto(url);
   const state = () => page.evaluate(() => {
@@ -158,4 +109,5 @@ export async function vlc(url, seconds = 8) {
   return output;
 }
 
+export { pages } from './pages.mjs';
 export { run };
