@@ -48,7 +48,8 @@ fn main() -> anyhow::Result<()> {
     let setup = Setup { levada: levada.into(), media: media.into(), rounds, descriptors };
     let mut wanted: Vec<String> = arguments.map(|it| it.to_string_lossy().into_owned()).collect();
     if wanted.is_empty() {
-        let all = ["delay", "one", "hundred", "blocked", "hits", "http3", "storm", "followers", "idle", "vod"];
+        let all =
+            ["delay", "one", "hundred", "blocked", "hits", "http3", "storm", "followers", "idle", "vod"];
         wanted = all.map(str::to_owned).into();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

@@ -136,7 +136,10 @@ async fn cold(setup: &Setup) -> anyhow::Result<Figure> {
         let server = levada(setup, &setup.media).await?;
         let mut viewer = crate::client::Connection::open(server.places.http).await?;
         // Connections and pages of the program are there; the title is not.
-        ensure!(viewer.get("/packaged/nothing.mp4/index.m3u8").await?.status == 404, "there is no such title");
+        ensure!(
+            viewer.get("/packaged/nothing.mp4/index.m3u8").await?.status == 404,
+            "there is no such title"
+        );
         let (begun, before) = (Instant::now(), server.cpu());
         ensure!(viewer.get(&path).await?.status == 200, "{path} is there");
         took.push(begun.elapsed().as_secs_f64());

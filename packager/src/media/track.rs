@@ -1,5 +1,7 @@
 //! What a track is made of.
 
+use bytes::Bytes;
+
 use super::Timescale;
 use crate::codec::picture::Picture;
 use crate::codec::sound::Sound;
@@ -106,6 +108,27 @@ impl CodecConfig {
             Self::Opus(_) => *b"Opus",
             Self::Flac(_) => *b"fLaC",
         }
+    }
+
+    /// The same with a configuration record in memory of its own, so that what it was read from can be let go.
+    #[must_use]
+    pub fn detached(mut self) -> Self {
+        let own = |record: &mut Bytes| *record = Bytes::copy_from_slice(record);
+        match &mut self {
+            Self::Avc(it) => own(&mut it.record),
+            Self::Hevc(it) => {
+                own(&mut it.record);
+                it.dolby_vision.iter_mut().for_each(|it| own(&mut it.record));
+            }
+            Self::Av1(it) => own(&mut it.record),
+            Self::Vp9(it) => own(&mut it.record),
+            Self::Aac(it) => own(&mut it.asc),
+            Self::Dolby(it) => own(&mut it.record),
+            Self::Opus(it) => own(&mut it.record),
+            Self::Flac(it) => own(&mut it.record),
+            Self::Mp3(_) => {}
+        }
+        self
     }
 
     /// Octets of its configuration record.

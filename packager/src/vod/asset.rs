@@ -6,13 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::index::Index;
+use super::index::{Index, Indexed};
 use super::manifest::{self, Tracks, TrickMode};
 use super::plan::{self, Plan};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
 use super::transport::{self, Laid, TransportSegment};
 use super::{Body, Header, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable};
+use crate::asset::Stored;
 use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
 use crate::media::{Timestamp, TrackKind};
 use crate::mpegts::{Program, Refused};
@@ -39,7 +40,7 @@ const LENGTHS: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub struct Asset {
     tag: Tag,
-    headers: Vec<Header>,
+    stored: Vec<Stored>,
     left_out: Vec<(usize, LeftOut)>,
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
@@ -65,7 +66,7 @@ impl Asset {
     ///
     /// # Errors
     /// [`Unplayable`] when one of the files is in the way.
-    pub fn new(mut headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
+    pub fn new(headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
         let target = target.max(SHORTEST_TARGET);
         let mut left_out = Vec::new();
         let mut files = Vec::new();
@@ -81,13 +82,13 @@ impl Asset {
             files.push(Indexes::of(movie).map_err(refused)?);
         }
         let tag = tag(&headers, target);
-        // What they say stands in tables of our own now.
-        headers.iter_mut().for_each(|it| it.fragments = Vec::new());
+        // What they say of samples is in our own words from here on.
+        let stored = headers.into_iter().map(|it| it.stored).collect();
         let (video, audio) = cut(files, target)?;
         let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
         let target_duration = manifest::target_duration(video.iter().chain(&audio));
         let subtitles = Subtitles::default();
-        Ok(Self { tag, headers, left_out, video, audio, subtitles, target_duration, transport })
+        Ok(Self { tag, stored, left_out, video, audio, subtitles, target_duration, transport })
     }
 
     /// The same with subtitles; another tag names the whole of it.
@@ -109,9 +110,9 @@ impl Asset {
         self.tag
     }
 
-    /// The files it is made of, in their order.
-    pub fn headers(&self) -> &[Header] {
-        &self.headers
+    /// Which bytes it is made of: its files, in their order.
+    pub fn stored(&self) -> &[Stored] {
+        &self.stored
     }
 
     /// Tracks that are not played, each with its file and the reason.
@@ -121,9 +122,13 @@ impl Asset {
 
     /// About how many bytes of memory it holds.
     pub fn weight(&self) -> usize {
-        let tracks = self.video.iter().chain(&self.audio).map(Rendition::weight);
-        let headers = self.headers.iter().map(|it| it.moov.bytes.len());
-        tracks.chain(headers).fold(size_of::<Self>() + self.subtitles.weight(), usize::saturating_add)
+        let tracks = || self.video.iter().chain(&self.audio);
+        // They are laid out when somebody asks; then it is too late to find room for them.
+        let laid = tracks().map(Laid::weight);
+        let own = size_of::<Self>()
+            .saturating_add(self.subtitles.weight())
+            .saturating_add(self.left_out.capacity().saturating_mul(size_of::<(usize, LeftOut)>()));
+        tracks().map(Rendition::weight).chain(laid).fold(own, usize::saturating_add)
     }
 
     /// What is in it. `target` is what it was cut by.
@@ -271,8 +276,8 @@ fn tag(headers: &[Header], target: Duration) -> Tag {
 
 /// The tracks of one file.
 struct Indexes {
-    video: Option<Index>,
-    audio: Vec<Index>,
+    video: Option<Indexed>,
+    audio: Vec<Indexed>,
 }
 
 impl Indexes {
@@ -286,7 +291,7 @@ impl Indexes {
             tracks.sort_by_key(|it| !it.enabled);
         }
         let mut refused = no_track;
-        let mut walk = |track: StoredTrack| Index::walk(track).map_err(|it| refused = Some(it)).ok();
+        let mut walk = |track: StoredTrack| Indexed::walk(track).map_err(|it| refused = Some(it)).ok();
         let it = Self {
             video: video.into_iter().find_map(&mut walk),
             audio: audio.into_iter().filter_map(&mut walk).collect(),
@@ -299,7 +304,7 @@ impl Indexes {
 
     /// What makes a rendition better than another: its pictures' size.
     fn pixels(&self) -> u64 {
-        self.video.as_ref().map_or(0, |it| it.pixels())
+        self.video.as_ref().map_or(0, |it| it.index.pixels())
     }
 }
 
@@ -319,18 +324,18 @@ fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Ren
         .iter()
         .enumerate()
         .flat_map(|(file, it)| it.video.iter().chain(it.audio.iter().filter(move |_| heard(file))));
-    let origin = tracks.map(|it| it.at(it.shown.start)).min();
+    let origin = tracks.map(|it| it.index.at(it.index.shown.start)).min();
     let origin = origin.ok_or(Unplayable { file: 0, reason: Reason::NothingShown })?;
     let mut plan = Plan {
         origin,
         boundaries: Vec::new(),
-        tolerance: reference.map_or(Duration::ZERO, Index::half_a_sample),
+        tolerance: reference.map_or(Duration::ZERO, |it| it.index.half_a_sample()),
         sliver: plan::sliver(target),
     };
-    let pictures_end = reference.map(|it| it.at(it.shown.end));
+    let pictures_end = reference.map(|it| end_of(&it.index));
     if let (Some(best), Some(reference)) = (best, reference) {
         plan.boundaries =
-            plan::at_keys(&common_keys(&files, best, reference)?, reference.at(reference.shown.end), target);
+            plan::at_keys(&common_keys(&files, best, reference)?, end_of(&reference.index), target);
     }
 
     let (mut video, mut audio) = (Vec::new(), Vec::new());
@@ -342,7 +347,7 @@ fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Ren
         for index in it.audio.into_iter().filter(|_| heard(file)) {
             // Sound without pictures, or after them, is cut on the grid.
             let mut plan = plan.clone();
-            let end = index.at(index.shown.end);
+            let end = end_of(&index.index);
             plan.boundaries.extend(plan::at_grid(pictures_end.unwrap_or(origin), end, target));
             audio.push(Rendition::cut(index, file, &plan).map_err(refused)?);
         }
@@ -350,15 +355,20 @@ fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Ren
     Ok((video, audio))
 }
 
+/// The first moment that is no longer shown.
+fn end_of(index: &Index) -> Timestamp {
+    index.at(index.shown.end)
+}
+
 /// Those key frames of a ladder's best rendition that all others have too. Where one begins is a boundary of its
 /// own, be it a little beside the others'.
-fn common_keys(files: &[Indexes], best: usize, reference: &Index) -> Result<Vec<Timestamp>, Unplayable> {
-    let end = reference.at(reference.shown.end);
+fn common_keys(files: &[Indexes], best: usize, reference: &Indexed) -> Result<Vec<Timestamp>, Unplayable> {
+    let end = end_of(&reference.index);
     let mut keys = reference.keys.clone();
     for (file, it) in files.iter().enumerate().filter(|(file, _)| *file != best) {
         let refused = |reason: Reason| Unplayable { file, reason };
         let other = it.video.as_ref().ok_or_else(|| refused(Reason::NoVideo))?;
-        let others_end = other.at(other.shown.end);
+        let others_end = end_of(&other.index);
         if end.since(others_end).max(others_end.since(end)).to_duration() > LENGTHS {
             let seconds = |it: Timestamp| it.to_duration().as_secs();
             return Err(refused(Reason::OtherLength {
@@ -368,8 +378,9 @@ fn common_keys(files: &[Indexes], best: usize, reference: &Index) -> Result<Vec<
         }
         let first = keys.iter().take(1).copied();
         let later = keys.get(1..).unwrap_or_default();
-        let shared =
-            first.chain(plan::common(later, &other.keys, reference.half_a_sample())).collect::<Vec<_>>();
+        let shared = first
+            .chain(plan::common(later, &other.keys, reference.index.half_a_sample()))
+            .collect::<Vec<_>>();
         if shared.len() == 1 && !later.is_empty() && other.keys.len() > 1 {
             return Err(refused(Reason::OtherKeyFrames));
         }

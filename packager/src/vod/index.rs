@@ -1,4 +1,6 @@
 //! One track of one file, walked once: what of it is shown, when, and where decoding may begin.
+//!
+//! The tables are let go when the track has been cut; what stays of them is [packed](super::packed).
 
 use std::ops::Range;
 use std::time::Duration;
@@ -23,7 +25,7 @@ const MAX_PRIMING: u32 = 5;
 const KEYS_PER_SECOND: i64 = 5;
 
 /// A track of a file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index {
     /// How it is decoded.
     pub(super) track: Track,
@@ -33,19 +35,25 @@ pub(super) struct Index {
     pub(super) matrix: Matrix,
     /// Presentation minus composition time, in ticks.
     pub(super) shift: i64,
-    /// What is sent: what is shown, and what decoding that needs.
-    pub(super) sent: Range<u32>,
     /// The first moment shown and the first no longer shown, in ticks.
     pub(super) shown: Range<i64>,
-    /// Presentation times of key frames, ascending and not too near each other; of video only.
-    pub(super) keys: Vec<Timestamp>,
     /// Of video.
     pub(super) frame_rate: Option<FrameRate>,
     /// The least composition offset, where it is below zero.
     pub(super) earliest: i64,
-    samples: SampleTable,
     /// How long most samples last; what the last one lasts when the file does not say it believably.
     pub(super) usual_duration: u32,
+}
+
+/// A track of a file with its tables.
+#[derive(Debug)]
+pub(super) struct Indexed {
+    pub(super) index: Index,
+    /// What is sent: what is shown, and what decoding that needs.
+    pub(super) sent: Range<u32>,
+    /// Presentation times of key frames, ascending and not too near each other; of video only.
+    pub(super) keys: Vec<Timestamp>,
+    samples: SampleTable,
 }
 
 /// A sample in its place.
@@ -65,41 +73,6 @@ impl Placed {
 }
 
 impl Index {
-    /// Walks `track`.
-    pub(super) fn walk(track: StoredTrack) -> Result<Self, Reason> {
-        let placement = track.placement;
-        let usual_duration = majority(track.samples.samples(0).map(|it| it.duration));
-        let mut index = Self {
-            language: track
-                .language_tag
-                .unwrap_or_else(|| String::from_utf8_lossy(&track.track.language).into_owned()),
-            matrix: track.matrix,
-            shift: placement.shift,
-            sent: 0..track.samples.count(),
-            shown: placement.start..placement.start,
-            keys: Vec::new(),
-            frame_rate: None,
-            earliest: 0,
-            samples: track.samples,
-            usual_duration,
-            track: track.track,
-        };
-        index.sent = index.find_sent(&placement)?;
-        index.shown = index.find_shown(&placement)?;
-        if index.track.kind() == TrackKind::Video {
-            index.keys = index.find_keys();
-            index.frame_rate = index.find_frame_rate();
-            let offsets = index.from(index.sent.start).map(|it| i64::from(it.stored.composition_offset));
-            index.earliest = offsets.min().unwrap_or(0).min(0);
-        }
-        Ok(index)
-    }
-
-    /// The samples from `first` on that are sent.
-    pub(super) fn from(&self, first: u32) -> impl Iterator<Item = Placed> + Clone + '_ {
-        self.placed(first).take(self.sent.end.saturating_sub(first) as usize)
-    }
-
     /// Ticks of the track for a distance in any scale.
     pub(super) fn ticks(&self, it: Timestamp) -> i64 {
         it.rescale(self.track.timescale).ticks()
@@ -108,11 +81,6 @@ impl Index {
     /// A moment of the presentation.
     pub(super) fn at(&self, ticks: i64) -> Timestamp {
         Timestamp::new(ticks, self.track.timescale)
-    }
-
-    /// What its tables hold in memory beside the file's header.
-    pub(super) fn weight(&self) -> usize {
-        self.samples.weight()
     }
 
     /// How large its pictures are.
@@ -125,13 +93,53 @@ impl Index {
         self.at((self.usual_duration / 2).into()).to_duration()
     }
 
+    /// What is in memory of its own, beside itself.
+    pub(super) const fn weight(&self) -> usize {
+        self.language.capacity().saturating_add(self.track.config.record_length())
+    }
+}
+
+impl Indexed {
+    /// Walks `track`.
+    pub(super) fn walk(track: StoredTrack) -> Result<Self, Reason> {
+        let placement = track.placement;
+        let usual_duration = majority(track.samples.samples(0).map(|it| it.duration));
+        let index = Index {
+            language: track
+                .language_tag
+                .unwrap_or_else(|| String::from_utf8_lossy(&track.track.language).into_owned()),
+            matrix: track.matrix,
+            shift: placement.shift,
+            shown: placement.start..placement.start,
+            frame_rate: None,
+            earliest: 0,
+            usual_duration,
+            track: track.track,
+        };
+        let mut it = Self { index, sent: 0..track.samples.count(), keys: Vec::new(), samples: track.samples };
+        it.sent = it.find_sent(&placement)?;
+        it.index.shown = it.find_shown(&placement)?;
+        if it.index.track.kind() == TrackKind::Video {
+            it.keys = it.find_keys();
+            it.index.frame_rate = it.find_frame_rate();
+            let offsets = it.sent_samples().map(|it| i64::from(it.stored.composition_offset));
+            it.index.earliest = offsets.min().unwrap_or(0).min(0);
+        }
+        Ok(it)
+    }
+
+    /// What is sent, in decoding order.
+    pub(super) fn sent_samples(&self) -> impl Iterator<Item = Placed> + Clone + '_ {
+        self.placed(self.sent.start).take(self.sent.len())
+    }
+
     fn placed(&self, first: u32) -> impl Iterator<Item = Placed> + Clone + '_ {
         let last = self.samples.count().saturating_sub(1);
         self.samples.samples(first).map(move |mut stored| {
-            if stored.index == last && stored.duration / 2 > self.usual_duration {
-                stored.duration = self.usual_duration;
+            if stored.index == last && stored.duration / 2 > self.index.usual_duration {
+                stored.duration = self.index.usual_duration;
             }
-            Placed { stored, presentation: stored.composition_time().saturating_add(self.shift) }
+            Placed { stored, presentation: stored.composition_time().saturating_add(self.index.shift) }
         })
     }
 
@@ -139,7 +147,7 @@ impl Index {
     /// ends with the last sample, in decoding order, of which something is shown.
     fn find_sent(&self, placement: &Placement) -> Result<Range<u32>, Reason> {
         let begin = placement.start;
-        let first = match self.track.kind() {
+        let first = match self.index.track.kind() {
             TrackKind::Video => {
                 let mut keys = self.placed(0).filter(|it| it.stored.sync == Sync::Key);
                 let first = keys.next().ok_or(Reason::NoKeyFrame)?;
@@ -156,13 +164,14 @@ impl Index {
     }
 
     fn find_shown(&self, placement: &Placement) -> Result<Range<i64>, Reason> {
-        let times = || self.from(self.sent.start);
+        let times = || self.sent_samples();
         let start = times().map(|it| it.presentation).min().unwrap_or(placement.start).max(placement.start);
         let end = times().map(|it| it.end()).max().unwrap_or(start);
         if end <= start {
             return Err(Reason::NothingShown);
         }
-        if self.at(end).seconds() > LONGEST as f64 || self.at(start).seconds() < -(LONGEST as f64) {
+        if self.index.at(end).seconds() > LONGEST as f64 || self.index.at(start).seconds() < -(LONGEST as f64)
+        {
             return Err(Reason::TooLong);
         }
         Ok(start..end)
@@ -170,16 +179,16 @@ impl Index {
 
     /// Exact where all pictures but the last stay equally long, else the mean to a thousandth.
     fn find_frame_rate(&self) -> Option<FrameRate> {
-        let hertz = self.track.timescale.hertz();
+        let hertz = self.index.track.timescale.hertz();
         let before_last = self.sent.start..self.sent.end.saturating_sub(1);
         let (mut pictures, mut ticks, mut even) = (0_u32, 0_u64, true);
-        for it in self.from(self.sent.start).take(before_last.len()) {
-            even &= it.stored.duration == self.usual_duration;
+        for it in self.sent_samples().take(before_last.len()) {
+            even &= it.stored.duration == self.index.usual_duration;
             pictures = pictures.saturating_add(1);
             ticks = ticks.saturating_add(it.stored.duration.into());
         }
         if even {
-            return FrameRate::of_duration(self.usual_duration, self.track.timescale);
+            return FrameRate::of_duration(self.index.usual_duration, self.index.track.timescale);
         }
         let per_second = f64::from(pictures) * f64::from(hertz) / ticks as f64;
         FrameRate::rounded(per_second)
@@ -187,18 +196,18 @@ impl Index {
 
     fn find_keys(&self) -> Vec<Timestamp> {
         let slot = |it: i64| {
-            let hertz = i64::from(self.track.timescale.hertz());
+            let hertz = i64::from(self.index.track.timescale.hertz());
             (i128::from(it) * i128::from(KEYS_PER_SECOND)).div_euclid(i128::from(hertz))
         };
         let mut keys: Vec<i64> = Vec::new();
-        for key in self.from(self.sent.start).filter(|it| it.stored.sync == Sync::Key) {
+        for key in self.sent_samples().filter(|it| it.stored.sync == Sync::Key) {
             // A first key frame before the presentation begins it; one that goes back in time begins nothing.
-            let presentation = key.presentation.max(self.shown.start);
+            let presentation = key.presentation.max(self.index.shown.start);
             if keys.last().is_none_or(|last| slot(presentation) > slot(*last)) {
                 keys.push(presentation);
             }
         }
-        keys.into_iter().map(|it| self.at(it)).collect()
+        keys.into_iter().map(|it| self.index.at(it)).collect()
     }
 }
 

@@ -1,88 +1,154 @@
 //! Key frames alone, for scrubbing (RFC 8216bis 4.4.3.6): each is a segment of its own that lasts until the next.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::Body;
+use super::columns::{pack, unpack};
+use super::index::{Indexed, Placed};
 use super::rate::Rate;
 use super::rendition::Rendition;
 use crate::isobmff::fragment::{self, Entry};
 use crate::media::{Sync, Timestamp};
 
+/// So many are packed together, and unpacked to find one.
+const TOGETHER: usize = 64;
+
 /// The key frames of a track that are offered: about one a second, for more than that no one sees while scrubbing.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KeyFrames {
-    /// Their samples.
-    samples: Vec<u32>,
+    count: usize,
+    /// Of each [`TOGETHER`].
+    blocks: Vec<Block>,
+    packed: Vec<u8>,
     pub(super) rate: Rate,
 }
 
+/// Where some of them begin.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// When the first is shown.
+    start: i64,
+    /// Where the first stands in the file.
+    offset: u64,
+    /// Where they are packed.
+    at: usize,
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyFrame {
+    /// When it is shown, in ticks from the presentation's first moment.
+    pub(super) span: Range<i64>,
+    offset: u64,
+    size: u32,
+}
+
 impl KeyFrames {
-    /// Of pictures; there are none of sound.
-    pub(super) fn of(rendition: &Rendition) -> Self {
-        let mut it = Self { samples: choose(rendition), rate: Rate::default() };
-        let facts = (0..it.len()).filter_map(|n| {
-            let span = it.span(rendition, n)?;
-            let seconds = rendition.index.at(span.end.saturating_sub(span.start)).seconds();
-            Some((seconds, it.body(rendition, n)?.length()))
+    /// Of pictures; there are none of sound. `rendition` is the same track, cut.
+    pub(super) fn of(indexed: &Indexed, rendition: &Rendition) -> Self {
+        let frames = choose(indexed, rendition);
+        let mut it = Self { count: frames.len(), ..Self::default() };
+        for together in frames.chunks(TOGETHER) {
+            it.push(together);
+        }
+        it.packed.shrink_to_fit();
+        it.blocks.shrink_to_fit();
+        let facts = frames.iter().enumerate().map(|(n, it)| {
+            let seconds = rendition.index.at(it.span.end.saturating_sub(it.span.start)).seconds();
+            (seconds, it.body(rendition, n).length())
         });
         it.rate = Rate::of(facts);
         it
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.samples.len()
-    }
-
-    pub(super) fn weight(&self) -> usize {
-        self.samples.capacity().saturating_mul(size_of::<u32>())
-    }
-
-    /// When key frame `n` is shown, in ticks from the presentation's first moment.
-    pub(super) fn span(&self, rendition: &Rendition, n: usize) -> Option<Range<i64>> {
-        let shown = &rendition.index.shown;
-        let at = |sample: u32| Some(rendition.index.from(sample).next()?.presentation.max(shown.start));
-        let start = at(*self.samples.get(n)?)?;
-        let end = match self.samples.get(n.saturating_add(1)) {
-            Some(next) => at(*next)?,
-            None => shown.end,
+    fn push(&mut self, frames: &[KeyFrame]) {
+        let Some(first) = frames.first() else { return };
+        self.blocks.push(Block { start: first.span.start, offset: first.offset, at: self.packed.len() });
+        let mut end = first.offset;
+        let row = |it: &KeyFrame| {
+            let gap = it.offset.wrapping_sub(end) as i64;
+            end = it.offset.wrapping_add(it.size.into());
+            [it.span.end.wrapping_sub(it.span.start), it.size.into(), gap]
         };
-        Some(rendition.since_origin(start)..rendition.since_origin(end))
+        let rows: Vec<[i64; 3]> = frames.iter().map(row).collect();
+        pack(&rows, &mut self.packed);
+    }
+
+    /// Those of block `n`.
+    fn block(&self, n: usize) -> Vec<KeyFrame> {
+        let Some(block) = self.blocks.get(n) else { return Vec::new() };
+        let count = self.count.saturating_sub(n.saturating_mul(TOGETHER)).min(TOGETHER);
+        let rows = unpack::<3>(self.packed.get(block.at..).unwrap_or_default(), count).unwrap_or_default();
+        let (mut start, mut end) = (block.start, block.offset);
+        let frame = |[lasts, size, gap]: [i64; 3]| {
+            let span = start..start.wrapping_add(lasts);
+            // It was of so many bits when it was packed.
+            let it = KeyFrame { span, offset: end.wrapping_add(gap as u64), size: size as u32 };
+            (start, end) = (it.span.end, it.offset.wrapping_add(it.size.into()));
+            it
+        };
+        rows.into_iter().map(frame).collect()
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) const fn weight(&self) -> usize {
+        let blocks = self.blocks.capacity().saturating_mul(size_of::<Block>());
+        blocks.saturating_add(self.packed.capacity())
+    }
+
+    /// When each is shown, in ticks from the presentation's first moment.
+    pub(super) fn spans(&self) -> impl Iterator<Item = Range<i64>> + '_ {
+        (0..self.blocks.len()).flat_map(|n| self.block(n)).map(|it| it.span)
     }
 
     /// Key frame `n`, as boxes and a range of its file.
     pub(super) fn body(&self, rendition: &Rendition, n: usize) -> Option<Body> {
-        let sample = rendition.index.from(*self.samples.get(n)?).next()?.stored;
-        let span = self.span(rendition, n)?;
+        let frame = self.block(n / TOGETHER).into_iter().nth(n % TOGETHER)?;
+        Some(frame.body(rendition, n))
+    }
+}
+
+impl KeyFrame {
+    fn body(&self, rendition: &Rendition, n: usize) -> Body {
+        let span = &self.span;
         // What the init segment's edit list takes away again.
         let base = rendition.index.at(span.start.saturating_add(rendition.media_time()));
         let entry = Entry {
-            size: sample.size,
+            size: self.size,
             duration: u32::try_from(span.end.saturating_sub(span.start)).unwrap_or(u32::MAX),
             composition_offset: 0,
             sync: Sync::Key,
         };
-        let sequence = u32::try_from(n).ok()?.saturating_add(1);
+        let sequence = u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
         let mut head = BytesMut::from(fragment::segment_header());
         head.extend_from_slice(&fragment::header(sequence, base, [entry]));
-        let extent = sample.offset..sample.offset.saturating_add(sample.size.into());
-        Some(Body { head: head.freeze(), extents: vec![extent] })
+        let extent = self.offset..self.offset.saturating_add(self.size.into());
+        Body { head: head.freeze(), extents: vec![extent] }
     }
 }
 
 /// The first key frame, then each that comes nearly a second after the last one chosen.
-fn choose(rendition: &Rendition) -> Vec<u32> {
+fn choose(indexed: &Indexed, rendition: &Rendition) -> Vec<KeyFrame> {
     let index = &rendition.index;
-    let apart = Timestamp::from_duration(std::time::Duration::from_millis(900), index.track.timescale);
-    let mut chosen: Vec<u32> = Vec::new();
-    let mut last = None;
-    for it in index.from(index.sent.start).filter(|it| it.stored.sync == Sync::Key) {
-        let presentation = it.presentation.max(index.shown.start);
-        if last.is_none_or(|last| presentation.saturating_sub(last) >= apart.ticks()) {
-            chosen.push(it.stored.index);
-            last = Some(presentation);
+    let apart = Timestamp::from_duration(Duration::from_millis(900), index.track.timescale).ticks();
+    let mut chosen: Vec<KeyFrame> = Vec::new();
+    let shown = |it: &Placed| rendition.since_origin(it.presentation.max(index.shown.start));
+    for it in indexed.sent_samples().filter(|it| it.stored.sync == Sync::Key) {
+        let start = shown(&it);
+        if let Some(last) = chosen.last_mut() {
+            if start.saturating_sub(last.span.start) < apart {
+                continue;
+            }
+            last.span.end = start;
         }
+        let end = rendition.since_origin(index.shown.end);
+        chosen.push(KeyFrame { span: start..end, offset: it.stored.offset, size: it.stored.size });
     }
     chosen
 }

@@ -242,16 +242,16 @@ impl Tracks<'_> {
     /// The playlist of one track's key frames.
     pub(super) fn key_frames(&self, rendition: &Rendition) -> String {
         let frames = &rendition.key_frames;
-        let spans = || (0..frames.len()).filter_map(|n| frames.span(rendition, n));
+        let durations: Vec<_> = durations(rendition, frames.spans()).collect();
         let mut lines = Lines::with_capacity(frames.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
-            target_duration: target(durations(rendition, spans()).max().unwrap_or_default()),
+            target_duration: target(durations.iter().copied().max().unwrap_or_default()),
             media_sequence: 0,
             discontinuity_sequence: 0,
             kind: Kind::KeyFrames,
         });
         lines.map(Item::Init);
-        for (n, duration) in durations(rendition, spans()).enumerate() {
+        for (n, duration) in durations.into_iter().enumerate() {
             lines.segment(duration, Item::KeyFrame(n));
         }
         lines.end();
@@ -333,7 +333,6 @@ impl Tracks<'_> {
         let representation = |index: usize| {
             let it = self.video.get(index)?;
             let track = TrackName { kind: TrackKind::Video, index };
-            let spans = (0..it.key_frames.len()).filter_map(|n| it.key_frames.span(it, n));
             Some(Representation {
                 id: format!("{track}-trick"),
                 bandwidth: it.key_frames.rate.peak,
@@ -345,7 +344,7 @@ impl Tracks<'_> {
                     media: format!("{}/{track}/i$Number$.m4s", self.tag),
                     start_number: 0,
                     presentation_offset: 0,
-                    timeline: timeline(spans),
+                    timeline: timeline(it.key_frames.spans()),
                 }),
             })
         };

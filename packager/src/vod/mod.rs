@@ -1,7 +1,7 @@
 //! From a stored movie to segments: the index of an asset and the plan of its segments.
 //!
 //! ```text
-//! Source ─▶ Header ─▶ index (what is shown when, key frames) ─▶ plan (boundaries) ─▶ rendition (segments)
+//! Source ─▶ Header ─▶ index (what is shown when, key frames) ─▶ plan (boundaries) ─▶ rendition (segments, samples packed)
 //!                                                              Asset: manifest, init, Body ─▶ Reads ─▶ Source
 //! ```
 //! An [`Asset`] is made of headers alone; it never sees a byte of media. A segment is a [`Body`]: boxes written here
@@ -9,10 +9,12 @@
 
 mod asset;
 mod body;
+mod columns;
 mod header;
 mod index;
 mod key_frames;
 mod manifest;
+mod packed;
 mod plan;
 mod rate;
 mod reason;

@@ -87,6 +87,11 @@ impl Laid {
         Ok(Self { program, segments: segments.into(), rate })
     }
 
+    /// What the stream of a track holds in memory.
+    pub(super) fn weight(lead: &Rendition) -> usize {
+        lead.len().saturating_mul(size_of::<(u64, Continuity)>()).saturating_add(size_of::<Self>())
+    }
+
     /// Segment `n` of those tracks, which are the ones it was laid out for.
     pub(super) fn segment(&self, tracks: Tracks<'_>, n: usize) -> Option<TransportSegment> {
         let (_, counters) = *self.segments.get(n)?;
@@ -101,8 +106,8 @@ impl Tracks<'_> {
     fn units(self, n: usize) -> Vec<(Unit, Vec<Extent>)> {
         let Some(samples) = self.lead.samples(n) else { return Vec::new() };
         let mut units = match self.lead.index.track.kind() {
-            TrackKind::Video => pictures(self.lead, samples),
-            TrackKind::Audio => sound(self.lead, samples),
+            TrackKind::Video => pictures(self.lead, samples.into_iter()),
+            TrackKind::Audio => sound(self.lead, samples.into_iter()),
         };
         if let (Some(beside), Some(span)) = (self.sound, self.lead.span(n)) {
             let at = |ticks: i64| beside.index.ticks(self.lead.index.at(ticks));

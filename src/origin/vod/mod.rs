@@ -245,16 +245,16 @@ impl Vod {
     ) -> Result<Fetched, Failed> {
         let segment = segment.ok_or_else(Refused::missing)?;
         let length = segment.body.length();
-        let (Some(path), Some(header)) =
-            (title.files.get(segment.file), title.asset.headers().get(segment.file))
+        let (Some(path), Some(stored)) =
+            (title.files.get(segment.file), title.asset.stored().get(segment.file))
         else {
             return Err(Refused::missing().into());
         };
-        if segment.body.extents.iter().any(|it| it.end > header.stored.length) {
+        if segment.body.extents.iter().any(|it| it.end > stored.length) {
             return Err(Refused::cut().into());
         }
         let file = self.files.open(path).await?;
-        if *file.version() != header.stored.version {
+        if *file.version() != stored.version {
             // Replaced since the title was looked up; its new self has another tag.
             return Err(Refused::missing().into());
         }
@@ -295,16 +295,16 @@ impl Vod {
         let _room = self.muxing.acquire_many(room).await.expect("the semaphore is never closed");
         let mut read = Vec::new();
         for extent in segment.reads(LONGEST_TRANSPORT_READ) {
-            let (Some(path), Some(header)) =
-                (title.files.get(extent.file), title.asset.headers().get(extent.file))
+            let (Some(path), Some(stored)) =
+                (title.files.get(extent.file), title.asset.stored().get(extent.file))
             else {
                 return Err(Refused::missing().into());
             };
-            if extent.range.end > header.stored.length {
+            if extent.range.end > stored.length {
                 return Err(Refused::cut().into());
             }
             let file = self.files.open(path).await?;
-            if *file.version() != header.stored.version {
+            if *file.version() != stored.version {
                 return Err(Refused::missing().into());
             }
             let bytes = file.read(extent.range.clone(), file.version()).await?;
