@@ -75,7 +75,24 @@ async fn octets_of_two_versions_of_a_file_are_never_mixed() {
     std::fs::write(media.join("next.mp4"), other).expect("the file is written");
     std::fs::rename(media.join("next.mp4"), media.join("sample.mp4")).expect("it is replaced");
     let torn = house.ask(&format!("GET {directory}/{}\nHost: far.example", names[0])).await;
-    assert!(torn.status >= 500, "{}", torn.status);
+    assert_eq!(torn.status, 404, "its new self has other names");
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_title_is_given_without_a_question() {
+    let shelf = shelf().await;
+    let house = packager(&web(&shelf)).await;
+    let (directory, names) = segments(&house, "sample.mp4").await;
+    let asked = house.metric("levada_vod_reads_total").await;
+    std::fs::remove_file(shelf.path().join("media/sample.mp4")).expect("it is removed");
+    let audio = directory.replace("/v0", "/a0");
+    for path in [format!("{directory}/init.mp4"), format!("{audio}/index.m3u8"), format!("{audio}/init.mp4")]
+    {
+        house.ask(&format!("GET {path}\nHost: far.example")).await.expect(200);
+    }
+    assert_eq!(house.metric("levada_vod_reads_total").await, asked);
+    let segment = house.ask(&format!("GET {directory}/{}\nHost: far.example", names[0])).await;
+    assert_eq!(segment.status, 404);
 }
 
 #[tokio::test]

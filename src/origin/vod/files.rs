@@ -33,6 +33,20 @@ impl Files {
         }
     }
 
+    /// The same, as long as its octets are those of `version`.
+    pub(super) async fn open_as(&self, path: &str, version: &Version) -> Result<File, ReadError> {
+        let file = match self {
+            Self::Disk(library) => File::Stored(library.open(path).await?),
+            Self::Remote(remote) => File::Remote(remote.open_as(path, version).await?),
+        };
+        if file.version() == version { Ok(file) } else { Err(ReadError::Changed) }
+    }
+
+    /// Whether a look at a file is a way to a server and back.
+    pub(super) const fn are_far(&self) -> bool {
+        matches!(self, Self::Remote(_))
+    }
+
     /// Which octets are at each of `paths` now; nothing where there are none.
     pub(super) async fn versions(&self, paths: Vec<String>) -> Result<Vec<Option<Version>>, ReadError> {
         match self {

@@ -49,22 +49,12 @@ impl Remote {
         Arc::ptr_eq(&self.web, web)
     }
 
-    /// The file at `path`, names separated by `/`.
+    /// The file at `path`, names separated by `/`, with its beginning.
     pub(super) async fn open(&self, path: &str) -> Result<RemoteFile, ReadError> {
         if path.split('/').any(|name| name.is_empty() || name.starts_with('.') || name.contains('\0')) {
             return Err(ReadError::NotFound);
         }
         let now = Instant::now();
-        if let Some((seen, file)) = self.known.get(path) {
-            if now.saturating_duration_since(seen) < SURE {
-                return Ok(file);
-            }
-            // One octet says as much as all, and costs the server less.
-            if file.length() > 0 && file.fetch(0..1).await.is_ok() {
-                self.known.insert(path.to_owned(), (now, file.clone()));
-                return Ok(file);
-            }
-        }
         let question = Arc::new(Question::for_file(path, &self.node));
         let file = RemoteFile::open(&self.web, question, &self.reads).await;
         match &file {
@@ -74,14 +64,38 @@ impl Remote {
         file
     }
 
+    /// The file at `path` as it was when it had the octets of `version`, which are all that is read of it: every read is made
+    /// on that condition, so one that is known is not asked after.
+    pub(super) async fn open_as(&self, path: &str, version: &Version) -> Result<RemoteFile, ReadError> {
+        match self.known.get(path) {
+            Some((_, file)) if file.stored.version == *version => Ok(file),
+            _ => self.open(path).await,
+        }
+    }
+
     /// Which octets are at each of `paths` now; nothing where there are none.
     pub(super) async fn versions(&self, paths: &[String]) -> Result<Vec<Option<Version>>, ReadError> {
-        let version = async |path: &String| match self.open(path).await {
-            Ok(file) => Ok(Some(file.stored.version)),
+        let version = async |path: &String| match self.version(path).await {
+            Ok(version) => Ok(Some(version)),
             Err(ReadError::NotFound) => Ok(None),
             Err(error) => Err(error),
         };
         futures_util::future::try_join_all(paths.iter().map(version)).await
+    }
+
+    async fn version(&self, path: &str) -> Result<Version, ReadError> {
+        let now = Instant::now();
+        if let Some((seen, file)) = self.known.get(path) {
+            // One octet says as much as all, and costs the server less.
+            if now.saturating_duration_since(seen) < SURE {
+                return Ok(file.stored.version);
+            }
+            if file.length() > 0 && file.fetch(0..1).await.is_ok() {
+                self.known.insert(path.to_owned(), (now, file.clone()));
+                return Ok(file.stored.version);
+            }
+        }
+        Ok(self.open(path).await?.stored.version)
     }
 }
 

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use http::StatusCode;
 use packager::asset::{ReadError, Source, Version};
-use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET};
+use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET, Tag};
 use tokio::sync::Semaphore;
 
 use super::files::{File, Files};
@@ -18,6 +20,9 @@ const MEMORY: u64 = 256 * 1024 * 1024;
 
 /// Titles understood at once: each may hold a header of 128 MiB and use a processor.
 const BUILDERS: usize = 2;
+
+/// Files of one title that are opened at once: as many as a usual ladder has.
+pub(super) const AT_ONCE: usize = 8;
 
 /// A title that cannot be answered for, in words for whoever asked and for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +94,12 @@ impl Shelf {
         }
         self.kept.insert(path.to_owned(), kept.clone());
         Ok(kept.title?)
+    }
+
+    /// The title at `path`, where it is known and its bytes are those of `tag`, whether or not they are still there.
+    pub(super) fn known(&self, path: &str, tag: Tag) -> Option<Arc<Title>> {
+        let title = self.kept.get(path)?.title.ok()?;
+        (title.asset.tag() == tag).then_some(title)
     }
 
     async fn still_kept(
@@ -252,9 +263,25 @@ async fn build(
     witnesses: &mut Vec<Witness>,
     beside: &mut Option<Beside>,
 ) -> Result<Title, Failed> {
-    let (mut headers, mut modified) = (Vec::new(), SystemTime::UNIX_EPOCH);
-    for path in &files {
-        let file: File = library.open(path).await.map_err(|error| match error {
+    // At a server each is a way there and back, or two; one after the other they would keep the first viewer waiting.
+    let opened = files.clone().into_iter().map(|path| async move {
+        let file = library.open(&path).await?;
+        let header = Header::read(&file).await;
+        Ok((file, header))
+    });
+    let words = async {
+        *beside = match (&subtitles, files.first()) {
+            (None, Some(path)) => Beside::look(library, path).await,
+            _ => None,
+        };
+        let found = || beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default();
+        subtitles::read(library, subtitles.clone().unwrap_or_else(found)).await
+    };
+    let opened = stream::iter(opened).buffered(AT_ONCE).collect::<Vec<Result<(File, _), ReadError>>>();
+    let (opened, words) = tokio::join!(opened, words);
+    let (mut headers, mut modified) = (Vec::new(), words.modified);
+    for (path, opened) in files.iter().zip(opened) {
+        let (file, header) = opened.map_err(|error| match error {
             // The title is there, a file of it is not: to be told apart by whoever wrote the set.
             ReadError::NotFound if files.len() > 1 => {
                 tracing::warn!(path, "the file is in a set but not there");
@@ -264,21 +291,13 @@ async fn build(
         })?;
         witnesses.push((path.clone(), Some(file.version().clone())));
         modified = modified.max(file.modified());
-        let header = Header::read(&file).await.map_err(|error| match error {
+        headers.push(header.map_err(|error| match error {
             HeaderError::Read(error) => error.into(),
             HeaderError::Movie(reason) => Failed::Refused(Refused::media(path, &reason.into())),
-        })?;
-        headers.push(header);
+        })?);
     }
-    let wanted = match (subtitles, files.first()) {
-        (None, Some(path)) => {
-            *beside = Beside::look(library, path).await;
-            beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default()
-        }
-        (named, _) => named.unwrap_or_default(),
-    };
-    let read = subtitles::read(library, wanted, witnesses).await;
-    modified = read.iter().map(|it| it.modified).fold(modified, SystemTime::max);
+    witnesses.extend(words.witnesses);
+    let read = words.read;
     wait(move || match Asset::new(headers, TARGET) {
         Ok(asset) => {
             let asset = asset.with_subtitles(subtitles::tracks(read));

@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
-use packager::asset::{ReadError, Source, Version};
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use packager::asset::{ReadError, Source as _};
 use packager::text::{About, Format, MAX_FILE, Subtitles, Track, beside};
 
 use super::files::Files;
-use super::shelf::Witness;
+use super::shelf::{AT_ONCE, Witness};
 
 /// More languages than any film has.
 const MAX_TRACKS: usize = 64;
@@ -71,50 +73,64 @@ impl Beside {
 pub(super) struct Read {
     wanted: Wanted,
     bytes: bytes::Bytes,
+}
+
+/// What came of those that were wanted.
+#[derive(Debug)]
+pub(super) struct Words {
+    /// Those that could be had, in order.
+    pub(super) read: Vec<Read>,
+    /// Where was looked, and what was there.
+    pub(super) witnesses: Vec<Witness>,
+    /// When the latest of them was changed.
     pub(super) modified: SystemTime,
 }
 
 /// Reads what is wanted. A file that cannot be had leaves a title without its words, not without its pictures.
-pub(super) async fn read(library: &Files, wanted: Vec<Wanted>, witnesses: &mut Vec<Witness>) -> Vec<Read> {
-    let (mut read, mut room) = (Vec::new(), MAX_BYTES);
-    for wanted in wanted.into_iter().take(MAX_TRACKS) {
+pub(super) async fn read(library: &Files, wanted: Vec<Wanted>) -> Words {
+    let mut words = Words { read: Vec::new(), witnesses: Vec::new(), modified: SystemTime::UNIX_EPOCH };
+    let opened = wanted.into_iter().take(MAX_TRACKS).map(|wanted| async move {
+        let file = library.open(&wanted.path).await;
+        (wanted, file)
+    });
+    let opened = stream::iter(opened).buffered(AT_ONCE).collect::<Vec<_>>().await;
+    let (mut fitting, mut room) = (Vec::new(), MAX_BYTES);
+    for (wanted, file) in opened {
         let path = wanted.path.clone();
-        match read_one(library, wanted, room, witnesses).await {
-            Ok(Some(it)) => {
-                room = room.saturating_sub(it.bytes.len() as u64);
-                read.push(it);
+        match file {
+            Ok(file) => {
+                words.witnesses.push((path.clone(), Some(file.version().clone())));
+                match room.checked_sub(file.length()).filter(|_| file.length() <= MAX_FILE) {
+                    Some(rest) => {
+                        room = rest;
+                        fitting.push((wanted, file));
+                    }
+                    None => tracing::warn!(path, "the subtitles are left out: they have too many bytes"),
+                }
             }
-            Ok(None) => tracing::warn!(path, "the subtitles are left out: they have too many bytes"),
-            Err(error) => tracing::warn!(path, "the subtitles are left out: {error}"),
+            Err(error) => {
+                tracing::warn!(path, "the subtitles are left out: {error}");
+                // It may come. A server would be asked for it again and again.
+                if error == ReadError::NotFound && !library.are_far() {
+                    words.witnesses.push((path, None));
+                }
+            }
         }
     }
-    read
-}
-
-async fn read_one(
-    library: &Files,
-    wanted: Wanted,
-    room: u64,
-    witnesses: &mut Vec<Witness>,
-) -> Result<Option<Read>, ReadError> {
-    let file = match library.open(&wanted.path).await {
-        Ok(file) => file,
-        Err(error) => {
-            // It may come. A server would be asked for it again and again.
-            if error == ReadError::NotFound && matches!(library, Files::Disk(_)) {
-                witnesses.push((wanted.path, None));
+    let read = fitting.into_iter().map(|(wanted, file)| async move {
+        let bytes = file.read(0..file.length(), file.version()).await;
+        (wanted, file.modified(), bytes)
+    });
+    for (wanted, modified, bytes) in stream::iter(read).buffered(AT_ONCE).collect::<Vec<_>>().await {
+        match bytes {
+            Ok(bytes) => {
+                words.modified = words.modified.max(modified);
+                words.read.push(Read { wanted, bytes });
             }
-            return Err(error);
+            Err(error) => tracing::warn!(wanted.path, "the subtitles are left out: {error}"),
         }
-    };
-    let version: &Version = file.version();
-    witnesses.push((wanted.path.clone(), Some(version.clone())));
-    if file.length() > MAX_FILE.min(room) {
-        return Ok(None);
     }
-    let bytes = file.read(0..file.length(), version).await?;
-    let modified = file.modified();
-    Ok(Some(Read { wanted, bytes, modified }))
+    words
 }
 
 /// Understands what was read; a file that holds no subtitles is left out.
