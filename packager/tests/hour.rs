@@ -1,5 +1,7 @@
 //! What an hour of a film takes in memory. The hour is a second and a half of a real one, whose tables are repeated.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,12 +10,14 @@ use packager::asset::{Stored, Version};
 use packager::isobmff::locate::Moov;
 use packager::isobmff::reader::Boxed;
 use packager::media::TrackKind;
-use packager::vod::{Asset, Header, TrackName};
+use packager::vod::{Asset, Header, Pages, TrackName};
 
 const FILM: &[u8] = include_bytes!("media/bframes.mp4");
 
 /// Its 48 pictures last 1.6 s.
 const TIMES: u32 = 2_250;
+
+const PICTURES: TrackName = TrackName { kind: TrackKind::Video, index: 0 };
 
 const TARGET: Duration = Duration::from_secs(6);
 
@@ -83,8 +87,37 @@ fn an_hour_takes_less_than_half_of_its_header() {
     let header = hour();
     let tables = header.moov.bytes.len();
     let asset = Asset::new(vec![header], TARGET).unwrap();
-    let pictures = TrackName { kind: TrackKind::Video, index: 0 };
-    let playlist = asset.media_playlist(pictures).unwrap();
+    let playlist = asset.media_playlist(PICTURES).unwrap();
     assert_eq!(playlist.matches("#EXTINF").count(), 601);
     assert!(asset.weight() < tables / 2, "{} of {tables} octets", asset.weight());
+}
+
+/// A record in memory, for who needs no more of it than that it is read.
+#[derive(Debug)]
+struct Shelf(Bytes);
+
+impl Pages for Shelf {
+    fn read(&self, range: Range<u64>) -> Option<Bytes> {
+        let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+        self.0.get(range).map(|it| self.0.slice_ref(it))
+    }
+
+    fn spoilt(&self) {}
+}
+
+#[test]
+fn an_hour_of_pictures_and_sound_takes_less_than_a_hundred_thousand_octets_each_beside_its_record() {
+    let header = hour();
+    let stored = vec![header.stored.clone()];
+    let mut asset = Asset::new(vec![header], TARGET).unwrap();
+    let record = Bytes::from(asset.record().unwrap());
+    asset.leave_to(&(Arc::new(Shelf(record.clone())) as _), record.len() as u64);
+    assert!(asset.weight() < 2 * 100_000, "{}", asset.weight());
+    // What was read again holds no more, and says the same.
+    let mut again = Asset::of_record(&record, stored, TARGET).unwrap();
+    again.leave_to(&(Arc::new(Shelf(record.clone())) as _), record.len() as u64);
+    assert_eq!(again.weight(), asset.weight());
+    for n in [0, 300, 600] {
+        assert_eq!(again.segment(PICTURES, n).unwrap(), asset.segment(PICTURES, n).unwrap());
+    }
 }

@@ -450,8 +450,10 @@ proptest! {
 
 /// Everything that viewers are given of a file's media, in one number: fragments, key frames and transport streams.
 fn fingerprint(file: &'static [u8]) -> String {
-    let file = Bytes::from_static(file);
-    let title = title(&[&file]).unwrap();
+    fingerprint_of(&Bytes::from_static(file), &title(&[file]).unwrap())
+}
+
+fn fingerprint_of(file: &Bytes, title: &Asset) -> String {
     let within = |range: &Range<u64>| file.slice(range.start as usize..range.end as usize);
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
     for track in [V0, A0] {
@@ -468,6 +470,88 @@ fn fingerprint(file: &'static [u8]) -> String {
         }
     }
     format!("{:016x}", hash.digest())
+}
+
+/// The title of a file, of the record of it alone.
+fn of_record(record: &[u8], file: &[u8]) -> Option<Asset> {
+    Asset::of_record(record, vec![header(file)?.stored], TARGET)
+}
+
+#[test]
+fn a_title_of_a_record_is_the_title_of_the_file() {
+    for file in [BFRAMES, FASTSTART, LATE_AUDIO, VARIABLE, AUDIO, FRAGMENTED, HYBRID] {
+        let built = title(&[file]).unwrap();
+        let record = built.record().unwrap();
+        let read = of_record(&record, file).unwrap();
+        assert_eq!(read.record(), Some(record));
+        assert_eq!((read.tag(), read.weight()), (built.tag(), built.weight()));
+        assert_eq!(read.report(TARGET), built.report(TARGET));
+        assert_eq!((read.multivariant(), read.trick_mpd()), (built.multivariant(), built.trick_mpd()));
+        assert_eq!(read.transport_multivariant(), built.transport_multivariant());
+        for track in [V0, A0] {
+            assert_eq!(read.init(track), built.init(track));
+            assert_eq!(read.media_playlist(track), built.media_playlist(track));
+            assert_eq!(read.key_frames_playlist(track), built.key_frames_playlist(track));
+        }
+        assert_eq!(fingerprint_of(&Bytes::from_static(file), &read), fingerprint(file));
+    }
+}
+
+#[test]
+fn a_record_of_other_files_or_of_another_target_is_none() {
+    let record = title(&[BFRAMES]).unwrap().record().unwrap();
+    assert!(of_record(&record, FASTSTART).is_none());
+    let stored = vec![header(BFRAMES).unwrap().stored];
+    let twice = [stored.clone(), stored.clone()].concat();
+    let renamed = vec![Stored { version: Version::new("2"), ..stored[0].clone() }];
+    assert!(Asset::of_record(&record, stored, 2 * TARGET).is_none());
+    assert!(Asset::of_record(&record, twice, TARGET).is_none());
+    assert!(Asset::of_record(&record, renamed, TARGET).is_none());
+    for end in 0..record.len() {
+        assert!(of_record(&record[..end], BFRAMES).is_none(), "{end}");
+    }
+}
+
+/// Everything that can be asked of a title, whatever the answer.
+fn ask_everything(title: &Asset) {
+    title.multivariant();
+    title.trick_mpd();
+    title.report(TARGET);
+    let _ = title.transport_multivariant();
+    for track in [V0, A0] {
+        title.init(track);
+        title.media_playlist(track);
+        title.key_frames_playlist(track);
+        title.transport_playlist(track);
+        for n in 0..4 {
+            title.segment(track, n).map(|it| it.body.length());
+            title.key_frame(track, n).map(|it| it.body.length());
+            title.transport_segment(track, n).map(|it| it.reads(1 << 20));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Whoever can write to the directory can also write checksums.
+    #[test]
+    fn whatever_a_record_says_the_answer_is_a_title_or_nothing(
+        changes in prop::collection::vec((32_usize..2_000, any::<u8>()), 1..6),
+        long in any::<bool>(),
+    ) {
+        let file = if long { BFRAMES } else { AUDIO };
+        let mut record = title(&[file]).unwrap().record().unwrap();
+        let length = record.len();
+        for (at, value) in changes {
+            record[32 + at % (length - 32)] = value;
+        }
+        let check = xxhash_rust::xxh3::xxh3_64(&record[32..]);
+        record[24..32].copy_from_slice(&check.to_le_bytes());
+        if let Some(title) = of_record(&record, file) {
+            ask_everything(&title);
+        }
+    }
 }
 
 /// Servers of different age give the same bytes under the same names; whoever changes them on purpose changes `FORMAT` of

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::description;
 use super::edits::Placement;
 use super::error::Error;
@@ -167,6 +169,22 @@ impl Movie {
         let language_tag = read_elng(&mdia)?;
         Ok(StoredTrack { id, enabled, track, language_tag, matrix, placement, begins, samples })
     }
+}
+
+/// What an init segment of ours says of its track, and how pictures are turned.
+///
+/// # Errors
+/// When it is none.
+pub fn read_init(init: &Bytes) -> Result<(Track, Matrix), Error> {
+    let ftyp = Boxed::first(init, 0)?;
+    let behind = ftyp.body().len().saturating_add(8);
+    let moov = init.get(behind..).map(|it| init.slice_ref(it)).unwrap_or_default();
+    let trak = Boxed::first(&moov, behind as u64)?.required(b"trak")?;
+    let mdia = trak.required(b"mdia")?;
+    let (_, _, matrix) = read_tkhd(&trak.required(b"tkhd")?)?;
+    let (timescale, language) = read_mdhd(&mdia.required(b"mdhd")?)?;
+    let stsd = mdia.required(b"minf")?.required(b"stbl")?.required(b"stsd")?;
+    Ok((Track { config: description::read(&stsd, 0)?, timescale, language }, matrix))
 }
 
 /// The samples that stand in the header of a movie that goes on in fragments, by the tracks' numbers. Of a track that is

@@ -1,6 +1,6 @@
 //! A stored title, understood: everything that can be asked of it but the bytes of its samples.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,12 +9,15 @@ use xxhash_rust::xxh3::Xxh3;
 use super::index::{Index, Indexed};
 use super::manifest::{self, Tracks, TrickMode};
 use super::plan::{self, Plan};
+use super::record::{self, Told};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
 use super::transport::{self, Laid, TransportSegment};
-use super::{Body, Header, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable};
+use super::{
+    Body, Header, LeftOutReport, Pages, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable,
+};
 use crate::asset::Stored;
-use crate::isobmff::movie::{LeftOut, Movie, StoredTrack};
+use crate::isobmff::movie::{Movie, StoredTrack};
 use crate::media::{Timestamp, TrackKind};
 use crate::mpegts::{Program, Refused};
 use crate::text::Track;
@@ -40,8 +43,10 @@ const LENGTHS: Duration = Duration::from_secs(6);
 #[derive(Debug)]
 pub struct Asset {
     tag: Tag,
+    /// What it was cut by.
+    target: Duration,
     stored: Vec<Stored>,
-    left_out: Vec<(usize, LeftOut)>,
+    left_out: Vec<LeftOutReport>,
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
     subtitles: Subtitles,
@@ -74,7 +79,7 @@ impl Asset {
         for (file, header) in headers.iter().enumerate() {
             let refused = |reason: Reason| Unplayable { file, reason };
             let movie = Movie::parse(&header.moov, &header.fragments).map_err(|it| refused(it.into()))?;
-            left_out.extend(movie.left_out.iter().map(|it| (file, *it)));
+            left_out.extend(movie.left_out.iter().map(|it| LeftOutReport::of(file, it)));
             samples += movie.tracks.iter().map(|it| u64::from(it.samples.count())).sum::<u64>();
             if samples > MAX_SAMPLES {
                 return Err(refused(Reason::TooManySamples(samples)));
@@ -85,10 +90,47 @@ impl Asset {
         // What they say of samples is in our own words from here on.
         let stored = headers.into_iter().map(|it| it.stored).collect();
         let (video, audio) = cut(files, target)?;
+        Ok(Self::of(tag, target, stored, left_out, video, audio))
+    }
+
+    fn of(
+        tag: Tag,
+        target: Duration,
+        stored: Vec<Stored>,
+        left_out: Vec<LeftOutReport>,
+        video: Vec<Rendition>,
+        audio: Vec<Rendition>,
+    ) -> Self {
         let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
         let target_duration = manifest::target_duration(video.iter().chain(&audio));
         let subtitles = Subtitles::default();
-        Ok(Self { tag, stored, left_out, video, audio, subtitles, target_duration, transport })
+        Self { tag, target, stored, left_out, video, audio, subtitles, target_duration, transport }
+    }
+
+    /// All that was understood of the files, as octets that can be [read](Self::of_record) instead of them. Nothing when a
+    /// track cannot be described so, or when the samples have been [left](Self::leave_to) to a record.
+    pub fn record(&self) -> Option<Vec<u8>> {
+        let tracks: Vec<_> = self.video.iter().chain(&self.audio).collect();
+        record::write(self.tag, self.target, &self.stored, &self.left_out, &tracks)
+    }
+
+    /// The title of which `record` was written, if that was made of just these files and cut by that target.
+    pub fn of_record(record: &[u8], stored: Vec<Stored>, target: Duration) -> Option<Self> {
+        let target = target.max(SHORTEST_TARGET);
+        let Told { tag, left_out, tracks } = record::read(record, target, &stored)?;
+        let is_video = |it: &Rendition| it.index.track.kind() == TrackKind::Video;
+        let (video, audio): (Vec<_>, Vec<_>) = tracks.into_iter().partition(is_video);
+        let any = !video.is_empty() || !audio.is_empty();
+        any.then(|| Self::of(tag, target, stored, left_out, video, audio))
+    }
+
+    /// Keeps no samples in memory any more: `pages` has the title's [record](Self::record), of which so many octets are.
+    pub fn leave_to(&mut self, pages: &Arc<dyn Pages>, length: u64) {
+        // They are its last octets.
+        let mut end = length;
+        for it in self.video.iter_mut().chain(&mut self.audio).rev() {
+            end = it.leave_to(pages, end);
+        }
     }
 
     /// The same with subtitles; another tag names the whole of it.
@@ -116,7 +158,7 @@ impl Asset {
     }
 
     /// Tracks that are not played, each with its file and the reason.
-    pub fn left_out(&self) -> &[(usize, LeftOut)] {
+    pub fn left_out(&self) -> &[LeftOutReport] {
         &self.left_out
     }
 
@@ -127,7 +169,7 @@ impl Asset {
         let laid = tracks().map(Laid::weight);
         let own = size_of::<Self>()
             .saturating_add(self.subtitles.weight())
-            .saturating_add(self.left_out.capacity().saturating_mul(size_of::<(usize, LeftOut)>()));
+            .saturating_add(self.left_out.capacity().saturating_mul(size_of::<LeftOutReport>()));
         tracks().map(Rendition::weight).chain(laid).fold(own, usize::saturating_add)
     }
 

@@ -47,6 +47,39 @@ pub(super) fn unpack<const N: usize>(mut packed: &[u8], count: usize) -> Option<
     Some((0..count).map(|_| columns.each_ref().map(&mut value)).collect())
 }
 
+/// Appends rows behind their number and the number of octets they take.
+pub(super) fn put_rows<const N: usize>(record: &mut Vec<u8>, rows: &[[i64; N]]) {
+    let mut packed = Vec::new();
+    pack(rows, &mut packed);
+    put(record, rows.len() as u64);
+    put_octets(record, &packed);
+}
+
+/// Takes those from the front, if there are no more than `most`.
+pub(super) fn take_rows<const N: usize>(record: &mut &[u8], most: usize) -> Option<Vec<[i64; N]>> {
+    let count = usize::try_from(take(record)?).ok().filter(|it| *it <= most)?;
+    unpack(take_octets(record)?, count)
+}
+
+/// Appends octets behind their number.
+pub(super) fn put_octets(record: &mut Vec<u8>, octets: &[u8]) {
+    put(record, octets.len() as u64);
+    record.extend_from_slice(octets);
+}
+
+/// Takes those from the front.
+pub(super) fn take_octets<'a>(record: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = usize::try_from(take(record)?).ok()?;
+    let (octets, rest) = record.split_at_checked(length)?;
+    *record = rest;
+    Some(octets)
+}
+
+/// Takes text from the front.
+pub(super) fn take_text(record: &mut &[u8]) -> Option<String> {
+    String::from_utf8(take_octets(record)?.to_vec()).ok()
+}
+
 /// What is said once of a column.
 #[derive(Clone, Copy, Default)]
 struct Column {

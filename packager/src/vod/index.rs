@@ -5,11 +5,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Reason;
+use super::columns::{put, put_octets, put_signed, take, take_octets, take_signed, take_text};
 use crate::dash::FrameRate;
 use crate::isobmff::Placement;
-use crate::isobmff::init::Matrix;
-use crate::isobmff::movie::StoredTrack;
+use crate::isobmff::init::{Init, Matrix};
+use crate::isobmff::movie::{self, StoredTrack};
 use crate::isobmff::table::{SampleTable, StoredSample};
 use crate::media::{Sync, Timestamp, Track, TrackKind};
 
@@ -93,6 +96,45 @@ impl Index {
         self.at((self.usual_duration / 2).into()).to_duration()
     }
 
+    /// Appends it. Nothing when its description does not survive that.
+    pub(super) fn put(&self, record: &mut Vec<u8>) -> Option<()> {
+        let init = Init { track: &self.track, duration: 0, media_time: 0, matrix: self.matrix }.render();
+        let read = movie::read_init(&init).ok();
+        if read.is_none_or(|(track, matrix)| track != self.track || matrix != self.matrix) {
+            return None;
+        }
+        put_octets(record, &init);
+        put_octets(record, self.language.as_bytes());
+        for it in [self.shift, self.shown.start, self.shown.end, self.earliest] {
+            put_signed(record, it);
+        }
+        put(record, self.usual_duration.into());
+        let rate = self.frame_rate.map_or([0, 0], |it| [it.pictures, it.seconds]);
+        rate.iter().for_each(|it| put(record, (*it).into()));
+        Some(())
+    }
+
+    /// Takes from the front what was put there.
+    pub(super) fn take(record: &mut &[u8]) -> Option<Self> {
+        let init = Bytes::copy_from_slice(take_octets(record)?);
+        let (track, matrix) = movie::read_init(&init).ok()?;
+        let language = take_text(record)?;
+        let mut ticks = || take_signed(record);
+        let (shift, shown, earliest) = (ticks()?, ticks()?..ticks()?, ticks()?);
+        let mut narrow = || u32::try_from(take(record)?).ok();
+        let usual_duration = narrow()?;
+        let (pictures, seconds) = (narrow()?, narrow()?);
+        let frame_rate = (pictures != 0 && seconds != 0).then_some(FrameRate { pictures, seconds });
+        let it = Self { track, language, matrix, shift, shown, frame_rate, earliest, usual_duration };
+        (it.shown.start < it.shown.end && it.is_near(&it.shown)).then_some(it)
+    }
+
+    /// Whether all of it is within [`LONGEST`] of zero.
+    fn is_near(&self, shown: &Range<i64>) -> bool {
+        let far = LONGEST as f64;
+        self.at(shown.end).seconds() <= far && self.at(shown.start).seconds() >= -far
+    }
+
     /// What is in memory of its own, beside itself.
     pub(super) const fn weight(&self) -> usize {
         self.language.capacity().saturating_add(self.track.config.record_length())
@@ -170,11 +212,7 @@ impl Indexed {
         if end <= start {
             return Err(Reason::NothingShown);
         }
-        if self.index.at(end).seconds() > LONGEST as f64 || self.index.at(start).seconds() < -(LONGEST as f64)
-        {
-            return Err(Reason::TooLong);
-        }
-        Ok(start..end)
+        if self.index.is_near(&(start..end)) { Ok(start..end) } else { Err(Reason::TooLong) }
     }
 
     /// Exact where all pictures but the last stay equally long, else the mean to a thousandth.

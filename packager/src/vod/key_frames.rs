@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::Body;
-use super::columns::{pack, unpack};
+use super::columns::{pack, put, put_octets, put_rows, take, take_octets, take_rows, unpack};
 use super::index::{Indexed, Placed};
 use super::rate::Rate;
 use super::rendition::Rendition;
@@ -15,6 +15,9 @@ use crate::media::{Sync, Timestamp};
 
 /// So many are packed together, and unpacked to find one.
 const TOGETHER: usize = 64;
+
+/// As many as ten days have, which is longer than any track.
+const MOST: usize = 1_000_000;
 
 /// The key frames of a track that are offered: about one a second, for more than that no one sees while scrubbing.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +94,36 @@ impl KeyFrames {
             it
         };
         rows.into_iter().map(frame).collect()
+    }
+
+    pub(super) fn put(&self, record: &mut Vec<u8>) {
+        put(record, self.count as u64);
+        let row = |it: &Block| [it.start, it.offset as i64, it.at as i64];
+        put_rows(record, &self.blocks.iter().map(row).collect::<Vec<_>>());
+        put_octets(record, &self.packed);
+        self.rate.put(record);
+    }
+
+    /// Takes from the front what was put there. Each lasts until the next begins.
+    pub(super) fn take(record: &mut &[u8]) -> Option<Self> {
+        let count = usize::try_from(take(record)?).ok()?;
+        let rows: Vec<[i64; 3]> = take_rows(record, MOST.div_ceil(TOGETHER))?;
+        let block = |[start, offset, at]: [i64; 3]| {
+            Some(Block { start, offset: offset as u64, at: usize::try_from(at).ok()? })
+        };
+        let blocks = rows.into_iter().map(block).collect::<Option<Box<[_]>>>()?.into_vec();
+        let it = Self { count, blocks, packed: take_octets(record)?.to_vec(), rate: Rate::take(record)? };
+        let mut spans = it.spans().peekable();
+        let mut seen = 0_usize;
+        while let Some(span) = spans.next() {
+            let goes_on = spans.peek().is_none_or(|next| next.start == span.end);
+            if span.start < 0 || span.end < span.start || !goes_on {
+                return None;
+            }
+            seen = seen.saturating_add(1);
+        }
+        drop(spans);
+        (seen == count && it.blocks.len() == count.div_ceil(TOGETHER)).then_some(it)
     }
 
     pub(super) const fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 //! ```text
 //! Source ─▶ Header ─▶ index (what is shown when, key frames) ─▶ plan (boundaries) ─▶ rendition (segments, samples packed)
 //!                                                              Asset: manifest, init, Body ─▶ Reads ─▶ Source
+//!                                                              record (all of that as octets) ─▶ Pages
 //! ```
 //! An [`Asset`] is made of headers alone; it never sees a byte of media. A segment is a [`Body`]: boxes written here
 //! and ranges of the file, which whoever serves viewers reads and sends on as they come.
@@ -18,6 +19,7 @@ mod packed;
 mod plan;
 mod rate;
 mod reason;
+mod record;
 mod rendition;
 mod report;
 mod resource;
@@ -29,6 +31,7 @@ pub use asset::{Asset, TARGET, TitleSegment};
 pub use body::{Body, Read, Reads};
 pub use header::{Header, HeaderError};
 pub use reason::{Reason, Unplayable};
+pub use record::Pages;
 pub use report::{LeftOutReport, PictureReport, Report, SoundReport, TrackReport};
 pub use resource::{Item, Resource, Tag, TextItem, TextName, TrackName};
 pub use set::{MAX_SET_FILE, Set, SetError, SetSubtitles};

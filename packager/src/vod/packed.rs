@@ -1,10 +1,63 @@
 //! The samples of a track, segment by segment, packed: about four octets each, where the tables of a file have ten to
 //! twenty and an array of them would have fifty.
 
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Pages;
 use super::columns::{pack, put, put_signed, take, take_signed, unpack};
 use super::index::Placed;
 use crate::isobmff::table::StoredSample;
 use crate::media::Sync;
+
+/// Where the samples of all segments of a track are.
+#[derive(Debug)]
+pub(super) enum Packed {
+    /// In memory.
+    Held(Box<[u8]>),
+    /// In a record, from `begin` on.
+    Left { pages: Arc<dyn Pages>, begin: u64, length: u32 },
+    /// Nowhere yet; so many octets are to come.
+    Wanted(u32),
+}
+
+impl Default for Packed {
+    fn default() -> Self {
+        Self::Wanted(0)
+    }
+}
+
+impl Packed {
+    pub(super) fn length(&self) -> u32 {
+        match self {
+            Self::Held(it) => u32::try_from(it.len()).unwrap_or(u32::MAX),
+            Self::Left { length, .. } | Self::Wanted(length) => *length,
+        }
+    }
+
+    pub(super) const fn weight(&self) -> usize {
+        match self {
+            Self::Held(it) => it.len(),
+            Self::Left { .. } | Self::Wanted(_) => 0,
+        }
+    }
+
+    /// What `unpack` makes of these octets. Where that is nothing of what a record has, the record is spoilt.
+    pub(super) fn read<T>(&self, range: Range<u32>, unpack: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+        match self {
+            Self::Held(it) => unpack(it.get(range.start as usize..range.end as usize)?),
+            Self::Left { pages, begin, .. } => {
+                let at = |it: u32| begin.saturating_add(it.into());
+                let unpacked = unpack(&pages.read(at(range.start)..at(range.end))?);
+                if unpacked.is_none() {
+                    pages.spoilt();
+                }
+                unpacked
+            }
+            Self::Wanted(_) => None,
+        }
+    }
+}
 
 /// Appends the samples of a segment, which follow each other without a hole in decoding time.
 pub(super) fn pack_samples(samples: &[Placed], packed: &mut Vec<u8>) {

@@ -1,5 +1,7 @@
 //! Bits per second of a playlist, as Apple's validator measures them (RFC 8216bis 4.4.6.2).
 
+use super::columns::{put, take};
+
 /// As many neighbouring segments as any measure of a peak looks at: real ones last seconds, and a crafted one that lasts
 /// days would else be compared with all others.
 const MAX_RUN: usize = 32;
@@ -18,6 +20,15 @@ impl Rate {
             segments.map(|(seconds, octets)| (seconds, octets as f64 * 8.0)).collect();
         let all = facts.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
         Self { peak: peak(&facts), average: rate(all) }
+    }
+
+    pub(super) fn put(self, record: &mut Vec<u8>) {
+        put(record, self.peak);
+        put(record, self.average);
+    }
+
+    pub(super) fn take(record: &mut &[u8]) -> Option<Self> {
+        Some(Self { peak: take(record)?, average: take(record)? })
     }
 }
 

@@ -1,21 +1,24 @@
 //! A track cut into segments: when each plays, which samples it holds, how long it is, and its bytes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::columns::{put, put_rows, put_signed, take, take_rows, take_signed};
 use super::index::{Index, Indexed, Placed};
 use super::key_frames::KeyFrames;
-use super::packed::{pack_samples, unpack_samples};
+use super::packed::{Packed, pack_samples, unpack_samples};
 use super::plan::Plan;
 use super::rate::Rate;
-use super::{Body, Reason};
+use super::{Body, Pages, Reason};
 use crate::isobmff::fragment::{self, Entry};
 use crate::isobmff::init::Init;
 use crate::media::{Sync, Timestamp, TrackKind};
 
 /// Twice what an hour without a key frame at 9 pictures a second has; a crafted table has more.
-const MAX_SAMPLES: usize = 65_536;
+const MAX_SAMPLES: u32 = 65_536;
 
 /// A segment larger than this helps no viewer: ten seconds at 200 Mbit/s.
 const MAX_SEGMENT: u64 = 256 * 1024 * 1024;
@@ -25,6 +28,9 @@ const MAX_SAMPLE: u32 = 64 * 1024 * 1024;
 
 /// More segments than a ten-day film has at 10 s each; what is beyond has a target of nothing or no end.
 const MAX_SEGMENTS: usize = 100_000;
+
+/// Ticks further than any moment of any track: ten days of the finest scale.
+const FURTHEST: u64 = 1 << 52;
 
 /// A track of a title, cut.
 #[derive(Debug)]
@@ -41,19 +47,18 @@ pub(super) struct Rendition {
     /// The first sample that is in none of them.
     end: u32,
     /// The samples of all of them.
-    packed: Vec<u8>,
+    packed: Packed,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Segment {
-    /// Its first sample.
-    first: u32,
     /// Its first moment, in ticks of the presentation.
     start: i64,
-    /// Octets.
-    length: u64,
-    /// Where its samples are packed.
-    at: usize,
+    /// Its first sample.
+    first: u32,
+    /// Where its samples are packed, and what they hash to.
+    at: u32,
+    check: u32,
 }
 
 impl Rendition {
@@ -72,37 +77,38 @@ impl Rendition {
             origin: index.ticks(plan.origin),
             segments,
             end: indexed.sent.end,
-            packed: Vec::new(),
+            packed: Packed::default(),
             rate: Rate::default(),
             key_frames: KeyFrames::default(),
             index,
         };
-        it.pack(indexed.sent_samples())?;
-        let facts = it.spans().zip(&it.segments).map(|(span, segment)| {
-            (it.index.at(span.end.saturating_sub(span.start)).seconds(), segment.length)
-        });
-        it.rate = Rate::of(facts);
+        let lengths = it.pack(indexed.sent_samples())?;
+        let seconds = it.spans().map(|it| it.end.saturating_sub(it.start));
+        it.rate = Rate::of(seconds.map(|ticks| it.index.at(ticks).seconds()).zip(lengths));
         if it.index.track.kind() == TrackKind::Video {
             it.key_frames = KeyFrames::of(&indexed, &it);
         }
         Ok(it)
     }
 
-    /// Packs the samples of all segments, and finds how long each segment is.
-    fn pack(&mut self, mut samples: impl Iterator<Item = Placed>) -> Result<(), Reason> {
+    /// Packs the samples of all segments; gives how many octets each segment has.
+    fn pack(&mut self, mut samples: impl Iterator<Item = Placed>) -> Result<Vec<u64>, Reason> {
+        let (mut packed, mut lengths) = (Vec::new(), Vec::new());
         for n in 0..self.len() {
             let samples: Vec<Placed> = samples.by_ref().take(self.numbers(n).len()).collect();
             self.check_size(n, &samples)?;
-            let length = self.body_of(n, &samples).map_or(0, |body| body.length());
-            let at = self.packed.len();
-            pack_samples(&samples, &mut self.packed);
+            lengths.push(self.body_of(n, &samples).map_or(0, |body| body.length()));
+            let at = packed.len();
+            pack_samples(&samples, &mut packed);
             if let Some(segment) = self.segments.get_mut(n) {
-                (segment.length, segment.at) = (length, at);
+                // A title has no more samples than take a gigabyte.
+                segment.at = u32::try_from(at).unwrap_or(u32::MAX);
+                segment.check = check(packed.get(at..).unwrap_or_default());
             }
         }
-        self.packed.shrink_to_fit();
+        self.packed = Packed::Held(packed.into());
         self.segments.shrink_to_fit();
-        Ok(())
+        Ok(lengths)
     }
 
     /// How many segments there are.
@@ -117,10 +123,9 @@ impl Rendition {
         Some(self.since_origin(start)..self.since_origin(end))
     }
 
-    /// The samples from the segment on in which a moment of the presentation is, in ticks from its first.
-    pub(super) fn starting_in(&self, at: i64) -> impl Iterator<Item = Placed> + '_ {
-        let after = self.segments.partition_point(|it| self.since_origin(it.start) <= at);
-        (after.saturating_sub(1)..self.len()).flat_map(|n| self.samples(n).unwrap_or_default())
+    /// The segment in which a moment of the presentation is, in ticks from its first.
+    pub(super) fn segment_at(&self, at: i64) -> usize {
+        self.segments.partition_point(|it| self.since_origin(it.start) <= at).saturating_sub(1)
     }
 
     /// Ticks from the presentation's first moment to one of the track's.
@@ -141,7 +146,7 @@ impl Rendition {
     /// What is held in memory.
     pub(super) fn weight(&self) -> usize {
         let segments = self.segments.capacity().saturating_mul(size_of::<Segment>());
-        [size_of::<Self>(), segments, self.packed.capacity(), self.index.weight(), self.key_frames.weight()]
+        [size_of::<Self>(), segments, self.packed.weight(), self.index.weight(), self.key_frames.weight()]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
@@ -198,11 +203,93 @@ impl Rendition {
         if before > 0 { before } else { 0 }
     }
 
-    /// The samples of segment `n`.
+    /// The samples of segment `n`; nothing when there is none, or when they were left to a record that is no more.
     pub(super) fn samples(&self, n: usize) -> Option<Vec<Placed>> {
-        let packed = self.packed.get(self.segments.get(n)?.at..)?;
+        let segment = self.segments.get(n)?;
+        let end = self.segments.get(n.saturating_add(1)).map_or(self.packed.length(), |it| it.at);
         let numbers = self.numbers(n);
-        unpack_samples(packed, numbers.start, numbers.end.saturating_sub(numbers.start), self.index.shift)
+        let count = numbers.end.saturating_sub(numbers.start);
+        self.packed.read(segment.at..end, |packed| {
+            let whole = Some(packed).filter(|it| check(it) == segment.check)?;
+            let samples = unpack_samples(whole, numbers.start, count, self.index.shift)?;
+            let far =
+                |it: &Placed| [it.stored.dts, it.presentation].iter().any(|it| it.unsigned_abs() > FURTHEST);
+            (self.check_size(n, &samples).is_ok() && !samples.iter().any(far)).then_some(samples)
+        })
+    }
+
+    /// Keeps the samples in memory no longer: they are in the record that `pages` has, and end there; gives where they
+    /// begin.
+    pub(super) fn leave_to(&mut self, pages: &Arc<dyn Pages>, end: u64) -> u64 {
+        let length = self.packed.length();
+        let begin = end.saturating_sub(length.into());
+        self.packed = Packed::Left { pages: Arc::clone(pages), begin, length };
+        begin
+    }
+
+    /// The samples of all segments, as they are packed, as long as they are in memory.
+    pub(super) const fn packed(&self) -> Option<&[u8]> {
+        match &self.packed {
+            Packed::Held(it) => Some(it),
+            Packed::Left { .. } | Packed::Wanted(_) => None,
+        }
+    }
+
+    /// Appends all but the samples. Nothing when its description does not survive that.
+    pub(super) fn put(&self, record: &mut Vec<u8>) -> Option<()> {
+        put(record, self.file as u64);
+        self.index.put(record)?;
+        put_signed(record, self.origin);
+        self.rate.put(record);
+        put(record, self.end.into());
+        let row = |it: &Segment| [it.start, it.first.into(), it.at.into(), it.check.into()];
+        put_rows(record, &self.segments.iter().map(row).collect::<Vec<_>>());
+        self.key_frames.put(record);
+        put(record, self.packed.length().into());
+        Some(())
+    }
+
+    /// Takes from the front what was put there, to which its samples are still to be [given](Self::give).
+    pub(super) fn take(record: &mut &[u8]) -> Option<Self> {
+        let file = usize::try_from(take(record)?).ok()?;
+        let index = Index::take(record)?;
+        let origin = take_signed(record).filter(|it| it.unsigned_abs() < FURTHEST)?;
+        let rate = Rate::take(record)?;
+        let end = narrow(take(record)?)?;
+        let rows: Vec<[i64; 4]> = take_rows(record, MAX_SEGMENTS)?;
+        let segment = |[start, first, at, check]: [i64; 4]| {
+            let narrow = |it: i64| u32::try_from(it).ok();
+            Some(Segment { start, first: narrow(first)?, at: narrow(at)?, check: narrow(check)? })
+        };
+        let segments = rows.into_iter().map(segment).collect::<Option<Box<[_]>>>()?.into_vec();
+        let key_frames = KeyFrames::take(record)?;
+        let length = narrow(take(record)?)?;
+        let it =
+            Self { file, index, rate, key_frames, origin, segments, end, packed: Packed::Wanted(length) };
+        it.makes_sense().then_some(it)
+    }
+
+    /// Gives it the samples of its segments from the front of what they are packed in.
+    pub(super) fn give(&mut self, packed: &mut &[u8]) -> Option<()> {
+        let (own, rest) = packed.split_at_checked(self.packed.length() as usize)?;
+        (self.packed, *packed) = (Packed::Held(own.into()), rest);
+        Some(())
+    }
+
+    /// Whether segments ascend, have samples and no more than any may have, and lie within the presentation.
+    fn makes_sense(&self) -> bool {
+        let (shown, length) = (&self.index.shown, self.packed.length());
+        let ascend = self.segments.windows(2).all(|it| match it {
+            [a, b] => a.start < b.start && a.at < b.at && a.first < b.first,
+            _ => true,
+        });
+        let first = self.segments.first().is_some_and(|it| it.start >= shown.start && it.at == 0);
+        let last = self
+            .segments
+            .last()
+            .is_some_and(|it| it.start < shown.end && it.at < length && it.first < self.end);
+        let few = (0..self.len()).all(|n| self.numbers(n).len() <= MAX_SAMPLES as usize);
+        ascend && first && last && few
     }
 
     /// Which samples segment `n` has.
@@ -217,11 +304,20 @@ impl Rendition {
         }
         let (count, bytes) = (samples.len(), samples.iter().map(|it| u64::from(it.stored.size)).sum());
         let at = self.span(n).map_or(0.0, |it| self.index.at(it.start).seconds());
-        if count > MAX_SAMPLES || bytes > MAX_SEGMENT {
+        if count > MAX_SAMPLES as usize || bytes > MAX_SEGMENT {
             return Err(Reason::LargeSegment { at: at as u64, samples: count, bytes });
         }
         Ok(())
     }
+}
+
+/// Which octets they are, as far as thirty-two bits tell.
+fn check(octets: &[u8]) -> u32 {
+    xxh3_64(octets) as u32
+}
+
+fn narrow(it: u64) -> Option<u32> {
+    u32::try_from(it).ok()
 }
 
 /// Where the segments begin. A last one that is too short is a part of the one before.
@@ -232,7 +328,7 @@ fn begin_segments(indexed: &Indexed, plan: &Plan) -> Vec<Segment> {
         TrackKind::Video => Timestamp::from_duration(plan.tolerance, index.track.timescale).ticks(),
         TrackKind::Audio => 0,
     };
-    let segment = |first, start| Segment { first, start, length: 0, at: 0 };
+    let segment = |first, start| Segment { start, first, at: 0, check: 0 };
     let mut rest = plan.boundaries.iter().skip(1).map(|it| index.ticks(*it)).peekable();
     let mut segments = vec![segment(indexed.sent.start, index.shown.start)];
     for sample in indexed.sent_samples().skip(1).filter(|it| !video || it.stored.sync == Sync::Key) {

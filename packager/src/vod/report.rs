@@ -90,7 +90,7 @@ pub struct SoundReport {
 }
 
 /// A track that is not played.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LeftOutReport {
     /// Which of the title's files it is in, from 0.
     pub file: usize,
@@ -104,21 +104,22 @@ impl Report {
     pub(super) fn of(
         video: &[Rendition],
         audio: &[Rendition],
-        left_out: &[(usize, LeftOut)],
+        left_out: &[LeftOutReport],
         target: Duration,
     ) -> Self {
         let track = |(index, it): (usize, &Rendition)| TrackReport::of(index, it);
         let pictures: Vec<_> = video.iter().enumerate().map(track).collect();
         let sound: Vec<_> = audio.iter().enumerate().map(track).collect();
         let remarks = remarks(&pictures, &sound, target.as_secs_f64());
-        let left_out = left_out.iter().map(|(file, it)| LeftOutReport {
-            file: *file,
-            offset: it.offset,
-            reason: it.reason.to_string(),
-        });
         let tracks: Vec<_> = pictures.into_iter().chain(sound).collect();
         let seconds = tracks.iter().map(|it| it.seconds).fold(0.0, f64::max);
-        Self { seconds, left_out: left_out.collect(), tracks, remarks }
+        Self { seconds, left_out: left_out.to_vec(), tracks, remarks }
+    }
+}
+
+impl LeftOutReport {
+    pub(super) fn of(file: usize, it: &LeftOut) -> Self {
+        Self { file, offset: it.offset, reason: it.reason.to_string() }
     }
 }
 

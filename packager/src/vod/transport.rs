@@ -77,7 +77,8 @@ impl Laid {
         let mut counters = Continuity::default();
         let mut segments = Vec::new();
         for n in 0..tracks.lead.len() {
-            let units: Vec<Unit> = tracks.units(n).into_iter().map(|it| it.0).collect();
+            let units = tracks.units(n).ok_or(Refused::Nothing)?;
+            let units: Vec<Unit> = units.into_iter().map(|it| it.0).collect();
             segments.push((Muxer::length(&program, &units)?, counters));
             counters = counters.after(&program, &units)?;
         }
@@ -95,32 +96,49 @@ impl Laid {
     /// Segment `n` of those tracks, which are the ones it was laid out for.
     pub(super) fn segment(&self, tracks: Tracks<'_>, n: usize) -> Option<TransportSegment> {
         let (_, counters) = *self.segments.get(n)?;
-        let (units, frames): (Vec<_>, Vec<_>) = tracks.units(n).into_iter().unzip();
+        let (units, frames): (Vec<_>, Vec<_>) = tracks.units(n)?.into_iter().unzip();
         let frames = frames.into_iter().flatten().collect();
         Some(TransportSegment { program: self.program.clone(), units, counters, frames })
     }
 }
 
 impl Tracks<'_> {
-    /// The units of segment `n`, each with the places of its frames, in the order of decoding.
-    fn units(self, n: usize) -> Vec<(Unit, Vec<Extent>)> {
-        let Some(samples) = self.lead.samples(n) else { return Vec::new() };
+    /// The units of segment `n`, each with the places of its frames, in the order of decoding; nothing when its samples
+    /// cannot be had.
+    fn units(self, n: usize) -> Option<Vec<(Unit, Vec<Extent>)>> {
+        let samples = self.lead.samples(n)?.into_iter();
         let mut units = match self.lead.index.track.kind() {
-            TrackKind::Video => pictures(self.lead, samples.into_iter()),
-            TrackKind::Audio => sound(self.lead, samples.into_iter()),
+            TrackKind::Video => pictures(self.lead, samples),
+            TrackKind::Audio => sound(self.lead, samples),
         };
         if let (Some(beside), Some(span)) = (self.sound, self.lead.span(n)) {
             let at = |ticks: i64| beside.index.ticks(self.lead.index.at(ticks));
             // Sound before the first picture, and after the last, has no other segment to be in.
             let begins = if n == 0 { i64::MIN } else { at(span.start) };
             let ends = if n.saturating_add(1) == self.lead.len() { i64::MAX } else { at(span.end) };
-            let heard = |it: &Placed| beside.since_origin(it.presentation);
-            let frames = beside.starting_in(begins).skip_while(|it| heard(it) < begins);
-            units.extend(sound(beside, frames.take_while(|it| heard(it) < ends)));
+            units.extend(sound(beside, heard_within(beside, begins..ends)?.into_iter()));
         }
         units.sort_by_key(|it| it.0.decoding);
-        units
+        Some(units)
     }
+}
+
+/// The frames of sound that begin to be heard in a time.
+fn heard_within(sound: &Rendition, time: Range<i64>) -> Option<Vec<Placed>> {
+    let mut frames: Vec<Placed> = Vec::new();
+    for n in sound.segment_at(time.start)..sound.len() {
+        for it in sound.samples(n)? {
+            let heard = sound.since_origin(it.presentation);
+            if frames.is_empty() && heard < time.start {
+                continue;
+            }
+            if heard >= time.end {
+                return Some(frames);
+            }
+            frames.push(it);
+        }
+    }
+    Some(frames)
 }
 
 /// One unit for each picture.
