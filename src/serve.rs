@@ -36,6 +36,7 @@ use crate::observe::access_log::AccessLog;
 use crate::observe::audience::Audience;
 use crate::observe::metrics::Books;
 use crate::origin::Origins;
+use crate::origin::vod::Indexes;
 use crate::protect::{self, Protect};
 use crate::viewer::tls::{self, Certificates, Unusable};
 use crate::viewer::{self, Crowd, Limits, Listener, Tls, Viewers};
@@ -129,6 +130,7 @@ struct Parts {
     gate: Arc<Gate>,
     certificates: Option<Arc<Certificates>>,
     registry: Registry,
+    indexes: Arc<Indexes>,
     cache: Cache,
     audience: Arc<Audience>,
     access_log: Option<AccessLog>,
@@ -160,6 +162,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let control = address.map(|it| Listener::bind("the control address", it, None)).transpose()?;
 
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
+    let indexes = Indexes::open(config.state_dir.join("titles"))?;
     let registry = Registry::new(live_settings(&config), ledger);
     let cache = Cache::open(&config.cache);
     let https_port = secure.as_ref().map(|it| it.tcp.local_address()).transpose()?.map(|it| it.port());
@@ -168,7 +171,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let gate = Arc::new(Gate::new(&config.apps, signed_names(&access))?);
     let tables = Arc::new(ArcSwap::from_pointee(Tables {
         routes: routes(&config),
-        origins: Origins::new(&config.origins, &config.origin_groups, &registry, None),
+        origins: Origins::new(&config.origins, &config.origin_groups, &registry, &indexes, None),
     }));
     let (access_log, writer) = match &config.observe.access_log {
         Some(it) => {
@@ -190,6 +193,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         tables: Arc::clone(&tables),
         rtmp: Arc::clone(&rtmp_stats),
         registry: registry.clone(),
+        indexes: Arc::clone(&indexes),
         access_log: access_log.clone(),
     };
 
@@ -222,6 +226,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
         gate,
         certificates,
         registry,
+        indexes,
         cache,
         audience,
         access_log,
@@ -443,7 +448,13 @@ impl Parts {
         let previous = self.tables.load_full();
         self.tables.store(Arc::new(Tables {
             routes: routes(&new),
-            origins: Origins::new(&new.origins, &new.origin_groups, &self.registry, Some(&previous.origins)),
+            origins: Origins::new(
+                &new.origins,
+                &new.origin_groups,
+                &self.registry,
+                &self.indexes,
+                Some(&previous.origins),
+            ),
         }));
         let late = old.needs_restart(&new);
         self.config.store(Arc::new(new));

@@ -16,7 +16,7 @@ use crate::access::Access;
 use crate::cache::Cache;
 use crate::edge::Tables;
 use crate::origin::AskedOf;
-use crate::origin::vod::Vod;
+use crate::origin::vod::{Indexes, Vod};
 use crate::protect::Protect;
 use crate::viewer;
 
@@ -39,6 +39,8 @@ pub struct Books {
     pub rtmp: Arc<ingest::stats::Stats>,
     /// Broadcasts.
     pub registry: Registry,
+    /// What is known of stored titles.
+    pub indexes: Arc<Indexes>,
     /// The access log.
     pub access_log: Option<AccessLog>,
 }
@@ -191,6 +193,10 @@ impl Books {
             "Manifests and init segments fetched",
             sum(|it| &it.stats().documents),
         )?;
+        let indexes = &self.indexes;
+        page.counter("vod_indexes_opened", "Titles known from an earlier run", indexes.opened.count())?;
+        page.counter("vod_indexes_written", "Titles made known to later runs", indexes.written.count())?;
+        page.gauge("vod_index_bytes", "Octets on disk of what is known of titles", indexes.bytes())?;
         page.counter(
             "vod_refusals",
             "Titles that are not there or cannot be played",

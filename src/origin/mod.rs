@@ -279,6 +279,10 @@ mod tests {
         }
     }
 
+    fn indexes() -> Arc<vod::Indexes> {
+        vod::Indexes::open(tempfile::tempdir().unwrap().path().to_owned()).unwrap()
+    }
+
     fn registry() -> Registry {
         let second = Duration::from_secs(1);
         let settings = Settings {
@@ -313,14 +317,14 @@ mod tests {
             origins.fetch_plan(&example.admitted(), Upload::none()).source()
         };
         let first = [vod("films", "/srv/a"), vod("more", "/srv/b"), live("live", "")];
-        let first = Origins::new(&first, &[], &registry, None);
+        let first = Origins::new(&first, &[], &registry, &indexes(), None);
         let films = source(&first, "films");
         assert_ne!(source(&first, "more"), films);
         assert_ne!(source(&first, "live"), films);
 
         let second =
             [vod("films", "/srv/c"), vod("copy", "/srv/a"), vod("same", "/srv/c"), live("live", "/live")];
-        let second = Origins::new(&second, &[], &registry, Some(&first));
+        let second = Origins::new(&second, &[], &registry, &indexes(), Some(&first));
         assert_eq!(source(&second, "copy"), films);
         assert_eq!(source(&second, "same"), source(&second, "films"));
         for (before, id) in [("films", "films"), ("more", "films"), ("live", "films"), ("live", "live")] {
@@ -352,7 +356,7 @@ mod tests {
             Meant { id: "tier".to_owned(), kind: OriginKind::Parent(tier) },
             live("live", ""),
         ];
-        let origins = Origins::new(&meant, &[], &registry(), None);
+        let origins = Origins::new(&meant, &[], &registry(), &indexes(), None);
         let silence = |id: &str| {
             let mut example = Example::get("/film.mp4");
             example.behavior.target_origin = id.to_owned();

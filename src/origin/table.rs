@@ -10,16 +10,18 @@ use super::directory::Directory;
 use super::group::Group;
 use super::live::Live;
 use super::parent::Parents;
-use super::vod::Vod;
+use super::vod::{Indexes, Vod};
 use super::web::Web;
 use super::{Kind, LASTING, Origin, Origins};
 
 impl Origins {
-    /// Builds what the configuration names; `previous` origins with the same contents are taken over.
+    /// Builds what the configuration names; `previous` origins with the same contents are taken over. What is understood
+    /// of stored titles is kept in `indexes`.
     pub fn new(
         origins: &[config::origin::Origin],
         groups: &[config::origin::OriginGroup],
         registry: &Registry,
+        indexes: &Arc<Indexes>,
         previous: Option<&Self>,
     ) -> Self {
         let group = |meant: &config::origin::OriginGroup| {
@@ -58,11 +60,12 @@ impl Origins {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
                     OriginKind::Vod { files: Files::Directory(root), .. } => {
-                        Kind::Vod(Arc::new(Vod::new(root.clone())))
+                        Kind::Vod(Arc::new(Vod::new(root.clone()).with_indexes(Arc::clone(indexes))))
                     }
                     OriginKind::Vod { files: Files::Origin(source), .. } => {
                         let web = built.web(source).expect("the configuration was checked");
-                        Kind::Vod(Arc::new(Vod::at(Arc::clone(web), Arc::clone(&built.node))))
+                        let vod = Vod::at(Arc::clone(web), Arc::clone(&built.node));
+                        Kind::Vod(Arc::new(vod.with_indexes(Arc::clone(indexes))))
                     }
                     OriginKind::Directory { root, .. } => {
                         Kind::Directory(Arc::new(Directory::new(root.clone())))

@@ -68,6 +68,14 @@ impl Files {
         }
     }
 
+    /// Names where they are, in every run of the server alike.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Self::Disk(library) => library.root().display().to_string(),
+            Self::Remote(remote) => format!("{:016x}", remote.number()),
+        }
+    }
+
     /// How often and how much was read.
     pub(super) fn reads(&self) -> &Reads {
         match self {
@@ -91,6 +99,19 @@ impl File {
         match self {
             Self::Stored(it) => it.version(),
             Self::Remote(it) => &it.stored().version,
+        }
+    }
+
+    /// Which octets it is.
+    pub(super) fn stored_now(&self) -> Stored {
+        Stored { length: self.length(), version: self.version().clone() }
+    }
+
+    /// Whether its version would change if it were replaced by another of the same length.
+    pub(super) const fn is_certain(&self) -> bool {
+        match self {
+            Self::Stored(_) => true,
+            Self::Remote(it) => it.has_validator(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! stretch at a time as it is sent.
 
 mod files;
+mod indexes;
 mod remote;
 mod shelf;
 mod subtitles;
@@ -27,7 +28,7 @@ use packager::media::TrackKind;
 use tokio::sync::Semaphore;
 
 use packager::vod::{
-    Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName, TransportSegment,
+    Asset, Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName, TransportSegment,
 };
 
 use super::library::Library;
@@ -39,12 +40,16 @@ use remote::Remote;
 use shelf::{Failed, Refused, Shelf, Title};
 
 pub use super::library::Reads as FileReads;
+pub use indexes::Indexes;
 
 /// A replaced file shows after so long; until then its old playlists lead to segments that caches still have.
 const MANIFEST: Duration = Duration::from_secs(5);
 
 /// How long a file that is not there, or cannot be played, stays so: an operator who puts it there looks at once.
 const REFUSED: Duration = Duration::from_secs(2);
+
+/// Said when a record is spoilt or deleted again as soon as it is written.
+const LOST: &str = "the index of the title cannot be kept";
 
 const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MPD: &str = "application/dash+xml";
@@ -97,7 +102,13 @@ impl Vod {
     }
 
     fn of(files: Files) -> Self {
-        Self { files, shelf: Shelf::new(), stats: Stats::default(), muxing: Semaphore::new(MUXING) }
+        Self { files, shelf: Shelf::new(None), stats: Stats::default(), muxing: Semaphore::new(MUXING) }
+    }
+
+    /// The same, which keeps what it understands in `indexes` too.
+    #[must_use]
+    pub fn with_indexes(self, indexes: Arc<Indexes>) -> Self {
+        Self { shelf: Shelf::new(Some(indexes)), ..self }
     }
 
     /// The directory; none where the files are elsewhere.
@@ -138,6 +149,7 @@ impl Vod {
                 tracing::warn!(path, "{error}");
                 Err(unreadable(&error))
             }
+            Err(Failed::Lost) => Err(Failure::Unreadable(LOST.into())),
         }
     }
 
@@ -150,6 +162,7 @@ impl Vod {
             Ok(title) => Ok((title.asset.report(TARGET), title.files.clone())),
             Err(Failed::Refused(refused)) => Err(refused.sentence),
             Err(Failed::Unreadable(error)) => Err(error.to_string()),
+            Err(Failed::Lost) => Err(LOST.into()),
         }
     }
 
@@ -169,23 +182,36 @@ impl Vod {
             Some(title) => title,
             None => self.shelf.title(&self.files, path).await?,
         };
+        match self.give(&title, resource).await {
+            Err(Failed::Lost) => {
+                // Its record was deleted, or is no longer what was written.
+                tracing::info!(path, "the index of the title is made anew");
+                self.shelf.forget(path);
+                self.give(&self.shelf.title(&self.files, path).await?, resource).await
+            }
+            given => given,
+        }
+    }
+
+    async fn give(&self, title: &Arc<Title>, resource: Resource) -> Result<Fetched, Failed> {
         let tag = title.asset.tag();
         match resource {
             Resource::Multivariant => {
                 let text = title.asset.multivariant();
-                self.document(&title, PLAYLIST, &format!("{tag}-hls"), text.into(), Lifetime::For(MANIFEST))
+                self.document(title, PLAYLIST, &format!("{tag}-hls"), text.into(), Lifetime::For(MANIFEST))
             }
             Resource::Mpd => {
                 let text = title.asset.mpd();
-                self.document(&title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
+                self.document(title, MPD, &format!("{tag}-dash"), text.into(), Lifetime::For(MANIFEST))
             }
             Resource::TransportMultivariant => {
-                let text = title.asset.transport_multivariant().map_err(|it| Refused::transport(&it))?;
-                self.document(&title, PLAYLIST, &format!("{tag}-ts"), text.into(), Lifetime::For(MANIFEST))
+                let text = ask(title, Asset::transport_multivariant).await?;
+                let text = text.map_err(|it| Refused::transport(&it))?;
+                self.document(title, PLAYLIST, &format!("{tag}-ts"), text.into(), Lifetime::For(MANIFEST))
             }
             Resource::TrickMpd => {
                 let text = title.asset.trick_mpd();
-                self.document(&title, MPD, &format!("{tag}-trick"), text.into(), Lifetime::For(MANIFEST))
+                self.document(title, MPD, &format!("{tag}-trick"), text.into(), Lifetime::For(MANIFEST))
             }
             // The tag of a file that was replaced.
             Resource::Tagged(other, ..) | Resource::Text(other, ..) if other != tag => {
@@ -198,31 +224,34 @@ impl Vod {
                     TextItem::Segment(_) | TextItem::Whole => WEBVTT,
                 };
                 let name = format!("{tag}-{subtitles}-{item}");
-                self.document(&title, content_type, &name, text.into(), Lifetime::Immutable)
+                self.document(title, content_type, &name, text.into(), Lifetime::Immutable)
             }
             Resource::Tagged(_, track, item) => {
                 let name = format!("{tag}-{track}-{item}");
                 let document = |content_type, body: Option<Bytes>| {
                     let body = body.ok_or_else(Refused::missing)?;
-                    self.document(&title, content_type, &name, body, Lifetime::Immutable)
+                    self.document(title, content_type, &name, body, Lifetime::Immutable)
                 };
                 match item {
                     Item::Playlist => document(PLAYLIST, title.asset.media_playlist(track).map(Bytes::from)),
                     Item::Init => document(media_type(track), title.asset.init(track)),
                     Item::Segment(n) => {
-                        self.segment(&title, track, title.asset.segment(track, n), &name).await
+                        let segment = ask(title, move |it| it.segment(track, n)).await?;
+                        self.segment(title, track, segment, &name).await
                     }
                     Item::TransportPlaylist => {
-                        document(PLAYLIST, title.asset.transport_playlist(track).map(Bytes::from))
+                        let text = ask(title, move |it| it.transport_playlist(track)).await?;
+                        document(PLAYLIST, text.map(Bytes::from))
                     }
                     Item::TransportSegment(n) => {
-                        self.transport(&title, title.asset.transport_segment(track, n), &name).await
+                        let segment = ask(title, move |it| it.transport_segment(track, n)).await?;
+                        self.transport(title, segment, &name).await
                     }
                     Item::KeyFrames => {
                         document(PLAYLIST, title.asset.key_frames_playlist(track).map(Bytes::from))
                     }
                     Item::KeyFrame(n) => {
-                        self.segment(&title, track, title.asset.key_frame(track, n), &name).await
+                        self.segment(title, track, title.asset.key_frame(track, n), &name).await
                     }
                 }
             }
@@ -326,6 +355,19 @@ impl Vod {
             lifetime: Some(Lifetime::Immutable),
         })
     }
+}
+
+/// Asks a title for what may have to be read from its record.
+async fn ask<T: Send + 'static>(
+    title: &Arc<Title>,
+    of: impl FnOnce(&Asset) -> T + Send + 'static,
+) -> Result<T, Failed> {
+    let title = Arc::clone(title);
+    wait(move || {
+        let answer = of(&title.asset);
+        if title.is_lost() { Err(Failed::Lost) } else { Ok(answer) }
+    })
+    .await
 }
 
 /// What is there already, then one read after the other, each when the one before was taken.

@@ -49,6 +49,11 @@ impl Remote {
         Arc::ptr_eq(&self.web, web)
     }
 
+    /// The server's, in every run alike.
+    pub(super) fn number(&self) -> u64 {
+        self.web.number()
+    }
+
     /// The file at `path`, names separated by `/`, with its beginning.
     pub(super) async fn open(&self, path: &str) -> Result<RemoteFile, ReadError> {
         if path.split('/').any(|name| name.is_empty() || name.starts_with('.') || name.contains('\0')) {
@@ -119,6 +124,11 @@ impl RemoteFile {
 
     pub(super) const fn modified(&self) -> SystemTime {
         self.modified
+    }
+
+    /// Whether the server says something that changes with the file.
+    pub(super) const fn has_validator(&self) -> bool {
+        self.validators.etag.is_some() || self.validators.last_modified.is_some()
     }
 
     const fn length(&self) -> u64 {

@@ -7,15 +7,16 @@ use std::time::SystemTime;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::StatusCode;
-use packager::asset::{ReadError, Source, Version};
+use packager::asset::{ReadError, Source, Stored, Version};
 use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET, Tag};
 use tokio::sync::Semaphore;
 
 use super::files::{File, Files};
+use super::indexes::{Indexes, Name, Record};
 use super::subtitles::{self, Beside, Wanted, below};
 use crate::origin::library::wait;
 
-/// The header of a two-hour film has about 2 MiB: a hundred films, or all of a small library.
+/// A two-hour film takes about 120 KB beside its record, and 2 MB without one: thousands of films, or all of a small library.
 const MEMORY: u64 = 256 * 1024 * 1024;
 
 /// Titles understood at once: each may hold a header of 128 MiB and use a processor.
@@ -39,6 +40,15 @@ pub(super) struct Title {
     pub(super) files: Vec<String>,
     /// When the latest of them was changed.
     pub(super) modified: SystemTime,
+    /// Where its samples may be.
+    record: Option<Arc<Record>>,
+}
+
+impl Title {
+    /// Whether its record is no more, so that something asked of it could not be answered.
+    pub(super) fn is_lost(&self) -> bool {
+        self.record.as_ref().is_some_and(|it| it.is_lost())
+    }
 }
 
 /// A path, and what was there when it was read; nothing where it was looked for in vain.
@@ -59,10 +69,12 @@ pub(super) struct Shelf {
     /// Who asks for a title that is being understood waits here for the one that does it.
     under_way: Mutex<HashMap<String, Weak<tokio::sync::Mutex<()>>>>,
     builders: Semaphore,
+    /// Where they are kept beyond this run.
+    indexes: Option<Arc<Indexes>>,
 }
 
 impl Shelf {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(indexes: Option<Arc<Indexes>>) -> Self {
         let weigh = |path: &String, kept: &Kept| {
             let title = kept.title.as_ref().map_or(0, |it| it.asset.weight());
             u32::try_from(path.len() + size_of::<Kept>() + title).unwrap_or(u32::MAX)
@@ -73,7 +85,7 @@ impl Shelf {
             // The newest is what is being watched: to refuse it would mean to read its header for each segment.
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .build();
-        Self { kept, under_way: Mutex::default(), builders: Semaphore::new(BUILDERS) }
+        Self { kept, under_way: Mutex::default(), builders: Semaphore::new(BUILDERS), indexes }
     }
 
     /// The title at `path` as it is now.
@@ -88,7 +100,7 @@ impl Shelf {
             return Ok(title?);
         }
         let _builder = self.builders.acquire().await.expect("the semaphore is never closed");
-        let kept = understand(library, path).await?;
+        let kept = understand(library, path, self.indexes.as_ref()).await?;
         if let Err(refused) = &kept.title {
             tracing::warn!(path, "{}", refused.sentence);
         }
@@ -100,6 +112,11 @@ impl Shelf {
     pub(super) fn known(&self, path: &str, tag: Tag) -> Option<Arc<Title>> {
         let title = self.kept.get(path)?.title.ok()?;
         (title.asset.tag() == tag).then_some(title)
+    }
+
+    /// Whoever asks for that title next has it understood anew.
+    pub(super) fn forget(&self, path: &str) {
+        self.kept.invalidate(path);
     }
 
     async fn still_kept(
@@ -148,6 +165,8 @@ pub(super) enum Failed {
     Refused(Refused),
     /// The disk failed.
     Unreadable(ReadError),
+    /// What was known of the title is no more.
+    Lost,
 }
 
 impl From<Refused> for Failed {
@@ -204,11 +223,11 @@ impl Refused {
 }
 
 /// Reads what is at `path` and makes a title of it.
-async fn understand(library: &Files, path: &str) -> Result<Kept, Failed> {
+async fn understand(library: &Files, path: &str, indexes: Option<&Arc<Indexes>>) -> Result<Kept, Failed> {
     let mut witnesses = Vec::new();
     let mut beside = None;
     let title = match files_of(library, path, &mut witnesses).await {
-        Ok(files) => build(library, files, &mut witnesses, &mut beside).await,
+        Ok(files) => build(library, files, indexes, &mut witnesses, &mut beside).await,
         Err(failed) => Err(failed),
     };
     let beside = beside.map(Arc::new);
@@ -260,15 +279,38 @@ async fn files_of(library: &Files, path: &str, witnesses: &mut Vec<Witness>) -> 
 async fn build(
     library: &Files,
     Parts { media: files, subtitles }: Parts,
+    indexes: Option<&Arc<Indexes>>,
     witnesses: &mut Vec<Witness>,
     beside: &mut Option<Beside>,
 ) -> Result<Title, Failed> {
     // At a server each is a way there and back, or two; one after the other they would keep the first viewer waiting.
-    let opened = files.clone().into_iter().map(|path| async move {
-        let file = library.open(&path).await?;
-        let header = Header::read(&file).await;
-        Ok((file, header))
-    });
+    let media = async {
+        let opened = files.clone().into_iter().map(|path| async move { library.open(&path).await });
+        let opened: Vec<_> = stream::iter(opened).buffered(AT_ONCE).collect().await;
+        let all = opened.into_iter().zip(&files).map(|(file, path)| {
+            file.map_err(|error| match error {
+                // The title is there, a file of it is not: to be told apart by whoever wrote the set.
+                ReadError::NotFound if files.len() > 1 => {
+                    tracing::warn!(path, "the file is in a set but not there");
+                    Failed::Refused(Refused::missing())
+                }
+                error => error.into(),
+            })
+        });
+        let opened = all.collect::<Result<Vec<File>, Failed>>()?;
+        let record = record_of(library, &files, &opened, indexes);
+        let kept = match &record {
+            Some(record) => {
+                let (record, stored) = (Arc::clone(record), opened.iter().map(File::stored_now).collect());
+                wait(move || Ok::<_, Failed>(record.open(stored))).await?
+            }
+            None => None,
+        };
+        let unknown = if kept.is_none() { opened.clone() } else { Vec::new() };
+        let headers = unknown.into_iter().map(|file| async move { Header::read(&file).await });
+        let headers: Vec<_> = stream::iter(headers).buffered(AT_ONCE).collect().await;
+        Ok::<_, Failed>((opened, record, kept, headers))
+    };
     let words = async {
         *beside = match (&subtitles, files.first()) {
             (None, Some(path)) => Beside::look(library, path).await,
@@ -277,41 +319,58 @@ async fn build(
         let found = || beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default();
         subtitles::read(library, subtitles.clone().unwrap_or_else(found)).await
     };
-    let opened = stream::iter(opened).buffered(AT_ONCE).collect::<Vec<Result<(File, _), ReadError>>>();
-    let (opened, words) = tokio::join!(opened, words);
-    let (mut headers, mut modified) = (Vec::new(), words.modified);
-    for (path, opened) in files.iter().zip(opened) {
-        let (file, header) = opened.map_err(|error| match error {
-            // The title is there, a file of it is not: to be told apart by whoever wrote the set.
-            ReadError::NotFound if files.len() > 1 => {
-                tracing::warn!(path, "the file is in a set but not there");
-                Failed::Refused(Refused::missing())
-            }
-            error => error.into(),
-        })?;
+    let (media, words) = tokio::join!(media, words);
+    let (opened, record, kept, headers) = media?;
+    let mut modified = words.modified;
+    for (path, file) in files.iter().zip(&opened) {
         witnesses.push((path.clone(), Some(file.version().clone())));
         modified = modified.max(file.modified());
-        headers.push(header.map_err(|error| match error {
+    }
+    let headers = files.iter().zip(headers).map(|(path, header)| {
+        header.map_err(|error| match error {
             HeaderError::Read(error) => error.into(),
             HeaderError::Movie(reason) => Failed::Refused(Refused::media(path, &reason.into())),
-        })?);
-    }
+        })
+    });
+    let headers = headers.collect::<Result<Vec<Header>, Failed>>()?;
     witnesses.extend(words.witnesses);
-    let read = words.read;
-    wait(move || match Asset::new(headers, TARGET) {
-        Ok(asset) => {
-            let asset = asset.with_subtitles(subtitles::tracks(read));
-            for (file, left_out) in asset.left_out() {
-                let path = files.get(*file);
-                let (offset, reason) = (left_out.offset, left_out.reason);
-                tracing::info!(path, "the track at byte {offset} is left out: {reason}");
-            }
-            Ok(Title { asset, files, modified })
-        }
-        Err(it) => {
-            let file = files.get(it.file).map_or("", String::as_str);
-            Err(Failed::Refused(Refused::media(file, &it.reason)))
-        }
+    wait(move || {
+        let asset = match kept {
+            Some(asset) => asset,
+            None => understood(headers, &files, record.as_ref())?,
+        };
+        let asset = asset.with_subtitles(subtitles::tracks(words.read));
+        Ok(Title { asset, files, modified, record })
     })
     .await
+}
+
+/// Where a title of these files is kept beyond this run; nowhere when nobody could tell whether they were replaced.
+fn record_of(
+    library: &Files,
+    files: &[String],
+    opened: &[File],
+    indexes: Option<&Arc<Indexes>>,
+) -> Option<Arc<Record>> {
+    let indexes = indexes.filter(|_| opened.iter().all(File::is_certain))?;
+    let stored: Vec<Stored> = opened.iter().map(File::stored_now).collect();
+    let name = Name::of(&library.place(), files.iter().map(String::as_str).zip(&stored));
+    Some(Record::new(Arc::clone(indexes), name))
+}
+
+/// Makes a title of headers, and keeps it.
+fn understood(headers: Vec<Header>, files: &[String], record: Option<&Arc<Record>>) -> Result<Asset, Failed> {
+    let mut asset = Asset::new(headers, TARGET).map_err(|it| {
+        let file = files.get(it.file).map_or("", String::as_str);
+        Failed::Refused(Refused::media(file, &it.reason))
+    })?;
+    for left_out in asset.left_out() {
+        let path = files.get(left_out.file);
+        let (offset, reason) = (left_out.offset, &left_out.reason);
+        tracing::info!(path, "the track at byte {offset} is left out: {reason}");
+    }
+    if let Some(record) = record {
+        record.keep(&mut asset);
+    }
+    Ok(asset)
 }

@@ -131,6 +131,80 @@ async fn a_thousand_who_ask_at_once_have_the_header_read_once() {
     assert_eq!(vod.reads().count.load(Ordering::Relaxed), 1);
 }
 
+/// The same library with its indexes in a directory, as another run of the server has it.
+fn restarted(root: &TempDir, indexes: &TempDir) -> (Vod, Arc<Indexes>) {
+    let indexes = Indexes::open(indexes.path().to_owned()).unwrap();
+    (Vod::new(root.path().to_owned()).with_indexes(Arc::clone(&indexes)), indexes)
+}
+
+/// All that a player gets of a title: the first playlists, all segments of its pictures, in fragments and otherwise.
+async fn play(vod: &Vod, title: &str) -> Vec<Bytes> {
+    let mut got = Vec::new();
+    for playlist in ["index.m3u8", "index-ts.m3u8"] {
+        let media = first_uri(vod, &format!("/{title}/{playlist}")).await;
+        let (status, text) = text(vod, &media).await;
+        assert_eq!(status, 200, "{text}");
+        for uri in text.lines().filter(|it| !it.starts_with('#')) {
+            let (status, segment) = get(vod, &format!("{}/{uri}", media.rsplit_once('/').unwrap().0)).await;
+            assert_eq!(status, StatusCode::OK);
+            got.push(segment);
+        }
+        got.push(text.into());
+    }
+    got
+}
+
+#[tokio::test]
+async fn after_a_restart_no_header_is_read_and_every_octet_is_the_same() {
+    let (root, vod) = library();
+    let directory = tempfile::tempdir().unwrap();
+    let without = play(&vod, "film.mp4").await;
+    let (first, indexes) = restarted(&root, &directory);
+    assert_eq!(play(&first, "film.mp4").await, without);
+    assert_eq!((indexes.opened.count(), indexes.written.count()), (0, 1));
+    assert_eq!(first.reads().count.load(Ordering::Relaxed), vod.reads().count.load(Ordering::Relaxed));
+
+    let (second, indexes) = restarted(&root, &directory);
+    let media = first_uri(&second, "/film.mp4/index.m3u8").await;
+    assert_eq!(status(&second, &media).await, 200);
+    assert_eq!(second.reads().count.load(Ordering::Relaxed), 0);
+    assert_eq!(play(&second, "film.mp4").await, without);
+    assert_eq!((indexes.opened.count(), indexes.written.count()), (1, 0));
+
+    // Another film under that name is read.
+    fs::write(root.path().join("film.mp4"), OTHER).unwrap();
+    let (third, indexes) = restarted(&root, &directory);
+    assert_ne!(play(&third, "film.mp4").await, without);
+    assert_eq!((indexes.opened.count(), indexes.written.count()), (0, 1));
+}
+
+#[tokio::test]
+async fn an_index_that_is_broken_foreign_or_gone_is_made_anew() {
+    let (root, vod) = library();
+    let directory = tempfile::tempdir().unwrap();
+    let whole = play(&vod, "film.mp4").await;
+    let (vod, _) = restarted(&root, &directory);
+    assert_eq!(play(&vod, "film.mp4").await, whole);
+    let index = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    let written = fs::read(&index).unwrap();
+    let mut torn = written.clone();
+    torn[100..].fill(0);
+    let mut flipped = written.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for broken in [&b""[..], b"not an index", &written[..written.len() / 2], &torn, &flipped] {
+        fs::write(&index, broken).unwrap();
+        // One that was open all the time sees it at the next segment, a new one at once.
+        let (new, indexes) = restarted(&root, &directory);
+        assert_eq!(play(&new, "film.mp4").await, whole);
+        assert_eq!((indexes.opened.count(), indexes.written.count()), (0, 1));
+        assert_eq!(fs::read(&index).unwrap(), written);
+        fs::write(&index, broken).unwrap();
+        assert_eq!(play(&vod, "film.mp4").await, whole);
+    }
+    fs::remove_dir_all(directory.path()).unwrap();
+    assert_eq!(play(&vod, "film.mp4").await, whole);
+}
+
 #[tokio::test]
 async fn a_broken_file_is_refused_in_a_sentence_and_judged_once() {
     let (root, vod) = library();
