@@ -79,7 +79,7 @@ fn fetch(file: &[u8], title: &Asset, track: TrackName, n: usize) -> Option<Fetch
     let mut bytes = body.head.to_vec();
     for read in body.reads(512 * 1024) {
         let range = read.range.start as usize..read.range.end as usize;
-        bytes.extend_from_slice(&read.keep(&Bytes::copy_from_slice(&file[range])));
+        bytes.extend_from_slice(&read.keep(Bytes::copy_from_slice(&file[range])));
     }
     assert_eq!(bytes.len() as u64, length);
     Some(parse(&bytes.into()))

@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use packager::asset::{ReadError, Source, Stored, Version};
+use rustix::buffer::spare_capacity;
 use rustix::fs::Dir;
 use rustix::io::Errno;
 
@@ -53,6 +54,22 @@ impl Library {
     pub(super) async fn open(&self, path: &str) -> Result<StoredFile, ReadError> {
         let (library, path) = (self.clone(), path.to_owned());
         wait(move || library.open_now(&path)).await
+    }
+
+    /// Opens the file and reads a range of it, as long as its bytes are those of `version`.
+    pub(super) async fn open_reading(
+        &self,
+        path: &str,
+        version: &Version,
+        range: Range<u64>,
+    ) -> Result<(StoredFile, Bytes), ReadError> {
+        let (library, path, version) = (self.clone(), path.to_owned(), version.clone());
+        wait(move || {
+            let file = library.open_now(&path)?;
+            let bytes = file.read_now(&range, &version)?;
+            Ok((file, bytes))
+        })
+        .await
     }
 
     /// Which bytes are at each of `paths` now, or which entries of a directory; nothing where there are none.
@@ -157,8 +174,7 @@ impl StoredFile {
         if range.end > self.stored.length || *if_match != self.stored.version {
             return Err(ReadError::Changed);
         }
-        let mut bytes = vec![0; length as usize];
-        self.file.read_exact_at(&mut bytes, range.start).map_err(read_error)?;
+        let bytes = read_exact(&self.file, range.start, length as usize).map_err(read_error)?;
         // A file that is written to while it is read gives neither its old bytes nor its new ones.
         let now = self.file.metadata().map_err(read_error)?;
         if version(&now) != *if_match {
@@ -168,6 +184,22 @@ impl StoredFile {
         self.reads.bytes.fetch_add(length, Ordering::Relaxed);
         Ok(bytes.into())
     }
+}
+
+/// So many octets of a file, into memory that need not be cleared for them.
+fn read_exact(file: &File, begin: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(length);
+    while bytes.len() < length {
+        let at = begin + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    // Memory may have come with a little more room than was asked for.
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 impl Source for StoredFile {

@@ -73,7 +73,7 @@ async fn package(film: &Path) -> anyhow::Result<()> {
             for read in segment.body.reads(READ) {
                 let mut octets = vec![0; usize::try_from(read.range.end - read.range.start)?];
                 film.file.read_exact_at(&mut octets, read.range.start)?;
-                file.write_all(&read.keep(&octets.into()))?;
+                file.write_all(&read.keep(octets.into()))?;
             }
         }
     }

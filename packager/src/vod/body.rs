@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::vec;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 /// Bytes between two wanted ranges that are read and thrown away: cheaper than to ask again. In an interleaved file
 /// it is the sound between two pictures.
@@ -33,7 +33,7 @@ impl Body {
 }
 
 /// One read, and what of it is sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Read {
     /// What to ask the source for.
     pub range: Range<u64>,
@@ -42,14 +42,26 @@ pub struct Read {
 }
 
 impl Read {
-    /// What is sent of the bytes that came. Where some are left out the rest is copied together: sound between
-    /// pictures would else keep the pictures in memory as long as it is cached.
-    pub fn keep(&self, bytes: &Bytes) -> Bytes {
+    /// What is sent of the bytes that came. Where little is left out, such as sound between pictures, the rest moves
+    /// together where it is; where much is, it is copied, so that what is kept does not hold what is not.
+    pub fn keep(&self, bytes: Bytes) -> Bytes {
         let kept = || self.kept.iter().filter_map(|it| bytes.get(it.clone()));
-        if kept().map(<[u8]>::len).sum::<usize>() == bytes.len() {
-            return bytes.clone();
+        let length = kept().map(<[u8]>::len).sum::<usize>();
+        if length == bytes.len() {
+            return bytes;
         }
-        kept().collect::<Vec<_>>().concat().into()
+        if length < bytes.len() / 4 * 3 || kept().count() < self.kept.len() {
+            return kept().collect::<Vec<_>>().concat().into();
+        }
+        // Whoever has it alone need not copy it.
+        let mut bytes = bytes.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+        let mut end = 0;
+        for it in &self.kept {
+            bytes.copy_within(it.clone(), end);
+            end += it.len();
+        }
+        bytes.truncate(end);
+        bytes.freeze()
     }
 }
 
@@ -127,10 +139,19 @@ mod tests {
     #[test]
     fn what_lies_between_is_not_kept() {
         let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 15..17] }.reads(LONGEST_READ);
-        assert_eq!(reads.next().unwrap().keep(&Bytes::from_static(b"abcdefg")), "abfg");
+        assert_eq!(reads.next().unwrap().keep(Bytes::from_static(b"abcdefg")), "abfg");
+        let mut reads =
+            Body { head: Bytes::new(), extents: vec![10..16, 17..18, 19..20] }.reads(LONGEST_READ);
+        let read = reads.next().unwrap();
+        assert_eq!(read.keep(Bytes::from_static(b"abcdef-h-j")), "abcdefhj");
+        let alone = Bytes::from(b"abcdef-h-j".to_vec());
+        let place = alone.as_ptr();
+        let kept = read.keep(alone);
+        assert_eq!((&*kept, kept.as_ptr()), (&b"abcdefhj"[..], place));
+        assert_eq!(read.keep(Bytes::from_static(b"abcdef-")), "abcdef");
         let mut reads = Body { head: Bytes::new(), extents: vec![10..12, 12..14] }.reads(LONGEST_READ);
         let bytes = Bytes::from_static(b"abcd");
-        assert_eq!(reads.next().unwrap().keep(&bytes).as_ptr(), bytes.as_ptr());
+        assert_eq!(reads.next().unwrap().keep(bytes.clone()).as_ptr(), bytes.as_ptr());
     }
 
     proptest! {

@@ -42,6 +42,35 @@ impl Files {
         if file.version() == version { Ok(file) } else { Err(ReadError::Changed) }
     }
 
+    /// The same, and a range of it.
+    pub(super) async fn open_reading(
+        &self,
+        path: &str,
+        version: &Version,
+        range: Range<u64>,
+    ) -> Result<(File, Bytes), ReadError> {
+        match self {
+            // Each call to a disk goes to another thread and back.
+            Self::Disk(library) => {
+                let (file, bytes) = library.open_reading(path, version, range).await?;
+                Ok((File::Stored(file), bytes))
+            }
+            Self::Remote(_) => {
+                let file = self.open_as(path, version).await?;
+                let bytes = file.read(range, version).await?;
+                Ok((file, bytes))
+            }
+        }
+    }
+
+    /// Octets that one read should not exceed.
+    pub(super) const fn longest_read(&self) -> u64 {
+        match self {
+            Self::Disk(_) => LONGEST_DISK_READ,
+            Self::Remote(_) => LONGEST_REMOTE_READ,
+        }
+    }
+
     /// Whether a look at a file is a way to a server and back.
     pub(super) const fn are_far(&self) -> bool {
         matches!(self, Self::Remote(_))
@@ -126,14 +155,6 @@ impl File {
         match self {
             Self::Stored(it) => it.modified(),
             Self::Remote(it) => it.modified(),
-        }
-    }
-
-    /// Octets that one read should not exceed.
-    pub(super) const fn longest_read(&self) -> u64 {
-        match self {
-            Self::Stored(_) => LONGEST_DISK_READ,
-            Self::Remote(_) => LONGEST_REMOTE_READ,
         }
     }
 }

@@ -293,15 +293,15 @@ impl Vod {
         if segment.body.extents.iter().any(|it| it.end > stored.length) {
             return Err(Refused::cut().into());
         }
-        let file = self.files.open_as(path, &stored.version).await.map_err(replaced)?;
+        let mut chunks = VecDeque::from([segment.body.head.clone()]);
+        let mut reads = segment.body.reads(self.files.longest_read());
+        // Samples may have no octets at all; then nothing is read, and the file is still to be the one.
+        let first = reads.next().unwrap_or_default();
+        let range = first.range.clone();
+        let opened = self.files.open_reading(path, &stored.version, range).await;
+        let (file, bytes) = opened.map_err(replaced)?;
         self.stats.segments.fetch_add(1, Ordering::Relaxed);
-        let head = segment.body.head.clone();
-        let mut reads = segment.body.reads(file.longest_read());
-        let mut chunks = VecDeque::from([head]);
-        if let Some(first) = reads.next() {
-            let bytes = file.read(first.range.clone(), file.version()).await.map_err(replaced)?;
-            chunks.push_back(first.keep(&bytes));
-        }
+        chunks.extend(Some(first.keep(bytes)).filter(|it| !it.is_empty()));
         Ok(Fetched {
             status: StatusCode::OK,
             headers: headers(title, media_type(track), name),
@@ -340,8 +340,8 @@ impl Vod {
             if extent.range.end > stored.length {
                 return Err(Refused::cut().into());
             }
-            let file = self.files.open_as(path, &stored.version).await.map_err(replaced)?;
-            let bytes = file.read(extent.range.clone(), file.version()).await.map_err(replaced)?;
+            let opened = self.files.open_reading(path, &stored.version, extent.range.clone()).await;
+            let (_, bytes) = opened.map_err(replaced)?;
             read.push((extent, bytes));
         }
         let packets =
@@ -375,7 +375,7 @@ fn growing(chunks: VecDeque<Bytes>, file: File, reads: Reads) -> FetchedBody {
     let rest = stream::try_unfold((file, reads), |(file, mut reads)| async move {
         let Some(read) = reads.next() else { return Ok(None) };
         let bytes = file.read(read.range.clone(), file.version()).await.map_err(|it| unreadable(&it))?;
-        Ok(Some((read.keep(&bytes), (file, reads))))
+        Ok(Some((read.keep(bytes), (file, reads))))
     });
     FetchedBody::Growing(stream::iter(chunks).map(Ok).chain(rest).boxed())
 }
