@@ -1,5 +1,6 @@
 //! A stored title, understood: everything that can be asked of it but the bytes of its samples.
 
+use std::mem;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -320,6 +321,8 @@ fn tag(headers: &[Header], target: Duration) -> Tag {
 struct Indexes {
     video: Option<Indexed>,
     audio: Vec<Indexed>,
+    /// Sound beside pictures, which is walked when it is to be heard.
+    unheard: Vec<StoredTrack>,
 }
 
 impl Indexes {
@@ -334,10 +337,13 @@ impl Indexes {
         }
         let mut refused = no_track;
         let mut walk = |track: StoredTrack| Indexed::walk(track).map_err(|it| refused = Some(it)).ok();
-        let it = Self {
-            video: video.into_iter().find_map(&mut walk),
-            audio: audio.into_iter().filter_map(&mut walk).collect(),
-        };
+        let mut it =
+            Self { video: video.into_iter().find_map(&mut walk), audio: Vec::new(), unheard: Vec::new() };
+        if it.video.is_some() {
+            it.unheard = audio;
+        } else {
+            it.audio = audio.into_iter().filter_map(&mut walk).collect();
+        }
         match (it.video.is_none() && it.audio.is_empty(), refused) {
             (true, reason) => Err(reason.unwrap_or(Reason::NothingShown)),
             (false, _) => Ok(it),
@@ -351,13 +357,10 @@ impl Indexes {
 }
 
 /// Plans all tracks together and cuts each.
-fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
-    let best_of = |wanted: fn(&Indexes) -> bool| {
-        let wanted = files.iter().enumerate().filter(|(_, it)| wanted(it));
-        wanted.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file)
-    };
-    let best = best_of(|it| it.video.is_some());
-    let sound = best_of(|it| !it.audio.is_empty());
+fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
+    let pictures = files.iter().enumerate().filter(|(_, it)| it.video.is_some());
+    let best = pictures.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file);
+    let sound = best.and_then(|_| listen(&mut files));
     // Where there are no pictures every file is a quality of sound.
     let heard = |file: usize| best.is_none() || sound == Some(file);
 
@@ -395,6 +398,19 @@ fn cut(files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Ren
         }
     }
     Ok((video, audio))
+}
+
+/// Walks the sound of the best file whose sound can be played, and tells which that is.
+fn listen(files: &mut [Indexes]) -> Option<usize> {
+    loop {
+        let any = |it: &Indexes| !it.audio.is_empty() || !it.unheard.is_empty();
+        let audible = files.iter_mut().enumerate().filter(|(_, it)| any(it));
+        let (file, it) = audible.max_by_key(|(_, it)| it.pixels())?;
+        it.audio.extend(mem::take(&mut it.unheard).into_iter().filter_map(|it| Indexed::walk(it).ok()));
+        if !it.audio.is_empty() {
+            return Some(file);
+        }
+    }
 }
 
 /// The first moment that is no longer shown.

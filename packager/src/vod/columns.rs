@@ -15,7 +15,7 @@ pub(super) fn pack<const N: usize>(rows: &[[i64; N]], packed: &mut Vec<u8>) {
     }
     let mut bits = Bits { octets: packed, pending: 0, filled: 0 };
     for row in rows {
-        for (value, column) in row.iter().zip(&columns) {
+        for (value, column) in row.iter().zip(&columns).filter(|it| it.1.width > 0) {
             bits.put(column.steps(*value), column.width);
         }
     }
@@ -93,14 +93,23 @@ impl Column {
         let values = || rows.iter().filter_map(|it| it.get(at).copied());
         let least = values().min().unwrap_or(0);
         let above = |it: i64| it.wrapping_sub(least) as u64;
-        let step = values().map(above).fold(0, greatest_common_divisor).max(1);
+        let mut step = 0;
+        for it in values().map(above) {
+            if step == 1 {
+                break;
+            }
+            step = greatest_common_divisor(step, it);
+        }
+        let step = step.max(1);
         let most = values().map(above).max().unwrap_or(0) / step;
         // At most 64.
         Self { least, step, width: (u64::BITS - most.leading_zeros()) as u8 }
     }
 
     const fn steps(&self, value: i64) -> u64 {
-        (value.wrapping_sub(self.least) as u64) / self.step
+        let above = value.wrapping_sub(self.least) as u64;
+        // Most are packed in steps of one, and a division costs more than all the rest.
+        if self.step == 1 { above } else { above / self.step }
     }
 }
 

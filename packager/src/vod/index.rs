@@ -27,6 +27,9 @@ const MAX_PRIMING: u32 = 5;
 /// of all would be as long as the film.
 const KEYS_PER_SECOND: i64 = 5;
 
+/// As many key frames as are remembered from one walk to the next: three megabytes of them.
+const MAX_KEYS: usize = 65_536;
+
 /// A track of a file.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
@@ -56,6 +59,8 @@ pub(super) struct Indexed {
     pub(super) sent: Range<u32>,
     /// Presentation times of key frames, ascending and not too near each other; of video only.
     pub(super) keys: Vec<Timestamp>,
+    /// The key frames of what is sent, where they are not too many.
+    key_samples: Option<Vec<Placed>>,
     samples: SampleTable,
 }
 
@@ -145,7 +150,7 @@ impl Indexed {
     /// Walks `track`.
     pub(super) fn walk(track: StoredTrack) -> Result<Self, Reason> {
         let placement = track.placement;
-        let usual_duration = majority(track.samples.samples(0).map(|it| it.duration));
+        let usual_duration = majority(track.samples.durations());
         let index = Index {
             language: track
                 .language_tag
@@ -158,14 +163,16 @@ impl Indexed {
             usual_duration,
             track: track.track,
         };
-        let mut it = Self { index, sent: 0..track.samples.count(), keys: Vec::new(), samples: track.samples };
-        it.sent = it.find_sent(&placement)?;
-        it.index.shown = it.find_shown(&placement)?;
+        let mut it = Self {
+            index,
+            sent: 0..0,
+            keys: Vec::new(),
+            key_samples: Some(Vec::new()),
+            samples: track.samples,
+        };
+        it.survey(&placement)?;
         if it.index.track.kind() == TrackKind::Video {
             it.keys = it.find_keys();
-            it.index.frame_rate = it.find_frame_rate();
-            let offsets = it.sent_samples().map(|it| i64::from(it.stored.composition_offset));
-            it.index.earliest = offsets.min().unwrap_or(0).min(0);
         }
         Ok(it)
     }
@@ -173,6 +180,13 @@ impl Indexed {
     /// What is sent, in decoding order.
     pub(super) fn sent_samples(&self) -> impl Iterator<Item = Placed> + Clone + '_ {
         self.placed(self.sent.start).take(self.sent.len())
+    }
+
+    /// Those of what is sent at which decoding may begin.
+    pub(super) fn sent_keys(&self) -> impl Iterator<Item = Placed> + '_ {
+        let all = self.key_samples.is_none().then(|| self.sent_samples());
+        let all = all.into_iter().flatten().filter(|it| it.stored.sync == Sync::Key);
+        self.key_samples.iter().flatten().copied().chain(all)
     }
 
     fn placed(&self, first: u32) -> impl Iterator<Item = Placed> + Clone + '_ {
@@ -185,51 +199,57 @@ impl Indexed {
         })
     }
 
-    /// Decoding begins at the last key frame not after the first moment shown, or with the frames that prime it; it
-    /// ends with the last sample, in decoding order, of which something is shown.
-    fn find_sent(&self, placement: &Placement) -> Result<Range<u32>, Reason> {
-        let begin = placement.start;
-        let first = match self.index.track.kind() {
+    /// Decoding begins at the last key frame not after the first moment shown, or with the frames that prime it.
+    fn find_first(&self, begin: i64) -> Result<u32, Reason> {
+        match self.index.track.kind() {
             TrackKind::Video => {
                 let mut keys = self.placed(0).filter(|it| it.stored.sync == Sync::Key);
                 let first = keys.next().ok_or(Reason::NoKeyFrame)?;
-                keys.take_while(|it| it.presentation <= begin).last().unwrap_or(first).stored.index
+                Ok(keys.take_while(|it| it.presentation <= begin).last().unwrap_or(first).stored.index)
             }
             TrackKind::Audio => {
                 let audible = self.placed(0).find(|it| it.end() > begin).ok_or(Reason::NothingShown)?;
-                audible.stored.index.saturating_sub(MAX_PRIMING)
+                Ok(audible.stored.index.saturating_sub(MAX_PRIMING))
             }
-        };
-        let shown = self.placed(first).filter(|it| it.presentation < placement.end && it.end() > begin);
-        let last = shown.last().ok_or(Reason::NothingShown)?;
-        Ok(first..last.stored.index.saturating_add(1))
+        }
     }
 
-    fn find_shown(&self, placement: &Placement) -> Result<Range<i64>, Reason> {
-        let times = || self.sent_samples();
-        let start = times().map(|it| it.presentation).min().unwrap_or(placement.start).max(placement.start);
-        let end = times().map(|it| it.end()).max().unwrap_or(start);
-        if end <= start {
+    /// Finds all that is to be known of the samples together, in one walk: a film has hundreds of thousands, and somebody
+    /// waits. They end with the last, in decoding order, of which something is shown.
+    fn survey(&mut self, placement: &Placement) -> Result<(), Reason> {
+        let first = self.find_first(placement.start)?;
+        let video = self.index.track.kind() == TrackKind::Video;
+        let (mut seen, mut keys) = (Seen::default(), Vec::new());
+        let mut sent = None;
+        for it in self.placed(first) {
+            let before = seen;
+            seen.take(&it, self.index.usual_duration);
+            if video && it.stored.sync == Sync::Key && keys.len() <= MAX_KEYS {
+                keys.push(it);
+            }
+            if it.presentation < placement.end && it.end() > placement.start {
+                sent = Some((it.stored.index.saturating_add(1), seen, before));
+            }
+        }
+        let (end, seen, before_last) = sent.ok_or(Reason::NothingShown)?;
+        self.sent = first..end;
+        let shown = seen.start.max(placement.start)..seen.end;
+        if shown.end <= shown.start {
             return Err(Reason::NothingShown);
         }
-        if self.index.is_near(&(start..end)) { Ok(start..end) } else { Err(Reason::TooLong) }
-    }
-
-    /// Exact where all pictures but the last stay equally long, else the mean to a thousandth.
-    fn find_frame_rate(&self) -> Option<FrameRate> {
-        let hertz = self.index.track.timescale.hertz();
-        let before_last = self.sent.start..self.sent.end.saturating_sub(1);
-        let (mut pictures, mut ticks, mut even) = (0_u32, 0_u64, true);
-        for it in self.sent_samples().take(before_last.len()) {
-            even &= it.stored.duration == self.index.usual_duration;
-            pictures = pictures.saturating_add(1);
-            ticks = ticks.saturating_add(it.stored.duration.into());
+        if !self.index.is_near(&shown) {
+            return Err(Reason::TooLong);
         }
-        if even {
-            return FrameRate::of_duration(self.index.usual_duration, self.index.track.timescale);
+        self.index.shown = shown;
+        if video {
+            self.key_samples = (keys.len() <= MAX_KEYS).then(|| {
+                keys.retain(|it| it.stored.index < end);
+                keys
+            });
+            self.index.earliest = seen.earliest;
+            self.index.frame_rate = before_last.frame_rate(&self.index);
         }
-        let per_second = f64::from(pictures) * f64::from(hertz) / ticks as f64;
-        FrameRate::rounded(per_second)
+        Ok(())
     }
 
     fn find_keys(&self) -> Vec<Timestamp> {
@@ -238,7 +258,7 @@ impl Indexed {
             (i128::from(it) * i128::from(KEYS_PER_SECOND)).div_euclid(i128::from(hertz))
         };
         let mut keys: Vec<i64> = Vec::new();
-        for key in self.sent_samples().filter(|it| it.stored.sync == Sync::Key) {
+        for key in self.sent_keys() {
             // A first key frame before the presentation begins it; one that goes back in time begins nothing.
             let presentation = key.presentation.max(self.index.shown.start);
             if keys.last().is_none_or(|last| slot(presentation) > slot(*last)) {
@@ -249,15 +269,70 @@ impl Indexed {
     }
 }
 
-/// The value that more than half of all have; of any other crowd, one of them (Boyer and Moore).
-fn majority(values: impl Iterator<Item = u32>) -> u32 {
+/// What was seen of some samples.
+#[derive(Clone, Copy)]
+struct Seen {
+    start: i64,
+    end: i64,
+    earliest: i64,
+    pictures: u32,
+    ticks: u64,
+    even: bool,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self { start: i64::MAX, end: i64::MIN, earliest: 0, pictures: 0, ticks: 0, even: true }
+    }
+}
+
+impl Seen {
+    fn take(&mut self, it: &Placed, usual_duration: u32) {
+        self.start = self.start.min(it.presentation);
+        self.end = self.end.max(it.end());
+        self.earliest = self.earliest.min(it.stored.composition_offset.into());
+        self.pictures = self.pictures.saturating_add(1);
+        self.ticks = self.ticks.saturating_add(it.stored.duration.into());
+        self.even &= it.stored.duration == usual_duration;
+    }
+
+    /// Exact where all pictures stay equally long, else the mean to a thousandth.
+    fn frame_rate(&self, index: &Index) -> Option<FrameRate> {
+        if self.even {
+            return FrameRate::of_duration(index.usual_duration, index.track.timescale);
+        }
+        let hertz = index.track.timescale.hertz();
+        FrameRate::rounded(f64::from(self.pictures) * f64::from(hertz) / self.ticks as f64)
+    }
+}
+
+/// The value that more than half of all have; of any other crowd, one of them (Boyer and Moore). `values` are how many
+/// follow each other, and what each of them is.
+fn majority(values: impl Iterator<Item = (u32, u32)>) -> u32 {
     let (mut candidate, mut lead) = (0, 0_u32);
-    for value in values {
-        match (value == candidate, lead) {
-            (true, _) => lead = lead.saturating_add(1),
-            (false, 0) => (candidate, lead) = (value, 1),
-            (false, _) => lead -= 1,
+    for (count, value) in values {
+        if value == candidate {
+            lead = lead.saturating_add(count);
+        } else if let Some(ahead) = lead.checked_sub(count) {
+            lead = ahead;
+        } else {
+            (candidate, lead) = (value, count.saturating_sub(lead));
         }
     }
     candidate
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_most_samples_last_is_found_run_by_run() {
+        let check = |runs: &[(u32, u32)], expected| assert_eq!(majority(runs.iter().copied()), expected);
+        check(&[], 0);
+        check(&[(1, 7)], 7);
+        check(&[(3, 512), (1, 7), (2, 512), (4, 9)], 512);
+        check(&[(3, 7), (4, 9)], 9);
+        check(&[(2, 1), (2, 2), (1, 3)], 3);
+    }
 }

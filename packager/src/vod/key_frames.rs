@@ -172,7 +172,7 @@ fn choose(indexed: &Indexed, rendition: &Rendition) -> Vec<KeyFrame> {
     let apart = Timestamp::from_duration(Duration::from_millis(900), index.track.timescale).ticks();
     let mut chosen: Vec<KeyFrame> = Vec::new();
     let shown = |it: &Placed| rendition.since_origin(it.presentation.max(index.shown.start));
-    for it in indexed.sent_samples().filter(|it| it.stored.sync == Sync::Key) {
+    for it in indexed.sent_keys() {
         let start = shown(&it);
         if let Some(last) = chosen.last_mut() {
             if start.saturating_sub(last.span.start) < apart {

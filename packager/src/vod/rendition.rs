@@ -15,7 +15,7 @@ use super::rate::Rate;
 use super::{Body, Pages, Reason};
 use crate::isobmff::fragment::{self, Entry};
 use crate::isobmff::init::Init;
-use crate::media::{Sync, Timestamp, TrackKind};
+use crate::media::{Timestamp, TrackKind};
 
 /// Twice what an hour without a key frame at 9 pictures a second has; a crafted table has more.
 const MAX_SAMPLES: u32 = 65_536;
@@ -95,7 +95,13 @@ impl Rendition {
     fn pack(&mut self, mut samples: impl Iterator<Item = Placed>) -> Result<Vec<u64>, Reason> {
         let (mut packed, mut lengths) = (Vec::new(), Vec::new());
         for n in 0..self.len() {
-            let samples: Vec<Placed> = samples.by_ref().take(self.numbers(n).len()).collect();
+            let count = self.numbers(n).len();
+            // So many are not even held together for a moment.
+            if count > MAX_SAMPLES as usize {
+                let bytes = samples.by_ref().take(count).map(|it| u64::from(it.stored.size)).sum();
+                return Err(Reason::LargeSegment { at: self.begins(n), samples: count, bytes });
+            }
+            let samples: Vec<Placed> = samples.by_ref().take(count).collect();
             self.check_size(n, &samples)?;
             lengths.push(self.body_of(n, &samples).map_or(0, |body| body.length()));
             let at = packed.len();
@@ -303,11 +309,15 @@ impl Rendition {
             return Err(Reason::LargeSample { number: large.index, size: large.size });
         }
         let (count, bytes) = (samples.len(), samples.iter().map(|it| u64::from(it.stored.size)).sum());
-        let at = self.span(n).map_or(0.0, |it| self.index.at(it.start).seconds());
         if count > MAX_SAMPLES as usize || bytes > MAX_SEGMENT {
-            return Err(Reason::LargeSegment { at: at as u64, samples: count, bytes });
+            return Err(Reason::LargeSegment { at: self.begins(n), samples: count, bytes });
         }
         Ok(())
+    }
+
+    /// The second in which segment `n` begins.
+    fn begins(&self, n: usize) -> u64 {
+        self.span(n).map_or(0.0, |it| self.index.at(it.start).seconds()) as u64
     }
 }
 
@@ -331,7 +341,11 @@ fn begin_segments(indexed: &Indexed, plan: &Plan) -> Vec<Segment> {
     let segment = |first, start| Segment { start, first, at: 0, check: 0 };
     let mut rest = plan.boundaries.iter().skip(1).map(|it| index.ticks(*it)).peekable();
     let mut segments = vec![segment(indexed.sent.start, index.shown.start)];
-    for sample in indexed.sent_samples().skip(1).filter(|it| !video || it.stored.sync == Sync::Key) {
+    // The first sample that is sent begins the first.
+    let first = indexed.sent.start;
+    let keys = indexed.sent_keys().filter(|it| it.stored.index > first);
+    let others = (!video).then(|| indexed.sent_samples().skip(1)).into_iter().flatten();
+    for sample in keys.chain(others) {
         let reached = sample.presentation.saturating_add(tolerance);
         let mut passed = false;
         // A hole in the track may pass several boundaries: one segment begins behind it, none is empty.

@@ -145,6 +145,28 @@ impl SampleTable {
         self.duration
     }
 
+    /// How long samples last, in decoding order: how many, and each of them.
+    pub fn durations(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let mut left = self.count;
+        let runs = self.times.all().map_while(move |(count, duration)| {
+            let count = count.min(left);
+            left = left.saturating_sub(count);
+            (count > 0).then_some((count, duration))
+        });
+        // Zero is what the last would last.
+        let last = self.last_duration;
+        let count = self.count;
+        let mut seen = 0_u32;
+        runs.flat_map(move |(run, duration)| {
+            seen = seen.saturating_add(run);
+            match last.filter(|_| seen == count) {
+                Some(last) => [(run.saturating_sub(1), duration), (1, last)],
+                None => [(run, duration), (0, 0)],
+            }
+        })
+        .filter(|it| it.0 > 0)
+    }
+
     /// Sample `index`.
     pub fn get(&self, index: u32) -> Option<StoredSample> {
         self.samples(index).next()

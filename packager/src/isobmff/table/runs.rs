@@ -64,6 +64,11 @@ impl Runs {
         self.all.samples
     }
 
+    /// Counts and values.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        pairs(&self.raw).map(|(count, raw)| (count, (self.value)(raw)))
+    }
+
     pub(super) const fn weight(&self) -> usize {
         self.sums.len().saturating_mul(size_of::<Sum>())
     }

@@ -53,11 +53,13 @@ pub(super) struct Ascending<'a> {
 impl Ascending<'_> {
     /// Passes over `sample` if it is the next one, and says whether it was.
     pub(super) fn pass(&mut self, sample: u32) -> bool {
-        let next = self.clone().next() == Some(sample);
-        if next {
-            self.next();
+        match self.rest.split_first() {
+            Some((first, rest)) if from_zero(first) == sample => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        next
     }
 }
 
