@@ -1,10 +1,11 @@
 // Real players: those of web pages in Chromium, ffprobe, VLC.
 import { execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { ROOT, background, sleep, until } from './server.mjs';
+import { ROOT, background, freePort, sleep, until } from './server.mjs';
 
 const run = promisify(execFile);
 
@@ -107,6 +108,47 @@ export async function vlc(url, seconds = 8) {
   const output = player.output();
   await player.stop('SIGKILL');
   return output;
+}
+
+/** What GStreamer decodes of `url` from a second on, to its end. */
+export async function gstreamer(url, from = 0) {
+  // Debian's own Python has the bindings.
+  const { stdout } = await run('/usr/bin/python3', [join(ROOT, 'tests/e2e/support/gst.py'), url, ...(from ? [String(from)] : [])], { timeout: 60_000 });
+  return JSON.parse(stdout);
+}
+
+/** VLC plays some pictures, seeks, and plays to the end: what it had shown and played before and after, and where it was last. */
+export async function vlcSeeks(url, second) {
+  const port = await freePort();
+  const player = background('cvlc', ['--no-color', '--extraintf', 'oldrc', '--rc-fake-tty', '--rc-host', `127.0.0.1:${port}`,
+    '--vout', 'dummy', '--aout', 'dummy', '--play-and-exit', url], { uid: process.getuid() === 0 ? 65534 : undefined, env: { ...process.env, HOME: '/tmp' } });
+  try {
+    const console = await until('VLC', () => new Promise((done, fail) => {
+      const socket = connect(port, '127.0.0.1', () => done(socket)).once('error', fail);
+    }));
+    let said = '';
+    console.on('data', (it) => { said += it; });
+    console.on('error', () => {});
+    const seen = { video: 0, audio: 0 };
+    let [last, before, ended] = [0, null, false];
+    player.ended.then(() => { ended = true; });
+    await until('the end in VLC', async () => {
+      if (ended) return true;
+      said = '';
+      console.write('get_time\nstats\n');
+      await sleep(200);
+      const number = (pattern) => Number(pattern.exec(said)?.[1] ?? 0);
+      last = Math.max(last, number(/^\D{0,3}(\d+)\r?$/m));
+      seen.video = Math.max(seen.video, number(/frames displayed +: +(\d+)/));
+      seen.audio = Math.max(seen.audio, number(/buffers played +: +(\d+)/));
+      if (!before && seen.video > 20) {
+        before = { ...seen };
+        console.write(`seek ${second}\n`);
+      }
+      return false;
+    }, 50);
+    return { before, after: seen, last, ended };
+  } finally { await player.stop('SIGKILL'); }
 }
 
 export { pages } from './pages.mjs';
