@@ -5,14 +5,16 @@
 mod library;
 mod title;
 
-use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{fmt, fs};
 
 use anyhow::{Context, ensure};
 use tokio::time::sleep;
 
 use self::title::{Title, levada};
 use crate::Setup;
+use crate::client::Connection;
 use crate::edge::hammer::{self, Protocol};
 use crate::edge::media::Media;
 use crate::edge::median;
@@ -54,14 +56,15 @@ struct Cost {
 pub(crate) async fn measure(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let mut figures = segments(setup).await?;
     figures.extend(documents(setup).await?);
-    figures.push(cold(setup).await?);
+    figures.extend(cold(setup).await?);
     figures.extend(library::measure(setup).await?);
     Ok(figures)
 }
 
 async fn segments(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let media = Media::new(&[])?;
-    let ours = levada(setup, &setup.media).await?;
+    let state = tempfile::tempdir()?;
+    let ours = levada(setup, &setup.media, state.path()).await?;
     let title = Title::open(&ours, "2mbit.mp4").await?;
     let mut figures = Vec::new();
     for (what, extension, goal) in SEGMENTS {
@@ -105,7 +108,8 @@ async fn segments(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
 
 async fn documents(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     let media = Media::new(&[])?;
-    let server = levada(setup, &setup.media).await?;
+    let state = tempfile::tempdir()?;
+    let server = levada(setup, &setup.media, state.path()).await?;
     let title = Title::open(&server, "hour.mp4").await?;
     let mut figures = Vec::new();
     for (what, path, goal) in DOCUMENTS {
@@ -122,35 +126,58 @@ async fn documents(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The first segment that a server is asked for after its start, whose title it has never seen.
-async fn cold(setup: &Setup) -> anyhow::Result<Figure> {
+/// The first segment that a server is asked for after its start: of a title that it has never seen, and of one that an
+/// earlier run has.
+async fn cold(setup: &Setup) -> anyhow::Result<Vec<Figure>> {
+    let known = tempfile::tempdir()?;
     let path = {
-        let server = levada(setup, &setup.media).await?;
+        let server = levada(setup, &setup.media, known.path()).await?;
         let title = Title::open(&server, "ladder.set.json").await?;
         let path = title.url(&format!("{}/v0/0.m4s", title.tag));
         server.stop().await?;
         path
     };
-    let (mut took, mut spent) = (Vec::new(), Vec::new());
+    let (mut never, mut again) = (First::default(), First::default());
     for _ in 0..COLD {
-        let server = levada(setup, &setup.media).await?;
-        let mut viewer = crate::client::Connection::open(server.places.http).await?;
+        never.ask(setup, &path, tempfile::tempdir()?.path()).await?;
+        again.ask(setup, &path, known.path()).await?;
+    }
+    let what = "First segment of a ladder of three renditions and two hours";
+    Ok(vec![
+        Figure::alone(format!("{what}, never seen"), never, "30 ms"),
+        Figure::alone(format!("{what}, seen by an earlier run"), again, "30 ms"),
+    ])
+}
+
+/// How long first segments took, and the processor.
+#[derive(Default)]
+struct First {
+    took: Vec<f64>,
+    spent: Vec<f64>,
+}
+
+impl First {
+    async fn ask(&mut self, setup: &Setup, path: &str, state: &Path) -> anyhow::Result<()> {
+        let server = levada(setup, &setup.media, state).await?;
+        let mut viewer = Connection::open(server.places.http).await?;
         // Connections and pages of the program are there; the title is not.
         ensure!(
             viewer.get("/packaged/nothing.mp4/index.m3u8").await?.status == 404,
             "there is no such title"
         );
         let (begun, before) = (Instant::now(), server.cpu());
-        ensure!(viewer.get(&path).await?.status == 200, "{path} is there");
-        took.push(begun.elapsed().as_secs_f64());
-        spent.push((server.cpu() - before).as_secs_f64());
-        server.stop().await?;
+        ensure!(viewer.get(path).await?.status == 200, "{path} is there");
+        self.took.push(begun.elapsed().as_secs_f64());
+        self.spent.push((server.cpu() - before).as_secs_f64());
+        server.stop().await
     }
-    Ok(Figure::alone(
-        "First segment of a ladder of three renditions and two hours",
-        format!("{:.0} ms, {:.0} ms of processor", median(took) * 1e3, median(spent) * 1e3),
-        "30 ms",
-    ))
+}
+
+impl fmt::Display for First {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [took, spent] = [&self.took, &self.spent].map(|it| median(it.clone()) * 1e3);
+        write!(f, "{took:.0} ms, {spent:.0} ms of processor")
+    }
 }
 
 /// What one answer costs of each of several things that are asked for in turn.

@@ -16,13 +16,15 @@ const LADDER: &str =
     r#"{"renditions": [{"file": "160x90.mp4"}, {"file": "320x180.mp4"}, {"file": "480x270.mp4"}]}"#;
 
 /// Levada on one processor with the films of a directory: below `packaged` nothing is cached, below `cached` as a rule.
-pub(super) async fn levada(setup: &Setup, films: &Path) -> anyhow::Result<Server> {
+///
+/// What it remembers is in `state`.
+pub(super) async fn levada(setup: &Setup, films: &Path, state: &Path) -> anyhow::Result<Server> {
     let places = Places::free()?;
     let Places { http, control, .. } = places;
     let directory = tempfile::tempdir()?;
     fs::write(films.join("ladder.set.json"), LADDER)?;
     let config = format!(
-        r#"state_dir = "state"
+        r#"state_dir = {state:?}
 [listen]
 rtmp = "off"
 http = "{http}"

@@ -5,9 +5,12 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::annex_b::Rewriter;
-use super::packet::{self, Continuity, Head, PACKET, PAT, PMT, ROOM};
+use super::packet::{self, Continuity, Head, PACKET, PAT, PMT, ROOM, pid_bytes};
 use super::program::{Program, Refused, Stream};
 use super::{Unit, psi};
+
+/// Octets of packets that room is made for at once: those of the largest segment that is usual.
+const MOST_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 /// Makes the packets of units whose frames are fed in the same order. It holds less than a packet back.
 #[derive(Clone, Debug)]
@@ -15,7 +18,7 @@ pub struct Muxer {
     program: Program,
     units: VecDeque<Unit>,
     counters: Continuity,
-    /// The tables, until the first bytes are given.
+    /// The tables, until the first bytes are given; with room for all packets.
     written: BytesMut,
     current: Option<Current>,
 }
@@ -37,7 +40,9 @@ struct Current {
 impl Muxer {
     /// Begins with the program's tables; `counters` are those behind the packets of all segments before.
     pub fn new(program: Program, units: Vec<Unit>, mut counters: Continuity) -> Self {
-        let mut written = BytesMut::with_capacity(2 * PACKET);
+        // Where that is refused, so is the first frame.
+        let length = Self::length(&program, &units).unwrap_or_default();
+        let mut written = BytesMut::with_capacity(length.min(MOST_AT_ONCE) as usize);
         let counter = counters.next(PAT);
         packet::table(PAT, counter, &psi::pat(), &mut written);
         packet::table(PMT, counter, &psi::pmt(&program), &mut written);
@@ -58,7 +63,6 @@ impl Muxer {
     /// # Errors
     /// [`Refused`] when there is a frame that [`length`](Self::length) refuses.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<Bytes, Refused> {
-        let mut out = self.written.split();
         loop {
             let current = match &mut self.current {
                 Some(current) => current,
@@ -68,14 +72,14 @@ impl Muxer {
                 },
             };
             let whole = current.take(&mut bytes, &self.program)?;
-            current.write(whole, &self.program, &mut self.counters, &mut out);
+            current.write(whole, &self.program, &mut self.counters, &mut self.written);
             if whole {
                 self.current = None;
             } else {
                 break;
             }
         }
-        Ok(out.freeze())
+        Ok(self.written.split().freeze())
     }
 
     /// Whether all frames have come.
@@ -119,6 +123,9 @@ impl Current {
         let pid = self.unit.stream.pid();
         let mut at = 0;
         loop {
+            if self.begun {
+                at += write_full(pid, self.held.get(at..).unwrap_or_default(), counters, out);
+            }
             let mut head = if self.begun {
                 Head { pid, begins: false, counter: 0, clock: None, random_access: false }
             } else {
@@ -138,6 +145,21 @@ impl Current {
         }
         self.held.drain(..at);
     }
+}
+
+/// Writes the packets that are nothing but a head and payload, of which a segment has thousands; tells how much payload
+/// they took.
+fn write_full(pid: u16, payload: &[u8], counters: &mut Continuity, out: &mut BytesMut) -> usize {
+    let (full, _) = payload.as_chunks::<ROOM>();
+    let [high, low] = pid_bytes(pid);
+    for payload in full {
+        let mut packet = [0; PACKET];
+        let (head, room) = packet.split_at_mut(PACKET - ROOM);
+        head.copy_from_slice(&[0x47, high, low, 0x10 | counters.next(pid)]);
+        room.copy_from_slice(payload);
+        out.extend_from_slice(&packet);
+    }
+    full.len() * ROOM
 }
 
 impl Continuity {

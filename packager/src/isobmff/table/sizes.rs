@@ -59,17 +59,14 @@ impl Sizes {
         if let Form::Constant(size) = sizes.form {
             return if size > MAX_SIZE { Err(table.says("sample_size", size)) } else { Ok(sizes) };
         }
-        let mut sum = 0_u64;
-        for index in 0..count {
-            if index % STRIDE == 0 {
-                sizes.sums.push(sum);
+        let sums = match &sizes.form {
+            // Nearly all are, and have hundreds of thousands.
+            Form::Listed { bits: 32, raw } => {
+                sums(raw.as_chunks().0.iter().map(|&it| u32::from_be_bytes(it)))
             }
-            let size = sizes.get(index).unwrap_or(0);
-            if size > MAX_SIZE {
-                return Err(table.says("sample_size", size));
-            }
-            sum = sum.saturating_add(size.into());
-        }
+            _ => sums((0..count).map(|it| sizes.get(it).unwrap_or(0))),
+        };
+        sizes.sums = sums.map_err(|size| table.says("sample_size", size))?;
         Ok(sizes)
     }
 
@@ -117,6 +114,23 @@ impl Sizes {
         };
         (from..index).filter_map(|it| self.get(it)).fold(sum, |sum, size| sum.saturating_add(size.into()))
     }
+}
+
+/// The sums of all sizes before every 256th; or a size that no sample has.
+fn sums(sizes: impl Iterator<Item = u32>) -> Result<Vec<u64>, u32> {
+    let (mut sums, mut sum, mut left) = (Vec::new(), 0_u64, 0_u32);
+    for size in sizes {
+        if left == 0 {
+            sums.push(sum);
+            left = STRIDE;
+        }
+        left = left.saturating_sub(1);
+        if size > MAX_SIZE {
+            return Err(size);
+        }
+        sum = sum.saturating_add(size.into());
+    }
+    Ok(sums)
 }
 
 #[cfg(test)]
