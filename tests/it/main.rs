@@ -19,3 +19,4 @@ mod stop;
 mod tiers;
 mod tls;
 mod vod;
+mod vod_rules;

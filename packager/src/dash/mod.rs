@@ -3,5 +3,5 @@
 mod mpd;
 
 pub use mpd::{
-    AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segment, Segments, TextSet, Type,
+    AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Role, Segment, Segments, TextSet, Type,
 };

@@ -98,6 +98,8 @@ pub struct AdaptationSet {
     pub kind: TrackKind,
     /// RFC 5646 language tag; none when unknown.
     pub language: Option<String>,
+    /// What it is among the sets of its kind, of which exactly one is the main one.
+    pub role: Role,
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
     /// The place in its period of the set whose key frames alone these are, for scrubbing.
@@ -106,6 +108,28 @@ pub struct AdaptationSet {
     pub segments: Option<Segments>,
     /// At least one.
     pub representations: Vec<Representation>,
+}
+
+/// What a set is among those of its kind (`urn:mpeg:dash:role:2011`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// What players take when their viewer chose nothing.
+    #[default]
+    Main,
+    /// The same in another language.
+    Dub,
+    /// Something to choose instead.
+    Alternate,
+}
+
+impl Role {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Dub => "dub",
+            Self::Alternate => "alternate",
+        }
+    }
 }
 
 /// The names and times of the segments of a set.
@@ -257,14 +281,14 @@ impl AdaptationSet {
             .with_attributes((self.starts_with == Sync::Key).then_some(("startWithSAP", "1")))
             .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
             .write_inner_content(|xml| {
+                if let Some(set) = self.trick_mode_of {
+                    // Who does not know it takes it for no ordinary set. It comes before all that is supplemental.
+                    let scheme = "http://dashif.org/guidelines/trickmode";
+                    descriptor(xml, "EssentialProperty", scheme, &set.to_string())?;
+                }
                 self.write_range(xml)?;
-                match self.trick_mode_of {
-                    // Who does not know it takes it for no ordinary set.
-                    Some(set) => {
-                        let scheme = "http://dashif.org/guidelines/trickmode";
-                        descriptor(xml, "EssentialProperty", scheme, &set.to_string())?;
-                    }
-                    None => descriptor(xml, "Role", "urn:mpeg:dash:role:2011", "main")?,
+                if self.trick_mode_of.is_none() {
+                    descriptor(xml, "Role", "urn:mpeg:dash:role:2011", self.role.word())?;
                 }
                 self.segments.iter().try_for_each(|it| it.write(xml))?;
                 self.representations.iter().try_for_each(|it| it.write(xml))
@@ -506,6 +530,7 @@ mod tests {
         AdaptationSet {
             kind: representations[0].config.kind(),
             language: None,
+            role: Role::Main,
             starts_with: Sync::Key,
             trick_mode_of: None,
             segments: Some(Segments {

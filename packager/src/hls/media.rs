@@ -24,8 +24,8 @@ pub struct Head {
 /// What kind of playlist it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// All segments of a stored asset, each of which begins with a key frame.
-    Vod,
+    /// All segments of a stored asset. Where they are independent, decoding may begin at each.
+    Vod(Independence),
     /// Key frames of a stored asset, each alone and shown until the next.
     KeyFrames,
     /// A sliding window with parts and blocking reloads.
@@ -35,12 +35,12 @@ pub enum Kind {
     },
 }
 
-/// Whether decoding may begin at a part.
+/// Whether decoding may begin at a part or segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Independence {
     /// It begins with a key frame.
     Independent,
-    /// It needs parts before it.
+    /// It needs what is before it.
     Dependent,
 }
 
@@ -68,7 +68,12 @@ impl Lines {
         // 6 is what EXT-X-MAP outside I-frame playlists needs; nothing here needs more.
         self.line(format_args!("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:{}", head.target_duration));
         match head.kind {
-            Kind::Vod => self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-INDEPENDENT-SEGMENTS")),
+            Kind::Vod(independence) => {
+                self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD"));
+                if independence == Independence::Independent {
+                    self.line(format_args!("#EXT-X-INDEPENDENT-SEGMENTS"));
+                }
+            }
             Kind::KeyFrames => self.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-I-FRAMES-ONLY")),
             Kind::LowLatency { part_target } => {
                 let hold_back = Seconds(Duration::from_secs(u64::from(head.target_duration) * 3));
@@ -267,7 +272,7 @@ mod tests {
             target_duration: 6,
             media_sequence: 1,
             discontinuity_sequence: 0,
-            kind: Kind::Vod,
+            kind: Kind::Vod(Independence::Independent),
         });
         lines.map("init.mp4");
         lines.segment(Duration::from_nanos(5_999_999_999), "1.m4s");

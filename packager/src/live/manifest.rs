@@ -9,7 +9,7 @@ use super::settings::Announced;
 use super::shelf::{Epoch, Shelf};
 use super::tracks::Tracks;
 use crate::codec::picture::Picture;
-use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
+use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Role, Segments, Type};
 use crate::hls::multivariant::{AudioRendition, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
 
@@ -164,6 +164,7 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
         language: None,
         // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
         starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
+        role: Role::Main,
         trick_mode_of: None,
         segments: Some(Segments {
             timescale,

@@ -49,6 +49,9 @@ pub(super) struct Index {
     pub(super) earliest: i64,
     /// How long most samples last; what the last one lasts when the file does not say it believably.
     pub(super) usual_duration: u32,
+    /// Whether pictures that follow a key frame are shown before it, as in open groups of pictures: who begins to decode at
+    /// it may not have what they need.
+    pub(super) has_leading: bool,
 }
 
 /// A track of a file with its tables.
@@ -114,6 +117,7 @@ impl Index {
             put_signed(record, it);
         }
         put(record, self.usual_duration.into());
+        put(record, self.has_leading.into());
         let rate = self.frame_rate.map_or([0, 0], |it| [it.pictures, it.seconds]);
         rate.iter().for_each(|it| put(record, (*it).into()));
         Some(())
@@ -127,10 +131,11 @@ impl Index {
         let mut ticks = || take_signed(record);
         let (shift, shown, earliest) = (ticks()?, ticks()?..ticks()?, ticks()?);
         let mut narrow = || u32::try_from(take(record)?).ok();
-        let usual_duration = narrow()?;
+        let (usual_duration, has_leading) = (narrow()?, narrow()? != 0);
         let (pictures, seconds) = (narrow()?, narrow()?);
         let frame_rate = (pictures != 0 && seconds != 0).then_some(FrameRate { pictures, seconds });
-        let it = Self { track, language, matrix, shift, shown, frame_rate, earliest, usual_duration };
+        let it =
+            Self { track, language, matrix, shift, shown, frame_rate, earliest, usual_duration, has_leading };
         (it.shown.start < it.shown.end && it.is_near(&it.shown)).then_some(it)
     }
 
@@ -161,6 +166,7 @@ impl Indexed {
             frame_rate: None,
             earliest: 0,
             usual_duration,
+            has_leading: false,
             track: track.track,
         };
         let mut it = Self {
@@ -247,6 +253,7 @@ impl Indexed {
                 keys
             });
             self.index.earliest = seen.earliest;
+            self.index.has_leading = seen.has_leading;
             self.index.frame_rate = before_last.frame_rate(&self.index);
         }
         Ok(())
@@ -278,11 +285,23 @@ struct Seen {
     pictures: u32,
     ticks: u64,
     even: bool,
+    /// When the last key frame is shown.
+    key: i64,
+    has_leading: bool,
 }
 
 impl Default for Seen {
     fn default() -> Self {
-        Self { start: i64::MAX, end: i64::MIN, earliest: 0, pictures: 0, ticks: 0, even: true }
+        Self {
+            start: i64::MAX,
+            end: i64::MIN,
+            earliest: 0,
+            pictures: 0,
+            ticks: 0,
+            even: true,
+            key: i64::MIN,
+            has_leading: false,
+        }
     }
 }
 
@@ -294,6 +313,10 @@ impl Seen {
         self.pictures = self.pictures.saturating_add(1);
         self.ticks = self.ticks.saturating_add(it.stored.duration.into());
         self.even &= it.stored.duration == usual_duration;
+        if it.stored.sync == Sync::Key {
+            self.key = it.presentation;
+        }
+        self.has_leading |= it.presentation < self.key;
     }
 
     /// Exact where all pictures stay equally long, else the mean to a thousandth.

@@ -59,11 +59,9 @@ impl KeyFrames {
         }
         it.packed.shrink_to_fit();
         it.blocks.shrink_to_fit();
-        let facts = frames.iter().enumerate().map(|(n, it)| {
-            let seconds = rendition.index.at(it.span.end.saturating_sub(it.span.start)).seconds();
-            (seconds, it.body(rendition, n).length())
-        });
-        it.rate = Rate::of(facts);
+        let seconds = rendition.listed(frames.iter().map(|it| it.span.clone()));
+        let lengths = frames.iter().enumerate().map(|(n, it)| it.body(rendition, n).length());
+        it.rate = Rate::of(seconds.zip(lengths));
         it
     }
 

@@ -1,8 +1,8 @@
 //! Playlists and the MPD of a stored title.
 
-use std::iter;
 use std::ops::Range;
 use std::time::Duration;
+use std::{iter, ptr};
 
 use super::rate::Rate;
 use super::rendition::Rendition;
@@ -10,8 +10,8 @@ use super::subtitles::{self, Subtitles};
 use super::{Item, Tag, TrackName};
 use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
-use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
-use crate::hls::media::{Head, Kind, Lines};
+use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Role, Segment, Segments, Type};
+use crate::hls::media::{Head, Independence, Kind, Lines};
 use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 use crate::text::{self, Language};
@@ -57,9 +57,18 @@ impl Tracks<'_> {
             scrubbing: &self.scrubbing(),
             audio: &self.audio_group(),
             subtitles: &self.subtitles.renditions(self.tag),
-            segments: multivariant::Segments::Independent,
+            segments: self.promise(),
         }
         .render()
+    }
+
+    /// What holds for the segments of all tracks.
+    fn promise(&self) -> multivariant::Segments {
+        if self.all().all(|it| independence(it) == Independence::Independent) {
+            multivariant::Segments::Independent
+        } else {
+            multivariant::Segments::Mixed
+        }
     }
 
     /// Key frames of the cheapest rendition of each size.
@@ -162,7 +171,7 @@ impl Tracks<'_> {
             target_duration: self.target_duration,
             media_sequence: 0,
             discontinuity_sequence: 0,
-            kind: Kind::Vod,
+            kind: Kind::Vod(independence(rendition)),
         });
         lines.map(Item::Init);
         for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
@@ -219,7 +228,7 @@ impl Tracks<'_> {
                 AudioRendition { default: is_muxed, uri: (!is_muxed).then_some(uri), ..it }
             })
             .collect();
-        let segments = multivariant::Segments::Independent;
+        let segments = self.promise();
         Multivariant { variants: &variants, audio: &group, segments, ..Multivariant::default() }.render()
     }
 
@@ -230,7 +239,7 @@ impl Tracks<'_> {
             target_duration: self.target_duration,
             media_sequence: 0,
             discontinuity_sequence: 0,
-            kind: Kind::Vod,
+            kind: Kind::Vod(independence(rendition)),
         });
         for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
             lines.segment(duration, Item::TransportSegment(n));
@@ -310,7 +319,7 @@ impl Tracks<'_> {
             let own = self.segments(it);
             Some(Representation {
                 id: TrackName { kind, index }.to_string(),
-                bandwidth: it.rate.peak,
+                bandwidth: it.exact_peak,
                 config: it.index.track.config.clone(),
                 frame_rate: it.index.frame_rate,
                 segments: (own != segments).then_some(own),
@@ -321,11 +330,24 @@ impl Tracks<'_> {
             language: Language::parse(&first.index.language)
                 .map(|it| it.tag().to_owned())
                 .filter(|it| it != "und"),
-            starts_with: Sync::Key,
+            role: self.role(kind, first),
+            starts_with: if tracks.iter().any(|it| it.index.has_leading) { Sync::Delta } else { Sync::Key },
             representations: range.filter_map(representation).collect(),
             trick_mode_of: None,
             segments: Some(segments),
         })
+    }
+
+    /// The first set of a kind is the main one; of sound those in other languages are dubs.
+    fn role(&self, kind: TrackKind, first: &Rendition) -> Role {
+        let Some(main) = self.audio.first().filter(|_| kind == TrackKind::Audio) else { return Role::Main };
+        if ptr::eq(main, first) {
+            Role::Main
+        } else if main.index.language == first.index.language {
+            Role::Alternate
+        } else {
+            Role::Dub
+        }
     }
 
     /// The key frames that players scrub by, of the set of pictures, which is the first.
@@ -355,6 +377,7 @@ impl Tracks<'_> {
         Some(AdaptationSet {
             kind: TrackKind::Video,
             language: None,
+            role: Role::Alternate,
             starts_with: Sync::Key,
             trick_mode_of: Some(0),
             segments: None,
@@ -383,6 +406,11 @@ fn in_order(mut variants: Vec<Variant>) -> Vec<Variant> {
         variants.get_mut(..=start).into_iter().for_each(|it| it.rotate_right(1));
     }
     variants
+}
+
+/// Segments begin at key frames; where pictures behind those lean on what was before, not all of one can be decoded alone.
+const fn independence(it: &Rendition) -> Independence {
+    if it.index.has_leading { Independence::Dependent } else { Independence::Independent }
 }
 
 fn timeline(spans: impl Iterator<Item = Range<i64>>) -> Vec<Segment> {

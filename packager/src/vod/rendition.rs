@@ -39,6 +39,8 @@ pub(super) struct Rendition {
     pub(super) file: usize,
     pub(super) index: Index,
     pub(super) rate: Rate,
+    /// The peak where the first segment begins no sooner than its samples, as MPDs say; never less than that of playlists.
+    pub(super) exact_peak: u64,
     /// Of pictures, what players scrub by.
     pub(super) key_frames: KeyFrames,
     /// The presentation's first moment, in ticks of the track.
@@ -79,12 +81,14 @@ impl Rendition {
             end: indexed.sent.end,
             packed: Packed::default(),
             rate: Rate::default(),
+            exact_peak: 0,
             key_frames: KeyFrames::default(),
             index,
         };
         let lengths = it.pack(indexed.sent_samples())?;
-        let seconds = it.spans().map(|it| it.end.saturating_sub(it.start));
-        it.rate = Rate::of(seconds.map(|ticks| it.index.at(ticks).seconds()).zip(lengths));
+        it.rate = Rate::of(it.listed(it.spans()).zip(lengths.iter().copied()));
+        let exact = it.spans().map(|span| it.index.at(span.end.saturating_sub(span.start)).seconds());
+        it.exact_peak = Rate::of(exact.zip(lengths)).peak.max(it.rate.peak);
         if it.index.track.kind() == TrackKind::Video {
             it.key_frames = KeyFrames::of(&indexed, &it);
         }
@@ -142,6 +146,17 @@ impl Rendition {
     /// When each segment plays.
     pub(super) fn spans(&self) -> impl Iterator<Item = Range<i64>> + '_ {
         (0..self.len()).filter_map(|n| self.span(n))
+    }
+
+    /// How many seconds playlists say that segments last: the first lasts from the presentation's first moment.
+    pub(super) fn listed<'a>(
+        &'a self,
+        spans: impl Iterator<Item = Range<i64>> + 'a,
+    ) -> impl Iterator<Item = f64> + 'a {
+        spans.enumerate().map(|(n, it)| {
+            let start = if n == 0 { it.start.min(0) } else { it.start };
+            self.index.at(it.end.saturating_sub(start)).seconds()
+        })
     }
 
     /// When the last segment ends, from the presentation's first moment.
@@ -247,6 +262,7 @@ impl Rendition {
         self.index.put(record)?;
         put_signed(record, self.origin);
         self.rate.put(record);
+        put(record, self.exact_peak);
         put(record, self.end.into());
         let row = |it: &Segment| [it.start, it.first.into(), it.at.into(), it.check.into()];
         put_rows(record, &self.segments.iter().map(row).collect::<Vec<_>>());
@@ -260,7 +276,7 @@ impl Rendition {
         let file = usize::try_from(take(record)?).ok()?;
         let index = Index::take(record)?;
         let origin = take_signed(record).filter(|it| it.unsigned_abs() < FURTHEST)?;
-        let rate = Rate::take(record)?;
+        let (rate, exact_peak) = (Rate::take(record)?, take(record)?);
         let end = narrow(take(record)?)?;
         let rows: Vec<[i64; 4]> = take_rows(record, MAX_SEGMENTS)?;
         let segment = |[start, first, at, check]: [i64; 4]| {
@@ -270,8 +286,17 @@ impl Rendition {
         let segments = rows.into_iter().map(segment).collect::<Option<Box<[_]>>>()?.into_vec();
         let key_frames = KeyFrames::take(record)?;
         let length = narrow(take(record)?)?;
-        let it =
-            Self { file, index, rate, key_frames, origin, segments, end, packed: Packed::Wanted(length) };
+        let it = Self {
+            file,
+            index,
+            rate,
+            exact_peak,
+            key_frames,
+            origin,
+            segments,
+            end,
+            packed: Packed::Wanted(length),
+        };
         it.makes_sense().then_some(it)
     }
 

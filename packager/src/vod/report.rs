@@ -21,6 +21,16 @@ const UNEQUAL: f64 = 1.0;
 /// A peak so many times the mean surprises players (Apple's rule 1.30).
 const UNEVEN: u64 = 2;
 
+/// Key frames should be two seconds apart (Apple's rule 1.13). Those offered for scrubbing are looked at, which leave out
+/// what comes less than 0.9 s after another: what is less than this apart may be right.
+const KEY_FRAMES_APART: f64 = 2.9;
+
+/// Players show no more pictures a second (Apple's rule 1.19).
+const FASTEST: f64 = 60.0;
+
+/// Bits per second that the slowest networks carry (Apple's rule 9.21).
+const SLOWEST: u64 = 192_000;
+
 /// What is in a title.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -78,6 +88,10 @@ pub struct PictureReport {
     pub frame_rate: Option<f64>,
     /// `SDR`, `HLG` or `PQ`.
     pub range: &'static str,
+    /// Seconds from one key frame to the next, at most; of several within a second one counts.
+    pub key_frames_apart: f64,
+    /// Whether pictures that follow a key frame are shown before it.
+    pub open_groups: bool,
 }
 
 /// How sound is heard.
@@ -144,7 +158,12 @@ impl TrackReport {
                 let turned = it.index.matrix.swaps_sides();
                 let (width, height) = if turned { (height, width) } else { (width, height) };
                 let frame_rate = it.index.frame_rate.map(FrameRate::per_second);
-                PictureReport { width, height, frame_rate, range: picture.range().word() }
+                let apart =
+                    it.key_frames.spans().map(|it| it.end.saturating_sub(it.start)).max().unwrap_or(0);
+                let key_frames_apart = it.index.at(apart).seconds();
+                let open_groups = it.index.has_leading;
+                let range = picture.range().word();
+                PictureReport { width, height, frame_rate, range, key_frames_apart, open_groups }
             }),
             sound: sound.map(|it| SoundReport { sample_rate: it.sample_rate, channels: it.channels }),
             players: players(&track.config),
@@ -160,6 +179,27 @@ fn remarks(pictures: &[TrackReport], sound: &[TrackReport], target: f64) -> Vec<
              seek late; encode it with a key frame every two seconds",
             it.name, it.longest_segment
         ));
+    }
+    for (it, picture) in pictures.iter().filter_map(|it| Some((it, it.picture.as_ref()?))) {
+        if it.longest_segment <= LONG * target && picture.key_frames_apart > KEY_FRAMES_APART {
+            remarks.push(format!(
+                "{}: key frames are up to {:.1} s apart: players seek and switch late; encode it with one every two seconds",
+                it.name, picture.key_frames_apart
+            ));
+        }
+        if picture.open_groups {
+            remarks.push(format!(
+                "{}: pictures that follow a key frame are shown before it: players that switch or seek there drop them; encode \
+                 it with closed groups of pictures",
+                it.name
+            ));
+        }
+        if let Some(rate) = picture.frame_rate.filter(|it| *it > FASTEST) {
+            remarks.push(format!(
+                "{}: it has {rate:.2} pictures a second, and many players show {FASTEST:.0} at most; encode it with those",
+                it.name
+            ));
+        }
     }
     for it in pictures.iter().chain(sound).filter(|it| it.peak_bit_rate > UNEVEN * it.average_bit_rate) {
         remarks.push(format!(
@@ -182,6 +222,8 @@ fn remarks(pictures: &[TrackReport], sound: &[TrackReport], target: f64) -> Vec<
     } else {
         remarks.push("it has no pictures".into());
     }
+    remarks.extend(of_sound_for_all(sound));
+    remarks.extend(of_slow_networks(pictures, sound));
     let sizes = |a: &TrackReport, b: &TrackReport| {
         let shape =
             |it: &TrackReport| it.picture.as_ref().map(|it| f64::from(it.width) / f64::from(it.height));
@@ -196,6 +238,29 @@ fn remarks(pictures: &[TrackReport], sound: &[TrackReport], target: f64) -> Vec<
         ));
     }
     remarks
+}
+
+/// Every player plays stereo in AAC (Apple's rule 2.3), and not every one more channels or another codec.
+fn of_sound_for_all(sound: &[TrackReport]) -> Option<String> {
+    let is_for_all = |it: &TrackReport| {
+        it.codec.starts_with("mp4a.40") && it.sound.as_ref().is_some_and(|it| it.channels <= 2)
+    };
+    (!sound.is_empty() && !sound.iter().any(is_for_all))
+        .then(|| "none of its sound is stereo in AAC, which every player plays; add a track that is".into())
+}
+
+/// What the smallest quality takes, with the sound that takes most.
+fn of_slow_networks(pictures: &[TrackReport], sound: &[TrackReport]) -> Option<String> {
+    let smallest = pictures.iter().map(|it| it.peak_bit_rate).min()?;
+    let beside = sound.iter().map(|it| it.peak_bit_rate).max().unwrap_or(0);
+    let takes = smallest.saturating_add(beside);
+    (takes > SLOWEST).then(|| {
+        format!(
+            "its smallest quality takes {} kbit/s with sound: on slow networks of phones it stalls; add one below {}",
+            takes / 1_000,
+            SLOWEST / 1_000
+        )
+    })
 }
 
 const fn format(config: &CodecConfig) -> &'static str {

@@ -10,7 +10,7 @@ use super::rate::Rate;
 use super::resource::{TextItem, TextName};
 use super::{Tag, manifest};
 use crate::dash::TextSet;
-use crate::hls::media::{Head, Kind, Lines};
+use crate::hls::media::{Head, Independence, Kind, Lines};
 use crate::hls::multivariant::SubtitleRendition;
 use crate::text::{Purpose, Track};
 
@@ -135,7 +135,7 @@ impl Subtitles {
             target_duration: manifest::target(SEGMENT.min(self.duration)),
             media_sequence: 0,
             discontinuity_sequence: 0,
-            kind: Kind::Vod,
+            kind: Kind::Vod(Independence::Independent),
         });
         for (n, window) in self.windows().enumerate() {
             lines.segment(window.end - window.start, TextItem::Segment(n));

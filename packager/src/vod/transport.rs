@@ -82,8 +82,7 @@ impl Laid {
             segments.push((Muxer::length(&program, &units)?, counters));
             counters = counters.after(&program, &units)?;
         }
-        let index = &tracks.lead.index;
-        let seconds = tracks.lead.spans().map(|it| index.at(it.end.saturating_sub(it.start)).seconds());
+        let seconds = tracks.lead.listed(tracks.lead.spans());
         let rate = Rate::of(seconds.zip(&segments).map(|(seconds, it)| (seconds, it.0)));
         Ok(Self { program, segments: segments.into(), rate })
     }
