@@ -1,7 +1,7 @@
 // One title of three qualities with two languages of sound and of subtitles, in every player: from the beginning to the
 // end, after a seek, and with all that a viewer may choose.
 import assert from 'node:assert/strict';
-import { gstreamer, pages, playIn, vlcSeeks, withPage } from '../support/players.mjs';
+import { gstreamer, listen, pages, playIn, vlcSeeks, withPage } from '../support/players.mjs';
 import { serve, until } from '../support/server.mjs';
 import { ladder, withDirectory } from '../support/titles.mjs';
 
@@ -45,22 +45,6 @@ const CHOICES = {
 const withLadder = (seconds, use) => withDirectory((directory) => ladder(directory, seconds), async (media) => {
   const server = await serve('', { media });
   try { return await use(server, media); } finally { await server.stop(); }
-});
-
-/** Listens from now on: `window.pitch()` is the loudest frequency of what is heard. */
-const listen = (page) => page.evaluate(async () => {
-  const video = document.querySelector('video');
-  const hearing = new AudioContext();
-  const analyser = new AnalyserNode(hearing, { fftSize: 8192 });
-  hearing.createMediaElementSource(video).connect(analyser);
-  video.muted = false;
-  await hearing.resume();
-  window.pitch = () => {
-    const loudness = new Float32Array(analyser.frequencyBinCount);
-    analyser.getFloatFrequencyData(loudness);
-    const loudest = loudness.indexOf(Math.max(...loudness));
-    return loudness[loudest] > -80 ? loudest * hearing.sampleRate / analyser.fftSize : 0;
-  };
 });
 
 /** Plays from the third second on, makes a choice, and waits until `check`, which says what it finds, finds what it should. */

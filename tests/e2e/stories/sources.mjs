@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ffprobe, pages, playIn, run, watch, watched, withPage } from '../support/players.mjs';
-import { serve, until } from '../support/server.mjs';
+import { ffprobe, listen, pages, playIn, run, watch, watched, withPage } from '../support/players.mjs';
+import { ROOT, serve, until } from '../support/server.mjs';
 
 const picture = (rate, seconds = 13) => ['-f', 'lavfi', '-i', `testsrc2=size=320x180:rate=${rate}:duration=${seconds}`];
 const tone = ['-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000:duration=13'];
@@ -12,6 +12,17 @@ const x264 = (...more) => ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt'
 const x265 = (more = '') => ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', `log-level=none:keyint=50${more}`];
 const aac = ['-c:a', 'aac', '-b:a', '64k'];
 const HDR = ':colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1):max-cll=1000,400';
+
+/** Sound of HE-AAC, which ffmpeg cannot encode. */
+const he = (name) => join(ROOT, 'tests/media', name);
+
+/** The same frames where their configuration says nothing of what stands beside the core. */
+function withoutWord(file) {
+  const octets = readFileSync(file);
+  const [explicit, core] = ['2b118800', '13100000'].map((it) => Buffer.from(it, 'hex'));
+  core.copy(octets, octets.indexOf(explicit));
+  writeFileSync(file, octets);
+}
 
 /** Files as encoders, cameras and recorders leave them: what makes each, and what is said of it in the playlist. */
 const SOURCES = {
@@ -28,6 +39,10 @@ const SOURCES = {
   'vp9.mp4': { make: [...picture(25), ...tone, '-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '50', '-c:a', 'flac', '-strict', '-2'], says: 'vp09.00.11.08.01.02.02.02.00,fLaC' },
   'mp3.mp4': { make: [...picture(25), ...tone, ...x264(), '-c:a', 'libmp3lame'], says: 'mp4a.40.34' },
   'long.mp4': { make: [...picture(25, 120), ...x264()], streams: ['v:0'], says: 'avc1' },
+  'he.m4a': { make: ['-i', he('he-aac.m4a'), '-c', 'copy'], streams: ['a:0'], says: 'mp4a.40.5' },
+  'he-v2.m4a': { make: ['-i', he('he-aac-v2.m4a'), '-c', 'copy'], streams: ['a:0'], says: 'mp4a.40.29' },
+  'he-film.mp4': { make: [...picture(25), '-i', he('he-aac.m4a'), ...x264('-bf', '2'), '-c:a', 'copy'], says: 'mp4a.40.5' },
+  'he-unsaid.m4a': { make: ['-i', he('he-aac.m4a'), '-c', 'copy'], mend: withoutWord, streams: ['a:0'], says: 'mp4a.40.2' },
   'sound.m4a': { make: [...tone, '-ac', '2', ...aac], streams: ['a:0'], says: 'mp4a.40.2' },
 };
 
@@ -35,9 +50,10 @@ async function withSources(names, use) {
   const media = mkdtempSync(join(tmpdir(), 'levada-sources-'));
   const ffmpeg = (...args) => execFileSync('ffmpeg', ['-hide_banner', '-loglevel', 'error', '-y', ...args], { cwd: media, stdio: 'ignore' });
   for (const name of names) {
-    const { make, turn } = SOURCES[name];
+    const { make, turn, mend } = SOURCES[name];
     ffmpeg(...make, turn ? `straight-${name}` : name);
     if (turn) ffmpeg('-i', `straight-${name}`, '-c', 'copy', '-metadata:s:v:0', `rotate=${turn}`, name);
+    mend?.(join(media, name));
   }
   const server = await serve('', { media });
   try { return await use(server, media); } finally {
@@ -105,10 +121,10 @@ export const stories = {
     } finally { players.close(); }
   }),
 
-  'transport streams have the frame times of the file, and play': () => withSources(['film.mp4', 'fragments.mp4', 'mp3.mp4', 'late.mp4', 'sound.m4a', 'av1.mp4'], async (server, media) => {
+  'transport streams have the frame times of the file, and play': () => withSources(['film.mp4', 'fragments.mp4', 'mp3.mp4', 'late.mp4', 'sound.m4a', 'he-film.mp4', 'he-v2.m4a', 'av1.mp4'], async (server, media) => {
     // Presentations begin at ten seconds there, so that what is decoded before has a time, too.
     const OFFSET = 10;
-    for (const name of ['film.mp4', 'fragments.mp4', 'mp3.mp4', 'late.mp4', 'sound.m4a']) {
+    for (const name of ['film.mp4', 'fragments.mp4', 'mp3.mp4', 'late.mp4', 'sound.m4a', 'he-film.mp4', 'he-v2.m4a']) {
       const url = `${server.base}/vod/${name}/index-ts.m3u8`;
       for (const stream of SOURCES[name].streams ?? ['v:0', 'a:0']) {
         const served = (await times(url, stream)).map((it) => it - OFFSET).filter((it) => it > -1e-5);
@@ -139,6 +155,41 @@ export const stories = {
       await until('the seek', async () => (await watched(page)).time > 9);
       assert.deepEqual((await watched(page)).events.filter((it) => it.kind === 'error' && it.fatal), []);
     });
+  }),
+
+  'HE-AAC is said to be that, and heard at its full rate': () => withSources(['he.m4a', 'he-v2.m4a', 'he-film.mp4', 'he-unsaid.m4a'], async (server) => {
+    const words = { 'he.m4a': ['2b118800', 'HE-AAC'], 'he-v2.m4a': ['eb098800', 'HE-AACv2'], 'he-unsaid.m4a': ['13100000', 'HE-AAC'] };
+    for (const [name, [config, profile]] of Object.entries(words)) {
+      const base = `${server.base}/vod/${name}`;
+      const mpd = await (await fetch(`${base}/manifest.mpd`)).text();
+      const init = Buffer.from(await (await fetch(`${base}/${/initialization="([^"]+)"/.exec(mpd)[1].replace('$RepresentationID$', 'a0')}`)).arrayBuffer());
+      assert.ok(init.includes(Buffer.from(`05${(config.length / 2).toString(16).padStart(2, '0')}${config}`, 'hex')), `${name}: its configuration is the file's`);
+      // What says nothing of the tool beside its core is described by its core.
+      assert.ok(mpd.includes(`audioSamplingRate="${name === 'he-unsaid.m4a' ? 24000 : 48000}"`) && /ChannelConfiguration" value="2"/.test(mpd), mpd);
+      for (const manifest of ['index.m3u8', 'index-ts.m3u8', 'manifest.mpd']) {
+        const { streams } = await ffprobe('-show_entries', 'stream=profile,sample_rate,channels', `${base}/${manifest}`);
+        assert.deepEqual([streams[0].profile, streams[0].sample_rate, streams[0].channels], [profile, '48000', 2], `${name} ${manifest}`);
+      }
+      const multivariant = `${base}/index-ts.m3u8`;
+      const media = new URL((await (await fetch(multivariant)).text()).trim().split('\n').at(-1), multivariant).href;
+      const packets = Buffer.from(await (await fetch(new URL('0.ts', media))).arrayBuffer());
+      // Low complexity at 24 kHz, of two channels or one.
+      assert.ok(packets.includes(Buffer.from(name === 'he-v2.m4a' ? 'fff15840' : 'fff15880', 'hex')), `${name}: ADTS names the core`);
+    }
+    const players = await pages();
+    try {
+      await withPage(async (page) => {
+        for (const [player, manifest] of [['hls', 'index.m3u8'], ['hls', 'index-ts.m3u8'], ['dash', 'manifest.mpd'], ['shaka', 'manifest.mpd']]) {
+          for (const name of ['he-film.mp4', 'he-v2.m4a', 'he-unsaid.m4a']) {
+            const what = `${name} by ${player} of ${manifest}`;
+            await playIn(page, players.url(player, `${server.base}/vod/${name}/${manifest}`), 0.5, { pictures: name === 'he-film.mp4' });
+            await listen(page);
+            await until(`the tones of ${what}`, () => page.evaluate(() => [440, 550].some((it) => Math.abs(window.pitch() - it) < 12)));
+            assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), [], what);
+          }
+        }
+      });
+    } finally { players.close(); }
   }),
 
   'ffmpeg decodes all of it without a complaint': () => withSources(['film.mp4', 'hdr.mp4', 'av1.mp4', 'variable.mp4'], async (server) => {

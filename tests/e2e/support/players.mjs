@@ -77,8 +77,8 @@ export const stalls = (seen, since = 0) => {
     && (it.kind === 'waiting' || (it.kind === 'error' && (it.fatal || it.details === 'bufferStalledError'))));
 };
 
-/** Plays an MPD or playlist on a page of a player until `seconds` of media have gone by. */
-export async function playIn(page, url, seconds) {
+/** Plays an MPD or playlist on a page of a player until `seconds` of media have gone by, which may have no pictures. */
+export async function playIn(page, url, seconds, { pictures = true } = {}) {
   await page.goto(url);
   const state = () => page.evaluate(() => {
     const video = document.querySelector('video');
@@ -87,12 +87,28 @@ export async function playIn(page, url, seconds) {
   let first = null;
   await until(`${seconds} s of media`, async () => {
     const now = await state();
-    if (first === null && now.time > 0 && now.width > 0) first = now.time;
+    if (first === null && now.time > 0 && (now.width > 0 || !pictures)) first = now.time;
     if (first !== null && now.time - first >= seconds) return true;
     throw new Error(JSON.stringify(now));
   }, seconds + 30);
   return state();
 }
+
+/** Listens from now on: `window.pitch()` is the loudest frequency of what is heard. */
+export const listen = (page) => page.evaluate(async () => {
+  const video = document.querySelector('video');
+  const hearing = new AudioContext();
+  const analyser = new AnalyserNode(hearing, { fftSize: 8192 });
+  hearing.createMediaElementSource(video).connect(analyser);
+  video.muted = false;
+  await hearing.resume();
+  window.pitch = () => {
+    const loudness = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(loudness);
+    const loudest = loudness.indexOf(Math.max(...loudness));
+    return loudness[loudest] > -80 ? loudest * hearing.sampleRate / analyser.fftSize : 0;
+  };
+});
 
 export async function ffprobe(...args) {
   const { stdout } = await run('ffprobe', ['-hide_banner', '-v', 'error', '-of', 'json', ...args], { maxBuffer: 64 << 20, timeout: 60_000 });
