@@ -162,7 +162,7 @@ pub async fn start(config: Config, extras: Extras) -> Result<Running, CannotStar
     let control = address.map(|it| Listener::bind("the control address", it, None)).transpose()?;
 
     let ledger = Arc::new(Ledger::open(&config.state_dir)?);
-    let indexes = Indexes::open(config.state_dir.join("titles"))?;
+    let indexes = Indexes::open(config.state_dir.join("titles"), config.cache.titles.0)?;
     let registry = Registry::new(live_settings(&config), ledger);
     let cache = Cache::open(&config.cache);
     let https_port = secure.as_ref().map(|it| it.tcp.local_address()).transpose()?.map(|it| it.port());

@@ -57,6 +57,7 @@ impl Config {
             "cache.disk": it => it.cache.disk.is_some(),
             "cache.disk.directory": it => it.cache.disk.as_ref().map(|it| it.directory.clone()),
             "cache.disk.size": it => it.cache.disk.as_ref().map(|it| it.size),
+            "cache.titles": it => it.cache.titles,
             "observe.log": it => it.observe.log.clone(),
             "observe.access_log": it => it.observe.access_log.is_some(),
             "observe.access_log.file": it => it.observe.access_log.as_ref().map(|it| it.file.clone()),

@@ -31,7 +31,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "state_dir",
         Kind::Path(Stands::Anything),
         Value("levada-state", "beside the configuration file"),
-        "Set it to a directory that outlives the server: names of segments are never used twice because it remembers, and stored titles it has understood are not read again (at most 1 GiB of it).",
+        "Set it to a directory that outlives the server: names of segments are never used twice because it remembers, and stored titles it has understood are not read again (cache.titles).",
     )
     .example("/var/lib/levada")
     .needs_restart(),

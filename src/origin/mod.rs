@@ -280,7 +280,7 @@ mod tests {
     }
 
     fn indexes() -> Arc<vod::Indexes> {
-        vod::Indexes::open(tempfile::tempdir().unwrap().path().to_owned()).unwrap()
+        vod::Indexes::open(tempfile::tempdir().unwrap().path().to_owned(), 1 << 20).unwrap()
     }
 
     fn registry() -> Registry {

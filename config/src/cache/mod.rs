@@ -21,6 +21,8 @@ pub struct Cache {
     pub memory: ByteSize,
     /// What outlives the server; none: nothing does.
     pub disk: Option<Disk>,
+    /// Bytes of the state directory that the indexes of stored titles may take together.
+    pub titles: ByteSize,
 }
 
 /// The store's second tier.
@@ -48,6 +50,15 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it to keep what other web servers answered over restarts, and more of it than fits in memory.",
     )
     .needs_restart(),
+    Setting::new(
+        "titles",
+        Kind::Size(between("16 MiB", "1 TiB", "less than the indexes of a few long films is written over and over")),
+        Value("1 GiB", "a thousand hours of film with sound"),
+        "Set it higher when the library is larger than that: what was understood of its titles is kept in state_dir, so that \
+         a restart reads none of their headers, and those used longest ago make room.",
+    )
+    .example("8 GiB")
+    .needs_restart(),
 ];
 
 const DISK: &[Setting] = &[
@@ -72,7 +83,7 @@ const DISK: &[Setting] = &[
 impl Cache {
     pub(crate) fn read(section: &Section<'_>) -> Self {
         let disk = section.has("disk").then(|| Disk::read(&section.table("disk")));
-        Self { memory: section.size("memory"), disk }
+        Self { memory: section.size("memory"), disk, titles: section.size("titles") }
     }
 }
 

@@ -86,7 +86,7 @@ access_log = { format = "apache" }
 "#,
         r#"
 levada.toml:2: app: this is a text; begin each with a line `[[app]]`
-levada.toml:3: cache: this is a number; write a table of memory, disk
+levada.toml:3: cache: this is a number; write a table of memory, disk, titles
 levada.toml:4: state_dir: this is a list; write a text in double quotes
 levada.toml:6: listen.max_connections: this is a text; write a whole number, without quotes
 levada.toml:7: listen.trusted_proxies: "10.1.0.0/8" has bits set behind its prefix; the network is 10.0.0.0/8; write a network such as "10.0.0.0/8", or an address

@@ -24,7 +24,7 @@ const MIB: u64 = 1024 * 1024;
 
 fn settings(directory: &Path, size: u64) -> config::cache::Cache {
     let disk = config::cache::Disk { directory: directory.to_owned(), size: ByteSize(size) };
-    config::cache::Cache { memory: ByteSize(64 * MIB), disk: Some(disk) }
+    config::cache::Cache { memory: ByteSize(64 * MIB), disk: Some(disk), titles: ByteSize(64 * MIB) }
 }
 
 /// A cache that knows what is on its disk.

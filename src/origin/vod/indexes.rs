@@ -24,9 +24,6 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::counter::Counter;
 
-/// Octets of all records together: those of an hour of film take one for a million, so a thousand hours.
-const MOST_BYTES: u64 = 1024 * 1024 * 1024;
-
 /// So many short clips take little room, but time to list.
 const MOST_RECORDS: usize = 65_536;
 
@@ -78,15 +75,11 @@ impl Name {
 }
 
 impl Indexes {
-    /// Those in a directory, which is made when it is not there.
+    /// Those in a directory, which is made when it is not there; they take `most_bytes` together.
     ///
     /// # Errors
     /// When it cannot be made or listed, with its name.
-    pub fn open(directory: PathBuf) -> io::Result<Arc<Self>> {
-        Self::bounded(directory, MOST_BYTES)
-    }
-
-    pub(super) fn bounded(directory: PathBuf, most_bytes: u64) -> io::Result<Arc<Self>> {
+    pub fn open(directory: PathBuf, most_bytes: u64) -> io::Result<Arc<Self>> {
         let kept = Kept::list(&directory)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let (opened, written) = (Counter::default(), Counter::default());
@@ -259,7 +252,7 @@ mod tests {
     #[test]
     fn what_was_used_longest_ago_makes_room() {
         let root = tempfile::tempdir().unwrap();
-        let indexes = Indexes::bounded(root.path().to_owned(), 100).unwrap();
+        let indexes = Indexes::open(root.path().to_owned(), 100).unwrap();
         let old = SystemTime::now() - Duration::from_secs(60);
         for n in 0..4 {
             indexes.write(Name(n), &[0; 25]).unwrap();
@@ -273,8 +266,8 @@ mod tests {
         assert!(indexes.write(Name(5), &[0; 101]).is_err());
 
         // The next run finds them, and holds to a lower bound.
-        assert_eq!(Indexes::bounded(root.path().to_owned(), 100).unwrap().bytes(), 80);
-        assert!(Indexes::bounded(root.path().to_owned(), 60).unwrap().bytes() <= 60);
+        assert_eq!(Indexes::open(root.path().to_owned(), 100).unwrap().bytes(), 80);
+        assert!(Indexes::open(root.path().to_owned(), 60).unwrap().bytes() <= 60);
     }
 
     #[test]
@@ -283,7 +276,7 @@ mod tests {
         let unfinished = Name(1).file(root.path(), "new");
         fs::write(&unfinished, "half").unwrap();
         fs::write(root.path().join("notes.index"), "mine").unwrap();
-        let indexes = Indexes::bounded(root.path().to_owned(), 1).unwrap();
+        let indexes = Indexes::open(root.path().to_owned(), 1).unwrap();
         assert_eq!((indexes.bytes(), names(root.path()), unfinished.exists()), (0, 1, false));
     }
 }

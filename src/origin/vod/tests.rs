@@ -133,7 +133,7 @@ async fn a_thousand_who_ask_at_once_have_the_header_read_once() {
 
 /// The same library with its indexes in a directory, as another run of the server has it.
 fn restarted(root: &TempDir, indexes: &TempDir) -> (Vod, Arc<Indexes>) {
-    let indexes = Indexes::open(indexes.path().to_owned()).unwrap();
+    let indexes = Indexes::open(indexes.path().to_owned(), 1 << 20).unwrap();
     (Vod::new(root.path().to_owned()).with_indexes(Arc::clone(&indexes)), indexes)
 }
 
