@@ -36,6 +36,8 @@ pub mod control;
 
 pub mod body;
 
+pub mod service;
+
 pub mod counter;
 
 mod recent;

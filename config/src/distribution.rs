@@ -499,7 +499,7 @@ impl Behavior {
         }
         let (allowed_methods, caches_options) = methods::read(section);
         if allowed_methods != AllowedMethods::Read
-            && known.targets(&target_origin).next().is_some_and(|it| !matches!(it.kind, OriginKind::Http(_)))
+            && known.targets(&target_origin).next().is_some_and(|it| !it.kind.takes_bodies())
         {
             section.report(
                 "allowed_methods",

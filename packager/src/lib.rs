@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! Sample ─▶ live::broadcast ─▶ segmenter ─▶ isobmff ─▶ hls, dash ─▶ live::window ─▶ viewers
-//! asset::Source ─▶ isobmff ─▶ vod::index ─▶ vod::plan ─▶ isobmff, mpegts ─▶ hls, dash ─▶ viewers
+//! asset::Source ─▶ isobmff ─▶ vod::index ─▶ vod::plan ─▶ (protect) ─▶ isobmff, mpegts ─▶ hls, dash ─▶ viewers
 //! asset::Source ─▶ text ─▶ vod ─▶ hls, dash ─▶ viewers
 //! ```
 
@@ -19,6 +19,7 @@ pub mod isobmff;
 pub mod live;
 pub mod media;
 pub mod mpegts;
+pub mod protect;
 pub mod segmenter;
 pub mod text;
 pub mod vod;

@@ -11,7 +11,7 @@ use levada_packager as packager;
 use packager::asset::{ReadError, Source, Stored, Version};
 use packager::isobmff::reader::Boxed;
 use packager::media::TrackKind;
-use packager::vod::{Asset, Header, Reason, TitleSegment, TrackName, Unplayable};
+use packager::vod::{Asset, Header, Reason, Segment, TitleSegment, TrackName, Unplayable};
 use proptest::prelude::*;
 use quick_xml::events::Event;
 
@@ -74,7 +74,7 @@ struct Sample {
 }
 
 fn fetch(file: &[u8], title: &Asset, track: TrackName, n: usize) -> Option<Fetched> {
-    let body = title.segment(track, n)?.body;
+    let body = title.segment(track, n)?.stored()?.body;
     let length = body.length();
     let mut bytes = body.head.to_vec();
     for read in body.reads(512 * 1024) {
@@ -232,7 +232,7 @@ fn bandwidths_are_those_of_the_bytes_that_are_sent() {
     let title = title(&[BFRAMES]).unwrap();
     let rates = |track| {
         let seconds = playlist(&title, track).segments.into_iter().map(|it| f64::from(it.duration));
-        let bits = (0..).map_while(|n| Some(title.segment(track, n)?.body.length() as f64 * 8.0));
+        let bits = (0..).map_while(|n| Some(title.segment(track, n)?.stored()?.body.length() as f64 * 8.0));
         let all = seconds.zip(bits).collect::<Vec<_>>();
         let rate = |(seconds, bits): (f64, f64)| bits / seconds;
         let whole = all.iter().fold((0.0, 0.0), |sum, it| (sum.0 + it.0, sum.1 + it.1));
@@ -272,7 +272,7 @@ fn transport_streams_are_cut_as_fragments_are_and_hold_all_frames() {
                 (it.clone(), Bytes::copy_from_slice(&BFRAMES[it.range.start as usize..it.range.end as usize]))
             })
             .collect();
-        let packets = segment.mux(&read).unwrap().concat();
+        let packets = segment.make(&read).unwrap().concat();
         assert!(packets.chunks(188).all(|it| it.len() == 188 && it[0] == 0x47));
     }
     let all: u64 = include_str!("media/bframes.csv")
@@ -358,8 +358,8 @@ fn the_timelines_of_the_mpd_are_the_segments() {
 fn renditions_of_a_set_are_cut_at_the_same_moments() {
     let title = title(&[BFRAMES, FASTSTART]).unwrap();
     assert_eq!(playlist(&title, V0).segments, playlist(&title, V1).segments);
-    assert_eq!(title.segment(V0, 1).map(|it| it.file), Some(0));
-    assert_eq!(title.segment(V1, 1).map(|it| it.file), Some(1));
+    assert_eq!(title.segment(V0, 1).and_then(Segment::stored).map(|it| it.file), Some(0));
+    assert_eq!(title.segment(V1, 1).and_then(Segment::stored).map(|it| it.file), Some(1));
     // Sound comes once.
     assert!(title.media_playlist(A0).is_some());
     assert!(title.media_playlist(TrackName { index: 1, ..A0 }).is_none());
@@ -384,7 +384,7 @@ fn each_key_frame_is_a_segment_that_lasts_until_the_next() {
     let expected: Vec<_> = keys.iter().filter(|it| it[1] % 30_030 == 0).collect();
     let shift = media_time(&title, V0);
     for (n, key) in expected.iter().enumerate() {
-        let body = title.key_frame(V0, n).unwrap().body;
+        let body = title.key_frame(V0, n).unwrap().stored().unwrap().body;
         let place = body.extents[0].start as usize..body.extents[0].end as usize;
         assert_eq!((body.extents.len(), place.start as i64, place.len() as i64), (1, key[5], key[4]));
         let segment = parse(&[&body.head[..], &BFRAMES[place]].concat().into());
@@ -442,7 +442,7 @@ proptest! {
             let read = m3u8_rs::parse_media_playlist_res(text.as_bytes());
             prop_assert!(read.is_ok(), "{}", text);
             for n in 0..read.unwrap().segments.len() {
-                prop_assert!(title.segment(track, n).is_some_and(|it| it.body.length() > 0));
+                prop_assert!(title.segment(track, n).and_then(Segment::stored).is_some_and(|it| it.body.length() > 0));
             }
         }
     }
@@ -459,14 +459,14 @@ fn fingerprint_of(file: &Bytes, title: &Asset) -> String {
     for track in [V0, A0] {
         let segments = (0..).map_while(|n| title.segment(track, n));
         let key_frames = (0..).map_while(|n| title.key_frame(track, n));
-        for TitleSegment { body, .. } in segments.chain(key_frames) {
+        for TitleSegment { body, .. } in segments.chain(key_frames).filter_map(Segment::stored) {
             hash.update(&body.head);
             body.extents.iter().for_each(|it| hash.update(&within(it)));
         }
         for segment in (0..).map_while(|n| title.transport_segment(track, n)) {
             let reads = segment.reads(1 << 20);
             let read: Vec<_> = reads.into_iter().map(|it| (it.clone(), within(&it.range))).collect();
-            segment.mux(&read).unwrap().iter().for_each(|it| hash.update(it));
+            segment.make(&read).unwrap().iter().for_each(|it| hash.update(it));
         }
     }
     format!("{:016x}", hash.digest())
@@ -524,8 +524,8 @@ fn ask_everything(title: &Asset) {
         title.key_frames_playlist(track);
         title.transport_playlist(track);
         for n in 0..4 {
-            title.segment(track, n).map(|it| it.body.length());
-            title.key_frame(track, n).map(|it| it.body.length());
+            title.segment(track, n).and_then(Segment::stored).map(|it| it.body.length());
+            title.key_frame(track, n).and_then(Segment::stored).map(|it| it.body.length());
             title.transport_segment(track, n).map(|it| it.reads(1 << 20));
         }
     }

@@ -2,19 +2,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use config::units::Secret;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request};
 use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use ingest::admission::{PublishAsk, Reason, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::body::read_within;
+use crate::service::{self, ServiceClient};
 
 /// Octets of a service's answer that are read.
 const MAX_ANSWER: usize = 16 * 1024;
@@ -26,7 +22,7 @@ pub(super) struct Webhook {
     url: Secret,
     timeout: Duration,
     unnamed: Unnamed,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: ServiceClient,
 }
 
 /// What becomes of a publisher whom the service admits without a name.
@@ -60,13 +56,7 @@ struct Said {
 
 impl Webhook {
     pub(super) fn new(url: Secret, timeout: Duration, unnamed: Unnamed) -> Self {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::aws_lc_rs::default_provider())
-            .expect("the provider supports TLS 1.2 and 1.3")
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Self { url, timeout, unnamed, client: Client::builder(TokioExecutor::new()).build(connector) }
+        Self { url, timeout, unnamed, client: service::client() }
     }
 
     /// The public name the service gives, or its no.
@@ -120,7 +110,7 @@ impl Webhook {
             .method(Method::POST)
             .uri(self.url.reveal())
             .header(CONTENT_TYPE, "application/json")
-            .header(USER_AGENT, concat!("levada/", env!("CARGO_PKG_VERSION")))
+            .header(USER_AGENT, service::USER_AGENT)
             .body(Full::from(body))
             .map_err(|error| error.to_string())?;
         let response = self.client.request(request).await.map_err(|error| error.to_string())?;

@@ -13,7 +13,7 @@ pub mod vod;
 mod web;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use config::distribution::RangeFill;
@@ -147,10 +147,19 @@ impl Origins {
                 Box::pin(async move { directory.fetch(&path, &ask).await })
             })
             .in_slices(is_in_slices(asked)),
-            Kind::Vod(vod) => FetchPlan::new(source, move |_| {
-                let (vod, path) = (Arc::clone(&vod), Arc::clone(&path));
-                Box::pin(async move { vod.fetch(&path).await })
-            }),
+            Kind::Vod(vod) => {
+                let method = asked.routed().request().method().clone();
+                // Whoever asks for a license brings it; nobody brings it twice.
+                let uploading = !upload.is_none();
+                let upload = Arc::new(Mutex::new(upload));
+                FetchPlan::new(source, move |_| {
+                    let (vod, path, method) = (Arc::clone(&vod), Arc::clone(&path), method.clone());
+                    let upload = &mut *upload.lock().unwrap_or_else(PoisonError::into_inner);
+                    let upload = std::mem::replace(upload, Upload::none());
+                    Box::pin(async move { vod.fetch_with(&path, &method, upload).await })
+                })
+                .uploading(uploading)
+            }
         }
     }
 
@@ -299,7 +308,11 @@ mod tests {
     }
 
     fn vod(id: &str, root: &str) -> Meant {
-        let kind = OriginKind::Vod { files: Files::Directory(PathBuf::from(root)), strip_prefix: None };
+        let kind = OriginKind::Vod {
+            files: Files::Directory(PathBuf::from(root)),
+            strip_prefix: None,
+            encryption: None,
+        };
         Meant { id: id.to_owned(), kind }
     }
 

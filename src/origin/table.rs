@@ -48,9 +48,14 @@ impl Origins {
                     let parents = Kind::Parents(Arc::new(Parents::new(parent, earlier)));
                     Some((Parents::number(&meant.id), parents))
                 }
-                OriginKind::Vod { files: Files::Origin(source), .. } => {
+                OriginKind::Vod { files: Files::Origin(source), encryption, .. } => {
                     let web = built.web(source);
-                    let same = |it: &Origin| matches!((&it.kind, web), (Kind::Vod(vod), Some(web)) if vod.is_at(web));
+                    let same = |it: &Origin| match (&it.kind, web) {
+                        (Kind::Vod(vod), Some(web)) => {
+                            vod.is_at(web) && vod.encryption() == encryption.as_deref()
+                        }
+                        _ => false,
+                    };
                     let all = previous.into_iter().chain([&built]).flat_map(|it| it.by_id.values());
                     all.filter(|it| same(it)).map(|it| (it.number, it.kind.clone())).next()
                 }
@@ -59,13 +64,16 @@ impl Origins {
             let (number, kind) = known.unwrap_or_else(|| {
                 let kind = match &meant.kind {
                     OriginKind::Live { .. } => Kind::Live(Live::new(registry.clone())),
-                    OriginKind::Vod { files: Files::Directory(root), .. } => {
-                        Kind::Vod(Arc::new(Vod::new(root.clone()).with_indexes(Arc::clone(indexes))))
-                    }
-                    OriginKind::Vod { files: Files::Origin(source), .. } => {
-                        let web = built.web(source).expect("the configuration was checked");
-                        let vod = Vod::at(Arc::clone(web), Arc::clone(&built.node));
-                        Kind::Vod(Arc::new(vod.with_indexes(Arc::clone(indexes))))
+                    OriginKind::Vod { files, encryption, .. } => {
+                        let vod = match files {
+                            Files::Directory(root) => Vod::new(root.clone()),
+                            Files::Origin(source) => {
+                                let web = built.web(source).expect("the configuration was checked");
+                                Vod::at(Arc::clone(web), Arc::clone(&built.node))
+                            }
+                        };
+                        let vod = vod.with_indexes(Arc::clone(indexes)).encrypted(encryption.as_deref());
+                        Kind::Vod(Arc::new(vod))
                     }
                     OriginKind::Directory { root, .. } => {
                         Kind::Directory(Arc::new(Directory::new(root.clone())))
@@ -104,8 +112,8 @@ impl Origins {
     fn with_contents_of(&self, meant: &OriginKind) -> Option<(u64, Kind)> {
         let same = |it: &&Origin| match (&it.kind, meant) {
             (Kind::Live(_), OriginKind::Live { .. }) => true,
-            (Kind::Vod(vod), OriginKind::Vod { files: Files::Directory(root), .. }) => {
-                vod.root() == Some(root.as_path())
+            (Kind::Vod(vod), OriginKind::Vod { files: Files::Directory(root), encryption, .. }) => {
+                vod.root() == Some(root.as_path()) && vod.encryption() == encryption.as_deref()
             }
             (Kind::Directory(directory), OriginKind::Directory { root, .. }) => directory.root() == root,
             (Kind::Web(web), OriginKind::Http(settings)) => web.is_at(settings),

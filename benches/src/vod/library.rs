@@ -67,7 +67,7 @@ async fn package(film: &Path) -> anyhow::Result<()> {
         fs::create_dir(&at)?;
         fs::write(at.join("init.mp4"), asset.init(track).context("it has both tracks")?)?;
         fs::write(at.join("index.m3u8"), asset.media_playlist(track).context("it has both tracks")?)?;
-        for (n, segment) in (0..).map_while(|n| Some((n, asset.segment(track, n)?))) {
+        for (n, segment) in (0..).map_while(|n| Some((n, asset.segment(track, n)?.stored()?))) {
             let mut file = File::create(at.join(format!("{n}.m4s")))?;
             file.write_all(&segment.body.head)?;
             for read in segment.body.reads(READ) {

@@ -1,6 +1,7 @@
 //! Where answers come from.
 
 mod bucket;
+mod encryption;
 mod group;
 mod parent;
 mod web;
@@ -13,6 +14,7 @@ use crate::setting::Default::{Absent, Required};
 use crate::setting::{Kind, Setting, Stands};
 
 pub use self::bucket::{BucketOrigin, Credentials, Signing};
+pub use self::encryption::{Encryption, EncryptionMethod, KeySource, LicenseSystem};
 pub(crate) use self::group::GROUP;
 pub use self::group::OriginGroup;
 pub use self::parent::ParentOrigin;
@@ -41,6 +43,8 @@ pub enum OriginKind {
         files: Files,
         /// Dropped from the front of the path. None: the behavior's literal prefix up to its first wildcard.
         strip_prefix: Option<String>,
+        /// How titles are encrypted; none: they are not.
+        encryption: Option<Box<Encryption>>,
     },
     /// Files below a directory, as they are.
     Directory {
@@ -98,6 +102,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "Set it when viewers' paths begin with something that the files' paths, or the broadcasts' names, do not.",
     )
     .example("/library"),
+    encryption::ENCRYPTION,
     web::DOMAIN_NAME,
     web::ORIGIN_PATH,
     web::PROTOCOL_POLICY,
@@ -122,7 +127,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// The options that each kind has beside `id` and `kind`.
 const KINDS: [(&str, &[&[&str]]); 6] = [
     ("live", &[&["strip_prefix"]]),
-    ("vod", &[&["root", "source", "strip_prefix"]]),
+    ("vod", &[&["root", "source", "strip_prefix", "encryption"]]),
     ("directory", &[&["root", "strip_prefix"]]),
     ("http", &[&web::PLACE, &web::MANNER, &[web::ATTEMPTS.key]]),
     ("bucket", &[&bucket::KEYS, &web::MANNER, &[web::ATTEMPTS.key]]),
@@ -157,6 +162,15 @@ impl Origin {
 }
 
 impl OriginKind {
+    /// Whether requests that bring a body mean something to it: any to a web server, those for licenses to titles.
+    pub(crate) fn takes_bodies(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Vod { encryption: Some(it), .. } => it.gives_licenses(),
+            _ => false,
+        }
+    }
+
     fn read(section: &Section<'_>) -> Self {
         let strip_prefix = section.optional_text("strip_prefix");
         if strip_prefix.as_ref().is_some_and(|it| !it.is_empty() && !it.starts_with('/')) {
@@ -176,7 +190,8 @@ impl OriginKind {
                     section.report("source", "the files are in one place", "leave out root, or source");
                 }
                 let files = source.map_or_else(|| Files::Directory(section.path("root")), Files::Origin);
-                Self::Vod { files, strip_prefix }
+                let encryption = Encryption::read(section).map(Box::new);
+                Self::Vod { files, strip_prefix, encryption }
             }
             "directory" => {
                 section.require("root");

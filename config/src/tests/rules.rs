@@ -67,7 +67,11 @@ fn nothing_configured_is_a_whole_server() {
     assert_eq!(patterns, ["/live/*", "/vod/*", "*"]);
     assert_eq!(
         config.origins[1].kind,
-        OriginKind::Vod { files: Files::Directory("/etc/levada/media".into()), strip_prefix: None }
+        OriginKind::Vod {
+            files: Files::Directory("/etc/levada/media".into()),
+            strip_prefix: None,
+            encryption: None
+        }
     );
 }
 
@@ -423,6 +427,28 @@ fn an_origin_has_what_its_kind_needs() {
     );
     assert_eq!(origin("kind = \"vod\"\nsource = \"o\""), ["origin.o.source"]);
     assert_eq!(origin("kind = \"live\"\nroot = \"media\""), ["origin.o.root"]);
+    let encrypted =
+        |text: &str| origin(&format!("kind = \"vod\"\nroot = \"media\"\nencryption = {{ {text} }}"));
+    let secret = "secret = \"0123456789abcdef\"";
+    assert_eq!(encrypted(&format!("method = \"cbcs\", {secret}")), [""; 0]);
+    assert_eq!(encrypted(secret), ["origin.o.encryption.method"]);
+    assert_eq!(encrypted("method = \"cbcs\""), ["origin.o.encryption.secret"]);
+    assert_eq!(encrypted("method = \"cbcs\", secret = \"short\""), ["origin.o.encryption.secret"]);
+    let both = format!("method = \"cenc\", {secret}, key_service = \"https://keys.example/\"");
+    assert_eq!(encrypted(&both), ["origin.o.encryption.secret"]);
+    assert_eq!(encrypted("method = \"cenc\", key_service = \"keys\""), ["origin.o.encryption.key_service"]);
+    for systems in ["[\"clearkey\", \"fairplay\"]", "[\"verimatrix\"]"] {
+        let text = format!("method = \"cenc\", {secret}, systems = {systems}");
+        assert_eq!(encrypted(&text), ["origin.o.encryption.systems"]);
+    }
+    let quoted = format!("method = \"cbcs\", {secret}, license_url = 'https://a/\"'");
+    assert_eq!(encrypted(&quoted), ["origin.o.encryption.license_url"]);
+    assert_eq!(
+        origin(&format!(
+            "kind = \"directory\"\nroot = \"media\"\nencryption = {{ method = \"cbcs\", {secret} }}"
+        )),
+        ["origin.o.encryption"]
+    );
     assert_eq!(origin("kind = \"live\"\nstrip_prefix = \"tv\""), ["origin.o.strip_prefix"]);
 }
 

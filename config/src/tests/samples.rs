@@ -66,7 +66,11 @@ fn the_sample_of_the_readme_signs_live_and_leaves_films_public() {
     assert_eq!(config.apps[0].publish, Publish::KeysFile(samples().join("stream-keys.toml")));
     assert_eq!(
         config.origins[1].kind,
-        OriginKind::Vod { files: Files::Directory(samples().join("media")), strip_prefix: None }
+        OriginKind::Vod {
+            files: Files::Directory(samples().join("media")),
+            strip_prefix: None,
+            encryption: None
+        }
     );
 }
 

@@ -93,6 +93,21 @@ parents = ["http://parent:8080"]
 id = "remote"
 kind = "vod"
 source = "web"
+[[origin]]
+id = "sealed"
+kind = "vod"
+root = "films"
+encryption = { method = "cbcs", secret = "0123456789abcdef" }
+[[origin]]
+id = "listed"
+kind = "vod"
+root = "films"
+encryption = { method = "cbcs", keys_file = "keys.ini" }
+[[origin]]
+id = "asked"
+kind = "vod"
+root = "films"
+encryption = { method = "cenc", key_service = "https://keys.example/" }
 [[origin_group]]
 id = "pair"
 members = ["o", "web"]
@@ -155,6 +170,15 @@ fn every_option_changes_what_is_meant() {
             }
             _ if matches!(path.as_str(), "origin.0.parents" | "origin.0.fallback") => {
                 (&*path.replace("origin.0.", "origin.7."), setting.example)
+            }
+            "origin.0.encryption.keys_file" => ("origin.10.encryption.keys_file", setting.example),
+            _ if path.starts_with("origin.0.encryption.key_service")
+                || path == "origin.0.encryption.method" =>
+            {
+                (&*path.replace("origin.0.", "origin.11."), setting.example)
+            }
+            _ if path.starts_with("origin.0.encryption.") => {
+                (&*path.replace("origin.0.", "origin.9."), setting.example)
             }
             "origin.0.source" => ("origin.8.source", setting.example),
             _ if path.starts_with("origin.0.") && OF_A_BUCKET.contains(&setting.key) => {

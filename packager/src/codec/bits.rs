@@ -73,6 +73,11 @@ impl<'a> Bits<'a> {
         self.at = self.at.next_multiple_of(8);
     }
 
+    /// How many octets hold what was read.
+    pub(super) const fn octets(&self) -> usize {
+        self.at.div_ceil(8)
+    }
+
     /// Bits not read yet.
     pub(super) const fn left(&self) -> usize {
         self.bytes.len().saturating_mul(8).saturating_sub(self.at)
@@ -80,7 +85,7 @@ impl<'a> Bits<'a> {
 }
 
 /// The payload of a NAL unit without its emulation prevention bytes (ITU-T H.264 7.4.1).
-pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut rbsp = Vec::with_capacity(nal.len());
     let mut zeros = 0_usize;
     for &byte in nal {
@@ -92,6 +97,41 @@ pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
         rbsp.push(byte);
     }
     rbsp
+}
+
+/// Writes a payload as a NAL unit has it: no three octets in it look like a start code (ITU-T H.264 7.4.1.1).
+pub(crate) fn escape(rbsp: &[u8], out: &mut Vec<u8>) {
+    let mut zeros = 0_usize;
+    for &byte in rbsp {
+        if zeros >= 2 && byte <= 3 {
+            out.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 { zeros.saturating_add(1) } else { 0 };
+        out.push(byte);
+    }
+    // A payload may not end in a zero, or the next unit would begin early.
+    if zeros > 0 {
+        out.push(3);
+    }
+}
+
+/// How many octets of a NAL unit the first `octets` of its payload are, emulation prevention bytes included.
+pub(super) fn escaped_length(nal: &[u8], octets: usize) -> usize {
+    let (mut zeros, mut left, mut length) = (0_usize, octets, 0_usize);
+    for &byte in nal {
+        if left == 0 {
+            break;
+        }
+        length = length.saturating_add(1);
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros.saturating_add(1) } else { 0 };
+        left = left.saturating_sub(1);
+    }
+    length
 }
 
 #[cfg(test)]
@@ -118,6 +158,9 @@ mod tests {
 
     #[test]
     fn only_a_three_after_two_zeros_is_stuffing() {
-        assert_eq!(unescape(&[0, 0, 3, 1, 0, 3, 0, 0, 3]), [0, 0, 1, 0, 3, 0, 0]);
+        let nal = [0, 0, 3, 1, 0, 3, 0, 0, 3];
+        assert_eq!(unescape(&nal), [0, 0, 1, 0, 3, 0, 0]);
+        let lengths = (0..=7).map(|it| escaped_length(&nal, it)).collect::<Vec<_>>();
+        assert_eq!(lengths, [0, 1, 2, 4, 5, 6, 7, 8]);
     }
 }

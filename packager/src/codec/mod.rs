@@ -5,7 +5,7 @@
 pub mod aac;
 pub mod av1;
 pub mod avc;
-mod bits;
+pub(crate) mod bits;
 pub mod dolby;
 pub mod flac;
 pub mod hevc;
@@ -13,5 +13,6 @@ pub mod mp3;
 pub mod opus;
 pub mod picture;
 pub mod record;
+mod slices;
 pub mod sound;
 pub mod vp9;

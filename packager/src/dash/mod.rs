@@ -3,5 +3,6 @@
 mod mpd;
 
 pub use mpd::{
-    AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Role, Segment, Segments, TextSet, Type,
+    AdaptationSet, ContentProtection, FrameRate, Live, Mpd, Period, Representation, Role, Segment, Segments,
+    TextSet, Type,
 };

@@ -7,12 +7,16 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::codec::picture::{Picture, Range};
 use crate::codec::sound::Sound;
 use crate::media::{CodecConfig, Sync, Timescale, TrackKind, date_time};
+use crate::protect::KeyId;
 
 /// A manifest.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +106,8 @@ pub struct AdaptationSet {
     pub role: Role,
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
+    /// How it is encrypted, and who has the keys; nothing when it is not.
+    pub protection: Vec<ContentProtection>,
     /// The place in its period of the set whose key frames alone these are, for scrubbing.
     pub trick_mode_of: Option<usize>,
     /// Where the segments are, of every representation that does not say otherwise.
@@ -130,6 +136,34 @@ impl Role {
             Self::Alternate => "alternate",
         }
     }
+}
+
+/// One `ContentProtection` (ISO 23009-1 5.8.4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContentProtection {
+    /// How samples are encrypted, and the name of the key (`urn:mpeg:dash:mp4protection:2011`).
+    Scheme {
+        /// `cenc` or `cbcs`.
+        scheme: &'static str,
+        /// That of the init segment.
+        default_key: KeyId,
+    },
+    /// What a license system is told.
+    System {
+        /// Its UUID.
+        system: KeyId,
+        /// What it is called.
+        name: &'static str,
+        /// A `pssh` box.
+        pssh: Bytes,
+        /// PlayReady's own form of the same.
+        object: Option<Bytes>,
+    },
+    /// Keys in the clear (DASH-IF, "Interoperability Guidelines", 7.7.2).
+    ClearKey {
+        /// Where players ask for them; none: they are told otherwise.
+        license: Option<String>,
+    },
 }
 
 /// The names and times of the segments of a set.
@@ -215,6 +249,14 @@ impl Mpd {
                     ("suggestedPresentationDelay", &xs_duration(live.delay)),
                 ]),
         };
+        let sets = || self.periods.iter().flat_map(|it| &it.sets);
+        if sets().any(|it| !it.protection.is_empty()) {
+            root = root.with_attributes([
+                ("xmlns:cenc", "urn:mpeg:cenc:2013"),
+                ("xmlns:mspr", "urn:microsoft:playready"),
+                ("xmlns:dashif", "https://dashif.org/CPS"),
+            ]);
+        }
         root.with_attribute(("maxSegmentDuration", &*xs_duration(self.max_segment)))
             .with_attribute(("minBufferTime", &*xs_duration(self.min_buffer)))
             .write_inner_content(|xml| {
@@ -267,7 +309,7 @@ impl TextSet {
 }
 
 impl AdaptationSet {
-    // Children in the order the schema demands: channel configuration, Role, SegmentTemplate, Representation.
+    // Children in the order the schema demands: ContentProtection, properties, Role, SegmentTemplate, Representation.
     fn write(&self, xml: &mut Writer<Vec<u8>>, index: usize) -> io::Result<()> {
         let bounds = self.bounds();
         xml.create_element("AdaptationSet")
@@ -281,6 +323,7 @@ impl AdaptationSet {
             .with_attributes((self.starts_with == Sync::Key).then_some(("startWithSAP", "1")))
             .with_attributes(bounds.iter().map(|(name, value)| (*name, &**value)))
             .write_inner_content(|xml| {
+                self.protection.iter().try_for_each(|it| it.write(xml))?;
                 if let Some(set) = self.trick_mode_of {
                     // Who does not know it takes it for no ordinary set. It comes before all that is supplemental.
                     let scheme = "http://dashif.org/guidelines/trickmode";
@@ -337,6 +380,53 @@ impl AdaptationSet {
             rates.unwrap_or_default().into_iter().max_by(|a, b| a.per_second().total_cmp(&b.per_second()));
         bounds.extend(fastest.map(|it| ("maxFrameRate", it.text())));
         bounds
+    }
+}
+
+impl ContentProtection {
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        let element = xml.create_element("ContentProtection");
+        match self {
+            Self::Scheme { scheme, default_key } => {
+                element
+                    .with_attributes([
+                        ("schemeIdUri", "urn:mpeg:dash:mp4protection:2011"),
+                        ("value", scheme),
+                        ("cenc:default_KID", &default_key.to_string()),
+                    ])
+                    .write_empty()?;
+            }
+            Self::System { system, name, pssh, object } => {
+                let scheme = format!("urn:uuid:{system}");
+                element.with_attributes([("schemeIdUri", &*scheme), ("value", name)]).write_inner_content(
+                    |xml| {
+                        let told = [("cenc:pssh", Some(pssh)), ("mspr:pro", object.as_ref())];
+                        for (name, octets) in told {
+                            let Some(octets) = octets else { continue };
+                            let text = STANDARD.encode(octets);
+                            xml.create_element(name).write_text_content(BytesText::new(&text))?;
+                        }
+                        Ok(())
+                    },
+                )?;
+            }
+            Self::ClearKey { license } => {
+                let element = element.with_attributes([
+                    ("schemeIdUri", "urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e"),
+                    ("value", "ClearKey1.0"),
+                ]);
+                match license {
+                    None => element.write_empty()?,
+                    Some(uri) => element.write_inner_content(|xml| {
+                        xml.create_element("dashif:Laurl")
+                            .with_attribute(("licenseType", "EME-1.0"))
+                            .write_text_content(BytesText::new(uri))?;
+                        Ok(())
+                    })?,
+                };
+            }
+        }
+        Ok(())
     }
 }
 
@@ -532,6 +622,7 @@ mod tests {
             language: None,
             role: Role::Main,
             starts_with: Sync::Key,
+            protection: Vec::new(),
             trick_mode_of: None,
             segments: Some(Segments {
                 timescale: Timescale::new(timescale).unwrap(),

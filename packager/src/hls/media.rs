@@ -7,6 +7,7 @@ use std::fmt::{self, Write};
 use std::time::{Duration, SystemTime};
 
 use crate::media::date_time;
+use crate::protect::KeyId;
 
 /// What stands above the first segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +45,42 @@ pub enum Independence {
     Dependent,
 }
 
+/// The attributes of `EXT-X-KEY` and `EXT-X-SESSION-KEY` (RFC 8216bis 4.4.4.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// `AES-128`, `SAMPLE-AES` or `SAMPLE-AES-CTR`.
+    pub method: &'static str,
+    /// Where the key is, or what leads to it.
+    pub uri: String,
+    /// The vector, where it is not the number of the segment.
+    pub iv: Option<[u8; 16]>,
+    /// The name of the key, for systems that want it.
+    pub id: Option<KeyId>,
+    /// How the key is had; none: it is what is at the URI.
+    pub format: Option<String>,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // URIs are written by us, or were checked to have no quotes.
+        write!(f, "METHOD={},URI=\"{}\"", self.method, self.uri)?;
+        if let Some(iv) = self.iv {
+            write!(f, ",IV=0x{:032x}", u128::from_be_bytes(iv))?;
+        }
+        if let Some(id) = self.id {
+            write!(f, ",KEYID=0x{}", id.hex())?;
+        }
+        match &self.format {
+            Some(format) => write!(f, ",KEYFORMAT=\"{format}\",KEYFORMATVERSIONS=\"1\""),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Lines of a media playlist, in the order they are asked for.
 ///
 /// ```text
-/// head ─▶ ( discontinuity? map? program_date_time? part* segment )* ─▶ part* ─▶ preload_hint | end
+/// head ─▶ ( discontinuity? map? key* program_date_time? part* segment )* ─▶ part* ─▶ preload_hint | end
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines(String);
@@ -99,6 +132,11 @@ impl Lines {
     /// What follows is decoded with the init segment at `uri`.
     pub fn map(&mut self, uri: impl fmt::Display) {
         self.line(format_args!("#EXT-X-MAP:URI=\"{uri}\""));
+    }
+
+    /// What follows is encrypted so.
+    pub fn key(&mut self, key: &Key) {
+        self.line(format_args!("#EXT-X-KEY:{key}"));
     }
 
     /// The wall clock at the first moment of the next segment.

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use super::media::Key;
 use crate::codec::picture::Range;
 use crate::codec::sound::Sound;
 use crate::text::Purpose;
@@ -103,6 +104,8 @@ pub struct Multivariant<'a> {
     pub audio: &'a [AudioRendition],
     /// Members of the groups of subtitles.
     pub subtitles: &'a [SubtitleRendition],
+    /// Keys that players may fetch at once (`EXT-X-SESSION-KEY`).
+    pub keys: &'a [Key],
     /// What holds for all segments.
     pub segments: Segments,
 }
@@ -119,6 +122,7 @@ impl Multivariant<'_> {
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {
+        self.keys.iter().try_for_each(|it| writeln!(out, "#EXT-X-SESSION-KEY:{it}"))?;
         self.audio.iter().try_for_each(|it| write_rendition(out, it))?;
         self.subtitles.iter().try_for_each(|it| write_subtitles(out, it))?;
         // Where all is of standard range nobody needs to hear of it.

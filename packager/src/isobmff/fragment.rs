@@ -52,6 +52,20 @@ where
     I: IntoIterator<Item = Entry>,
     I::IntoIter: Clone,
 {
+    header_with(sequence, base, entries, |_| {})
+}
+
+/// The same with boxes behind the `trun`: those that encryption needs.
+pub(super) fn header_with<I>(
+    sequence: u32,
+    base: Timestamp,
+    entries: I,
+    behind: impl FnOnce(&mut Writer),
+) -> Bytes
+where
+    I: IntoIterator<Item = Entry>,
+    I::IntoIter: Clone,
+{
     let entries = entries.into_iter();
     let count = entries.clone().count();
     let payload = entries.clone().map(|it| u64::from(it.size)).fold(0, u64::saturating_add);
@@ -65,6 +79,7 @@ where
             shared.tfhd(w);
             w.full(b"tfdt", 1, 0, |w| w.u64(u64::try_from(base.ticks()).unwrap_or(0)));
             data_offset_at = shared.trun(w, count, entries);
+            behind(w);
         });
     });
     let moof = w.len();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::protection::TrackProtection;
 use super::sample_entry;
 use super::writer::Writer;
 use crate::media::{Track, TrackKind};
@@ -33,6 +34,11 @@ impl<'a> Init<'a> {
 
     /// The bytes of `ftyp` and `moov`.
     pub fn render(&self) -> Bytes {
+        self.render_protected(None)
+    }
+
+    /// The same of a track whose samples are encrypted.
+    pub(crate) fn render_protected(&self, protection: Option<&TrackProtection>) -> Bytes {
         let mut w = Writer::with_capacity(1_024);
         w.boxed(b"ftyp", |w| {
             w.raw(b"iso6");
@@ -44,9 +50,10 @@ impl<'a> Init<'a> {
             w.boxed(b"trak", |w| {
                 self.tkhd(w);
                 self.edts(w);
-                w.boxed(b"mdia", |w| self.mdia(w));
+                w.boxed(b"mdia", |w| self.mdia(w, protection));
             });
             w.boxed(b"mvex", |w| self.mvex(w));
+            protection.iter().flat_map(|it| &it.systems).for_each(|it| w.raw(it));
         });
         w.finish()
     }
@@ -104,7 +111,7 @@ impl<'a> Init<'a> {
         });
     }
 
-    fn mdia(&self, w: &mut Writer) {
+    fn mdia(&self, w: &mut Writer, protection: Option<&TrackProtection>) {
         w.full(b"mdhd", 0, 0, |w| {
             w.zeros(8);
             w.u32(self.track.timescale.hertz());
@@ -133,14 +140,14 @@ impl<'a> Init<'a> {
                     w.full(b"url ", 0, 1, |_| {}); // in this very file
                 });
             });
-            w.boxed(b"stbl", |w| self.stbl(w));
+            w.boxed(b"stbl", |w| self.stbl(w, protection));
         });
     }
 
-    fn stbl(&self, w: &mut Writer) {
+    fn stbl(&self, w: &mut Writer, protection: Option<&TrackProtection>) {
         w.full(b"stsd", 0, 0, |w| {
             w.u32(1);
-            sample_entry::write(w, &self.track.config);
+            sample_entry::write(w, &self.track.config, protection);
         });
         w.full(b"stts", 0, 0, |w| w.u32(0));
         w.full(b"stsc", 0, 0, |w| w.u32(0));

@@ -18,6 +18,7 @@ mod fragmented;
 pub mod init;
 pub mod locate;
 pub mod movie;
+pub(crate) mod protection;
 pub mod reader;
 mod sample_entry;
 pub mod table;

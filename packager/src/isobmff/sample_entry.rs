@@ -1,18 +1,23 @@
 //! Writing sample entries (ISO 14496-12 12.1.3, 12.2.3), each with the configuration of its codec.
 
+use super::protection::TrackProtection;
 use super::writer::Writer;
 use crate::codec::dolby;
 use crate::codec::picture::{Colour, Picture};
 use crate::codec::sound::Sound;
 use crate::media::CodecConfig;
 
-pub(super) fn write(w: &mut Writer, config: &CodecConfig) {
-    let entry = config.entry();
+pub(super) fn write(w: &mut Writer, config: &CodecConfig, protection: Option<&TrackProtection>) {
+    let entry = protection.map_or_else(|| config.entry(), TrackProtection::entry);
+    let last = |w: &mut Writer| protection.iter().for_each(|it| it.write(w, config.entry()));
     if let Some(picture) = config.picture() {
-        visual(w, &entry, picture, |w| configuration(w, config));
+        visual(w, &entry, picture, |w| configuration(w, config), last);
     }
     if let Some(sound) = config.sound() {
-        audible(w, &entry, &stored_sound(config, sound), |w| configuration(w, config));
+        audible(w, &entry, &stored_sound(config, sound), |w| {
+            configuration(w, config);
+            last(w);
+        });
     }
 }
 
@@ -49,7 +54,13 @@ fn stored_sound(config: &CodecConfig, sound: Sound) -> Sound {
     }
 }
 
-fn visual(w: &mut Writer, kind: &[u8; 4], picture: &Picture, configuration: impl FnOnce(&mut Writer)) {
+fn visual(
+    w: &mut Writer,
+    kind: &[u8; 4],
+    picture: &Picture,
+    configuration: impl FnOnce(&mut Writer),
+    last: impl FnOnce(&mut Writer),
+) {
     w.boxed(kind, |w| {
         w.zeros(6);
         w.u16(1); // data_reference_index
@@ -84,6 +95,7 @@ fn visual(w: &mut Writer, kind: &[u8; 4], picture: &Picture, configuration: impl
         if let Some(light) = picture.mastering.light {
             w.boxed(b"clli", |w| w.raw(&light));
         }
+        last(w);
     });
 }
 
@@ -153,7 +165,7 @@ mod tests {
         let mut w = Writer::with_capacity(0);
         w.full(b"stsd", 0, 0, |w| {
             w.u32(1);
-            write(w, &config);
+            write(w, &config, None);
         });
         let stsd = Boxed::first(&w.finish(), 0).unwrap();
         assert_eq!(description::read(&stsd, 0), Ok(config));

@@ -165,6 +165,7 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
         // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
         starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
         role: Role::Main,
+        protection: Vec::new(),
         trick_mode_of: None,
         segments: Some(Segments {
             timescale,

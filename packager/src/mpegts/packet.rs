@@ -28,6 +28,11 @@ pub struct Continuity {
 }
 
 impl Continuity {
+    /// How many more packets of pictures it takes until the counter is as here; fewer than sixteen.
+    pub const fn missing_pictures(self, now: Self) -> u8 {
+        self.video.wrapping_sub(now.video) & 15
+    }
+
     pub(super) fn next(&mut self, pid: u16) -> u8 {
         let counter = match pid {
             VIDEO => &mut self.video,

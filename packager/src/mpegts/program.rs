@@ -22,6 +22,11 @@ pub enum Refused {
     /// A frame of sound is longer than its header can say.
     #[error("a frame of sound has {0} bytes")]
     LongFrame(u32),
+    /// Apple defines how samples of H.264, AAC, AC-3 and E-AC-3 are encrypted in a transport stream, and of nothing else.
+    #[error(
+        "there is no way to encrypt samples of MP3, or of sound with so long a configuration, in a transport stream"
+    )]
+    SampleAes,
     /// Neither pictures nor sound.
     #[error("a program has pictures, sound, or both")]
     Nothing,
@@ -63,7 +68,12 @@ pub struct Program {
     /// A delimiter, and the parameter sets that key frames are preceded by, behind start codes.
     video: Option<Vec<u8>>,
     sound: Option<Sound>,
+    /// Whether samples are encrypted, and how decoders of the sound are then set up.
+    sealed: Option<Vec<u8>>,
 }
+
+/// No configuration of sound that goes into a transport stream is as long; a section of tables has room for it.
+const MAX_SETUP: usize = 100;
 
 /// An access unit delimiter that promises nothing of the slices behind it.
 pub(super) const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
@@ -89,8 +99,38 @@ impl Program {
                 Some(_) => return Err(Refused::Codec),
                 None => None,
             },
+            sealed: None,
         };
         if it.streams().next().is_none() { Err(Refused::Nothing) } else { Ok(it) }
+    }
+
+    /// The same with encrypted samples, as the tables then say; `sound` is what it was made of.
+    ///
+    /// # Errors
+    /// [`Refused::SampleAes`] for sound of which samples cannot be encrypted.
+    pub fn sample_aes(mut self, sound: Option<&CodecConfig>) -> Result<Self, Refused> {
+        let setup = match sound {
+            Some(CodecConfig::Aac(it)) => {
+                let kind = match it.object_type {
+                    5 => b"zach",
+                    29 => b"zacp",
+                    _ => b"zaac",
+                };
+                setup(kind, &it.asc)?
+            }
+            Some(CodecConfig::Dolby(it)) => {
+                setup(if it.kind == dolby::Kind::Ac3 { b"zac3" } else { b"zec3" }, &it.record)?
+            }
+            Some(_) => return Err(Refused::SampleAes),
+            None => Vec::new(),
+        };
+        self.sealed = Some(setup);
+        Ok(self)
+    }
+
+    /// Whether samples are encrypted.
+    pub const fn is_sealed(&self) -> bool {
+        self.sealed.is_some()
     }
 
     pub(super) fn streams(&self) -> impl Iterator<Item = Stream> {
@@ -103,16 +143,39 @@ impl Program {
         if self.video.is_some() { Stream::Video } else { Stream::Sound }
     }
 
-    /// `stream_type`, and the format identifier to register.
-    pub(super) const fn stream_type(&self, stream: Stream) -> (u8, Option<[u8; 4]>) {
-        match (stream, self.sound) {
-            (Stream::Video, _) => (0x1b, None),
-            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Ac3))) => (0x81, Some(*b"AC-3")),
-            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Eac3))) => (0x87, Some(*b"EAC3")),
-            (Stream::Sound, Some(Sound::Mpeg { first: true })) => (0x03, None),
-            (Stream::Sound, Some(Sound::Mpeg { first: false })) => (0x04, None),
-            (Stream::Sound, Some(Sound::Adts(_)) | None) => (0x0f, None),
+    /// `stream_type`, and the descriptors behind it.
+    pub(super) fn stream_type(&self, stream: Stream) -> (u8, Vec<u8>) {
+        if let Some(setup) = &self.sealed {
+            return self.sealed_type(stream, setup);
         }
+        match (stream, self.sound) {
+            (Stream::Video, _) => (0x1b, Vec::new()),
+            // Private stream types mean different things to different readers.
+            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Ac3))) => {
+                (0x81, descriptor(REGISTRATION, b"AC-3"))
+            }
+            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Eac3))) => {
+                (0x87, descriptor(REGISTRATION, b"EAC3"))
+            }
+            (Stream::Sound, Some(Sound::Mpeg { first: true })) => (0x03, Vec::new()),
+            (Stream::Sound, Some(Sound::Mpeg { first: false })) => (0x04, Vec::new()),
+            (Stream::Sound, Some(Sound::Adts(_)) | None) => (0x0f, Vec::new()),
+        }
+    }
+
+    /// The same of encrypted samples ("MPEG-2 Stream Encryption Format for HTTP Live Streaming", 2.4).
+    fn sealed_type(&self, stream: Stream, setup: &[u8]) -> (u8, Vec<u8>) {
+        const PRIVATE_DATA: u8 = 15;
+        let (kind, mark): (u8, &[u8; 4]) = match (stream, self.sound) {
+            (Stream::Video, _) => return (0xdb, descriptor(PRIVATE_DATA, b"zavc")),
+            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Ac3))) => (0xc1, b"ac3d"),
+            (Stream::Sound, Some(Sound::Dolby(dolby::Kind::Eac3))) => (0xc2, b"ec3d"),
+            (Stream::Sound, _) => (0xcf, b"aacd"),
+        };
+        (
+            kind,
+            [descriptor(PRIVATE_DATA, mark), descriptor(REGISTRATION, &[b"apad", setup].concat())].concat(),
+        )
     }
 
     /// `stream_id` of its units.
@@ -143,6 +206,22 @@ impl Program {
             (Stream::Sound, ..) => Ok(Vec::new()),
         }
     }
+}
+
+/// A registration descriptor (ISO 13818-1 2.6.8).
+const REGISTRATION: u8 = 5;
+
+/// A descriptor with that tag; what it says is far below 255 octets.
+fn descriptor(tag: u8, body: &[u8]) -> Vec<u8> {
+    [&[tag, body.len() as u8], body].concat()
+}
+
+/// How a decoder of encrypted sound is set up: its kind, no priming, version 1, its configuration.
+fn setup(kind: &[u8; 4], configuration: &[u8]) -> Result<Vec<u8>, Refused> {
+    if configuration.len() > MAX_SETUP {
+        return Err(Refused::SampleAes);
+    }
+    Ok([&kind[..], &[0, 0, 1, configuration.len() as u8], configuration].concat())
 }
 
 /// A delimiter and the parameter sets of a record, which was checked when it was read.

@@ -20,18 +20,10 @@ pub(super) fn pmt(program: &Program) -> Vec<u8> {
 }
 
 fn entry(program: &Program, stream: Stream) -> Vec<u8> {
-    let (kind, format) = program.stream_type(stream);
+    let (kind, descriptors) = program.stream_type(stream);
     let [high, low] = pid_bytes(stream.pid());
-    let mut entry = vec![kind, 0xe0 | high, low, 0xf0, 0];
-    if let Some(format) = format {
-        // A registration descriptor (2.6.8): private stream types mean different things to different readers.
-        if let Some(length) = entry.last_mut() {
-            *length = 6;
-        }
-        entry.extend_from_slice(&[5, 4]);
-        entry.extend_from_slice(&format);
-    }
-    entry
+    let length = u8::try_from(descriptors.len()).expect("descriptors are far below 255 bytes");
+    [&[kind, 0xe0 | high, low, 0xf0, length], &*descriptors].concat()
 }
 
 /// A whole section of table `table`: transport stream or program 1, version 0, current, alone.
@@ -77,5 +69,18 @@ mod tests {
     fn the_clock_of_sound_alone_is_its_own_and_dolby_is_registered() {
         let pmt = pmt(&sound_alone());
         assert_eq!(pmt[8..pmt.len() - 4], hex("e101f000 81e101f006 0504 41432d33"));
+    }
+
+    #[test]
+    fn encrypted_streams_have_types_of_their_own() {
+        let config =
+            crate::codec::dolby::Config::parse(crate::codec::dolby::Kind::Ac3, hex("103de0")).unwrap();
+        let sealed = sound_alone().sample_aes(Some(&crate::media::CodecConfig::Dolby(config))).unwrap();
+        let pmt = pmt(&sealed);
+        let apad = "050f 61706164 7a616333 0000 01 03 103de0";
+        let descriptors = hex(&format!("0f04 61633364 {apad}"));
+        assert_eq!(pmt[12..14], hex("c1e1"));
+        assert_eq!(usize::from(pmt[16]), descriptors.len());
+        assert_eq!(pmt[17..pmt.len() - 4], descriptors);
     }
 }

@@ -10,17 +10,20 @@ use xxhash_rust::xxh3::Xxh3;
 use super::index::{Index, Indexed};
 use super::manifest::{self, Tracks, TrickMode};
 use super::plan::{self, Plan};
+use super::protection::{Clear, Protection};
 use super::record::{self, Told};
 use super::rendition::Rendition;
 use super::subtitles::Subtitles;
-use super::transport::{self, Laid, TransportSegment};
+use super::transport::{self, Laid, Samples};
 use super::{
-    Body, Header, LeftOutReport, Pages, Reason, Report, Tag, TextItem, TextName, TrackName, Unplayable,
+    Body, Header, KeyOf, LeftOutReport, MadeSegment, Pages, Reason, Report, Tag, TextItem, TextName,
+    TrackName, Unplayable,
 };
 use crate::asset::Stored;
 use crate::isobmff::movie::{Movie, StoredTrack};
-use crate::media::{Timestamp, TrackKind};
+use crate::media::{CodecConfig, Timestamp, TrackKind};
 use crate::mpegts::{Program, Refused};
+use crate::protect::KeyId;
 use crate::text::Track;
 
 /// How long segments should be: what Apple's rules ask of stored titles (7.5), and a balance between requests and
@@ -55,9 +58,30 @@ pub struct Asset {
     target_duration: u32,
     /// Transport streams of the pictures, then of the sound, laid out when one is asked for.
     transport: Box<[OnceLock<Result<Laid, Refused>>]>,
+    /// How it is encrypted; none when it is not.
+    protection: Option<Box<Protection>>,
 }
 
 /// A segment of a title, before its media is read.
+#[derive(Clone, Debug)]
+pub enum Segment {
+    /// It is sent as it is read.
+    Stored(TitleSegment),
+    /// It is made when all of it is read.
+    Made(MadeSegment),
+}
+
+impl Segment {
+    /// The segment where it is sent as it is read.
+    pub fn stored(self) -> Option<TitleSegment> {
+        match self {
+            Self::Stored(it) => Some(it),
+            Self::Made(_) => None,
+        }
+    }
+}
+
+/// A segment that is ranges of a file behind boxes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TitleSegment {
     /// Which of the title's files its ranges lie in.
@@ -105,7 +129,18 @@ impl Asset {
         let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
         let target_duration = manifest::target_duration(video.iter().chain(&audio));
         let subtitles = Subtitles::default();
-        Self { tag, target, stored, left_out, video, audio, subtitles, target_duration, transport }
+        Self {
+            tag,
+            target,
+            stored,
+            left_out,
+            video,
+            audio,
+            subtitles,
+            target_duration,
+            transport,
+            protection: None,
+        }
     }
 
     /// All that was understood of the files, as octets that can be [read](Self::of_record) instead of them. Nothing when a
@@ -146,6 +181,36 @@ impl Asset {
             self.tag = Tag(hash.digest());
         }
         self
+    }
+
+    /// How many segments its longest track has.
+    pub fn segments(&self) -> usize {
+        self.video.iter().chain(&self.audio).map(Rendition::len).max().unwrap_or(0)
+    }
+
+    /// The same, encrypted; another tag names the whole of it.
+    ///
+    /// # Errors
+    /// [`Unplayable`] when there are samples of which nobody knows what may be encrypted.
+    pub fn with_protection(mut self, protection: Protection) -> Result<Self, Unplayable> {
+        if protection.method.scheme().is_some() {
+            for it in &self.video {
+                let config = &it.index.track.config;
+                if !matches!(config, CodecConfig::Avc(_) | CodecConfig::Hevc(_)) {
+                    return Err(Unplayable { file: it.file, reason: Reason::Unencryptable });
+                }
+            }
+        }
+        for it in self.video.iter_mut().chain(&mut self.audio) {
+            let octets = protection.sample_octets(it.index.track.kind());
+            it.rate = it.rate.and((it.samples_per_second() * (octets * 8) as f64).ceil() as u64);
+        }
+        let mut hash = Xxh3::new();
+        hash.update(&self.tag.0.to_be_bytes());
+        protection.hash(&mut hash);
+        self.tag = Tag(hash.digest());
+        self.protection = Some(Box::new(protection));
+        Ok(self)
     }
 
     /// Names its bytes.
@@ -196,7 +261,7 @@ impl Asset {
 
     /// The media playlist of a track; nothing when it has no such track.
     pub fn media_playlist(&self, track: TrackName) -> Option<String> {
-        Some(self.tracks().media(self.rendition(track)?))
+        Some(self.tracks().media(track, self.rendition(track)?))
     }
 
     /// The multivariant playlist of its transport streams.
@@ -229,12 +294,16 @@ impl Asset {
     /// The media playlist of a track's transport stream; nothing when it has none.
     pub fn transport_playlist(&self, track: TrackName) -> Option<String> {
         self.laid(track)?.as_ref().ok()?;
-        Some(self.tracks().transport(self.rendition(track)?))
+        Some(self.tracks().transport(track, self.rendition(track)?))
     }
 
     /// Segment `n` of a track's transport stream; nothing when there is none.
-    pub fn transport_segment(&self, track: TrackName, n: usize) -> Option<TransportSegment> {
-        self.laid(track)?.as_ref().ok()?.segment(self.streams(track)?, n)
+    pub fn transport_segment(&self, track: TrackName, n: usize) -> Option<MadeSegment> {
+        let made = self.laid(track)?.as_ref().ok()?.segment(self.streams(track)?, n)?;
+        match &self.protection {
+            Some(protection) => protection.seal_transport(track, n, made),
+            None => Some(made),
+        }
     }
 
     fn laid(&self, track: TrackName) -> Option<&Result<Laid, Refused>> {
@@ -243,7 +312,9 @@ impl Asset {
             TrackKind::Video => track.index,
             TrackKind::Audio => self.video.len().checked_add(track.index)?,
         };
-        Some(self.transport.get(at)?.get_or_init(|| Laid::of(streams)))
+        let sealed = self.protection.as_ref().is_some_and(|it| it.method.scheme().is_some());
+        let samples = if sealed { Samples::Sealed } else { Samples::Clear };
+        Some(self.transport.get(at)?.get_or_init(|| Laid::of(streams, samples)))
     }
 
     /// What is in the transport stream of a track: pictures have the first sound with them that such a stream can have, or
@@ -257,25 +328,59 @@ impl Asset {
 
     /// The init segment of a track; nothing when it has no such track.
     pub fn init(&self, track: TrackName) -> Option<Bytes> {
-        Some(self.rendition(track)?.init())
+        let protection = self.protection.as_ref().and_then(|it| it.track(track.kind));
+        Some(self.rendition(track)?.init(protection.as_ref()))
     }
 
     /// The playlist of a track's key frames; nothing of sound.
     pub fn key_frames_playlist(&self, track: TrackName) -> Option<String> {
         let rendition = self.rendition(track)?;
-        (rendition.key_frames.len() > 0).then(|| self.tracks().key_frames(rendition))
+        (rendition.key_frames.len() > 0).then(|| self.tracks().key_frames(track, rendition))
     }
 
     /// Key frame `n` of a track; nothing when there is none.
-    pub fn key_frame(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
+    pub fn key_frame(&self, track: TrackName, n: usize) -> Option<Segment> {
+        let rendition = self.rendition(track)?;
+        let frames = &rendition.key_frames;
+        let Some(protection) = &self.protection else {
+            return Some(Segment::Stored(self.clear_key_frame(track, n)?));
+        };
+        let (fragment, frame) = frames.fragment(rendition, n)?;
+        let segment = rendition.segment_at(frames.span(n)?.start);
+        let (of, frames) = (KeyOf::KeyFrames, vec![frame]);
+        let first = u32::try_from(n).ok()?;
+        let clear = Clear { track, of, number: n, segment, fragment, frames, first };
+        Some(Segment::Made(protection.seal(rendition, clear, self.tag)?))
+    }
+
+    /// Key frame `n` of a track as it is stored, for what is made here of pictures; never for viewers.
+    pub fn clear_key_frame(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
         let rendition = self.rendition(track)?;
         Some(TitleSegment { file: rendition.file, body: rendition.key_frames.body(rendition, n)? })
     }
 
     /// Segment `n` of a track; nothing when there is none.
-    pub fn segment(&self, track: TrackName, n: usize) -> Option<TitleSegment> {
+    pub fn segment(&self, track: TrackName, n: usize) -> Option<Segment> {
         let rendition = self.rendition(track)?;
-        Some(TitleSegment { file: rendition.file, body: rendition.body(n)? })
+        let Some(protection) = &self.protection else {
+            return Some(Segment::Stored(TitleSegment { file: rendition.file, body: rendition.body(n)? }));
+        };
+        let (fragment, frames, first) = rendition.fragment(n)?;
+        let of = KeyOf::Segments;
+        let clear = Clear { track, of, number: n, segment: n, fragment, frames, first };
+        Some(Segment::Made(protection.seal(rendition, clear, self.tag)?))
+    }
+
+    /// The key that a playlist of a track leads to in a period, for whoever may have it; nothing when there is none.
+    pub fn key(&self, track: TrackName, of: KeyOf, period: usize) -> Option<[u8; 16]> {
+        self.rendition(track)?;
+        self.protection.as_ref()?.key(track, of, period)
+    }
+
+    /// The keys of those names, for whoever may have them; nothing where licenses are another server's.
+    pub fn license(&self, ids: &[KeyId]) -> Vec<(KeyId, [u8; 16])> {
+        let Some(protection) = &self.protection else { return Vec::new() };
+        ids.iter().filter_map(|id| Some((*id, *protection.license(*id)?))).collect()
     }
 
     /// What is asked of subtitles; nothing when it has none of that number, or no such segment.
@@ -297,6 +402,7 @@ impl Asset {
             audio: &self.audio,
             subtitles: &self.subtitles,
             target_duration: self.target_duration,
+            protection: self.protection.as_deref(),
         }
     }
 }

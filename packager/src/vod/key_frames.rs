@@ -8,10 +8,11 @@ use bytes::BytesMut;
 use super::Body;
 use super::columns::{pack, put, put_octets, put_rows, take, take_octets, take_rows, unpack};
 use super::index::{Indexed, Placed};
+use super::made::{Extent, Fragment};
 use super::rate::Rate;
 use super::rendition::Rendition;
 use crate::isobmff::fragment::{self, Entry};
-use crate::media::{Sync, Timestamp};
+use crate::media::{Sync, Timestamp, TrackKind};
 
 /// So many are packed together, and unpacked to find one.
 const TOGETHER: usize = 64;
@@ -138,29 +139,57 @@ impl KeyFrames {
         (0..self.blocks.len()).flat_map(|n| self.block(n)).map(|it| it.span)
     }
 
+    /// When key frame `n` is shown.
+    pub(super) fn span(&self, n: usize) -> Option<Range<i64>> {
+        Some(self.frame(n)?.span)
+    }
+
     /// Key frame `n`, as boxes and a range of its file.
     pub(super) fn body(&self, rendition: &Rendition, n: usize) -> Option<Body> {
-        let frame = self.block(n / TOGETHER).into_iter().nth(n % TOGETHER)?;
+        let frame = self.frame(n)?;
         Some(frame.body(rendition, n))
+    }
+
+    /// Key frame `n`, as a frame of which a fragment is made.
+    pub(super) fn fragment(&self, rendition: &Rendition, n: usize) -> Option<(Fragment, Extent)> {
+        let frame = self.frame(n)?;
+        let fragment = frame.fragment(rendition, n);
+        Some((fragment, Extent { file: rendition.file, range: frame.range() }))
+    }
+
+    fn frame(&self, n: usize) -> Option<KeyFrame> {
+        self.block(n / TOGETHER).into_iter().nth(n % TOGETHER)
     }
 }
 
 impl KeyFrame {
-    fn body(&self, rendition: &Rendition, n: usize) -> Body {
+    fn range(&self) -> Range<u64> {
+        self.offset..self.offset.saturating_add(self.size.into())
+    }
+
+    fn fragment(&self, rendition: &Rendition, n: usize) -> Fragment {
         let span = &self.span;
-        // What the init segment's edit list takes away again.
-        let base = rendition.index.at(span.start.saturating_add(rendition.media_time()));
         let entry = Entry {
             size: self.size,
             duration: u32::try_from(span.end.saturating_sub(span.start)).unwrap_or(u32::MAX),
             composition_offset: 0,
             sync: Sync::Key,
         };
-        let sequence = u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        Fragment {
+            kind: TrackKind::Video,
+            sequence: u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1),
+            // What the init segment's edit list takes away again.
+            base: rendition.index.at(span.start.saturating_add(rendition.media_time())),
+            entries: vec![entry],
+            sealed: None,
+        }
+    }
+
+    fn body(&self, rendition: &Rendition, n: usize) -> Body {
+        let fragment = self.fragment(rendition, n);
         let mut head = BytesMut::from(fragment::segment_header());
-        head.extend_from_slice(&fragment::header(sequence, base, [entry]));
-        let extent = self.offset..self.offset.saturating_add(self.size.into());
-        Body { head: head.freeze(), extents: vec![extent] }
+        head.extend_from_slice(&fragment::header(fragment.sequence, fragment.base, fragment.entries));
+        Body { head: head.freeze(), extents: vec![self.range()] }
     }
 }
 

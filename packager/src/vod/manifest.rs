@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::time::Duration;
 use std::{iter, ptr};
 
+use super::protection::Protection;
 use super::rate::Rate;
 use super::rendition::Rendition;
 use super::subtitles::{self, Subtitles};
-use super::{Item, Tag, TrackName};
+use super::{Item, KeyOf, Tag, TrackName};
 use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
 use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Role, Segment, Segments, Type};
-use crate::hls::media::{Head, Independence, Kind, Lines};
+use crate::hls::media::{Head, Independence, Key, Kind, Lines};
 use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 use crate::text::{self, Language};
@@ -38,6 +39,7 @@ pub(super) struct Tracks<'a> {
     pub(super) subtitles: &'a Subtitles,
     /// See [`target_duration`].
     pub(super) target_duration: u32,
+    pub(super) protection: Option<&'a Protection>,
 }
 
 /// The same in every playlist of a title (Apple's rule 8.2), so that no playlist of one track can be rendered without all;
@@ -57,6 +59,7 @@ impl Tracks<'_> {
             scrubbing: &self.scrubbing(),
             audio: &self.audio_group(),
             subtitles: &self.subtitles.renditions(self.tag),
+            keys: &self.session_keys(KeyOf::Segments),
             segments: self.promise(),
         }
         .render()
@@ -69,6 +72,20 @@ impl Tracks<'_> {
         } else {
             multivariant::Segments::Mixed
         }
+    }
+
+    fn session_keys(&self, of: KeyOf) -> Vec<Key> {
+        self.protection.map(|it| it.hls_session(self.tag, of)).unwrap_or_default()
+    }
+
+    /// The keys of a segment, where they are others than those of the segment before.
+    fn keys(&self, track: TrackName, of: KeyOf, before: Option<usize>, segment: usize) -> Vec<Key> {
+        let Some(protection) = self.protection else { return Vec::new() };
+        let period = protection.keys.period(segment);
+        if before.map(|it| protection.keys.period(it)) == Some(period) {
+            return Vec::new();
+        }
+        protection.hls(track, of, period)
     }
 
     /// Key frames of the cheapest rendition of each size.
@@ -165,7 +182,7 @@ impl Tracks<'_> {
     }
 
     /// The media playlist of one track; its URIs are relative to its own place.
-    pub(super) fn media(&self, rendition: &Rendition) -> String {
+    pub(super) fn media(&self, track: TrackName, rendition: &Rendition) -> String {
         let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
             target_duration: self.target_duration,
@@ -175,6 +192,8 @@ impl Tracks<'_> {
         });
         lines.map(Item::Init);
         for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
+            let keys = self.keys(track, KeyOf::Segments, n.checked_sub(1), n);
+            keys.iter().for_each(|it| lines.key(it));
             lines.segment(duration, Item::Segment(n));
         }
         lines.end();
@@ -229,11 +248,13 @@ impl Tracks<'_> {
             })
             .collect();
         let segments = self.promise();
-        Multivariant { variants: &variants, audio: &group, segments, ..Multivariant::default() }.render()
+        let keys = &self.session_keys(KeyOf::TransportStream);
+        Multivariant { variants: &variants, audio: &group, keys, segments, ..Multivariant::default() }
+            .render()
     }
 
     /// The media playlist of the transport stream of one track.
-    pub(super) fn transport(&self, rendition: &Rendition) -> String {
+    pub(super) fn transport(&self, track: TrackName, rendition: &Rendition) -> String {
         let mut lines = Lines::with_capacity(rendition.len().saturating_mul(24).saturating_add(256));
         lines.head(&Head {
             target_duration: self.target_duration,
@@ -242,6 +263,8 @@ impl Tracks<'_> {
             kind: Kind::Vod(independence(rendition)),
         });
         for (n, duration) in durations(rendition, rendition.spans()).enumerate() {
+            let keys = self.keys(track, KeyOf::TransportStream, n.checked_sub(1), n);
+            keys.iter().for_each(|it| lines.key(it));
             lines.segment(duration, Item::TransportSegment(n));
         }
         lines.end();
@@ -249,7 +272,7 @@ impl Tracks<'_> {
     }
 
     /// The playlist of one track's key frames.
-    pub(super) fn key_frames(&self, rendition: &Rendition) -> String {
+    pub(super) fn key_frames(&self, track: TrackName, rendition: &Rendition) -> String {
         let frames = &rendition.key_frames;
         let durations: Vec<_> = durations(rendition, frames.spans()).collect();
         let mut lines = Lines::with_capacity(frames.len().saturating_mul(24).saturating_add(256));
@@ -260,7 +283,13 @@ impl Tracks<'_> {
             kind: Kind::KeyFrames,
         });
         lines.map(Item::Init);
+        let changing = self.protection.is_some_and(|it| it.keys.is_rotating());
+        let spans = frames.spans().take_while(|_| changing);
+        let segments: Vec<usize> = spans.map(|it| rendition.segment_at(it.start)).collect();
         for (n, duration) in durations.into_iter().enumerate() {
+            let segment = |n: usize| segments.get(n).copied().unwrap_or(0);
+            let keys = self.keys(track, KeyOf::KeyFrames, n.checked_sub(1).map(segment), segment(n));
+            keys.iter().for_each(|it| lines.key(it));
             lines.segment(duration, Item::KeyFrame(n));
         }
         lines.end();
@@ -332,6 +361,7 @@ impl Tracks<'_> {
                 .filter(|it| it != "und"),
             role: self.role(kind, first),
             starts_with: if tracks.iter().any(|it| it.index.has_leading) { Sync::Delta } else { Sync::Key },
+            protection: self.protection.map(|it| it.dash(kind)).unwrap_or_default(),
             representations: range.filter_map(representation).collect(),
             trick_mode_of: None,
             segments: Some(segments),
@@ -379,6 +409,7 @@ impl Tracks<'_> {
             language: None,
             role: Role::Alternate,
             starts_with: Sync::Key,
+            protection: self.protection.map(|it| it.dash(TrackKind::Video)).unwrap_or_default(),
             trick_mode_of: Some(0),
             segments: None,
             representations: vec![representation],

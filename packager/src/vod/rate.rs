@@ -14,6 +14,11 @@ pub(super) struct Rate {
 }
 
 impl Rate {
+    /// The same with so many bits a second more.
+    pub(super) const fn and(self, more: u64) -> Self {
+        Self { peak: self.peak.saturating_add(more), average: self.average.saturating_add(more) }
+    }
+
     /// Of segments of so many seconds and octets.
     pub(super) fn of(segments: impl Iterator<Item = (f64, u64)>) -> Self {
         let facts: Vec<(f64, f64)> =

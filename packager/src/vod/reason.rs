@@ -70,6 +70,12 @@ pub enum Reason {
         "its key frames stand elsewhere than those of the best rendition of its set; encode both with the same"
     )]
     OtherKeyFrames,
+    /// Pictures of a codec whose samples cannot be encrypted here.
+    #[error(
+        "samples of AV1 and VP9 pictures cannot be encrypted; encrypt whole segments (method = \"aes-128\"), or encode it \
+         as H.264 or H.265"
+    )]
+    Unencryptable,
 }
 
 impl Reason {
@@ -88,7 +94,7 @@ impl Reason {
                     | Error::External
                     | Error::Configurations(_)
                     | Error::Cuts(_)
-            )
+            ) | Self::Unencryptable
         )
     }
 }

@@ -9,12 +9,14 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::columns::{put, put_rows, put_signed, take, take_rows, take_signed};
 use super::index::{Index, Indexed, Placed};
 use super::key_frames::KeyFrames;
+use super::made::{Extent, Fragment};
 use super::packed::{Packed, pack_samples, unpack_samples};
 use super::plan::Plan;
 use super::rate::Rate;
 use super::{Body, Pages, Reason};
 use crate::isobmff::fragment::{self, Entry};
 use crate::isobmff::init::Init;
+use crate::isobmff::protection::TrackProtection;
 use crate::media::{Timestamp, TrackKind};
 
 /// Twice what an hour without a key frame at 9 pictures a second has; a crafted table has more.
@@ -61,6 +63,16 @@ struct Segment {
     /// Where its samples are packed, and what they hash to.
     at: u32,
     check: u32,
+}
+
+/// What a fragment says of a sample.
+const fn entry(it: &Placed) -> Entry {
+    Entry {
+        size: it.stored.size,
+        duration: it.stored.duration,
+        composition_offset: it.stored.composition_offset,
+        sync: it.stored.sync,
+    }
 }
 
 impl Rendition {
@@ -173,14 +185,14 @@ impl Rendition {
     }
 
     /// The init segment. What the file's edit list says is said again, against the title's common origin.
-    pub(super) fn init(&self) -> Bytes {
+    pub(super) fn init(&self, protection: Option<&TrackProtection>) -> Bytes {
         Init {
             track: &self.index.track,
             duration: u64::try_from(self.end().ticks()).unwrap_or(0),
             media_time: u64::try_from(self.media_time()).unwrap_or(0),
             matrix: self.index.matrix,
         }
-        .render()
+        .render_protected(protection)
     }
 
     /// Segment `n`, as boxes and ranges of its file.
@@ -189,15 +201,9 @@ impl Rendition {
     }
 
     fn body_of(&self, n: usize, samples: &[Placed]) -> Option<Body> {
-        let first = samples.first()?;
-        let base = self.index.at(first.stored.dts.saturating_add(self.offset().max(0)));
+        let base = self.base(samples.first()?);
         let sequence = u32::try_from(n).ok()?.saturating_add(1);
-        let entries = samples.iter().map(|it| Entry {
-            size: it.stored.size,
-            duration: it.stored.duration,
-            composition_offset: it.stored.composition_offset,
-            sync: it.stored.sync,
-        });
+        let entries = samples.iter().map(entry);
         let mut head = BytesMut::from(fragment::segment_header());
         head.extend_from_slice(&fragment::header(sequence, base, entries));
 
@@ -210,6 +216,38 @@ impl Rendition {
             }
         }
         Some(Body { head: head.freeze(), extents })
+    }
+
+    /// Segment `n`, as frames of which a fragment is made; and the number of the first.
+    pub(super) fn fragment(&self, n: usize) -> Option<(Fragment, Vec<Extent>, u32)> {
+        let samples = self.samples(n)?;
+        let first = samples.first()?;
+        let fragment = Fragment {
+            kind: self.index.track.kind(),
+            sequence: u32::try_from(n).ok()?.saturating_add(1),
+            base: self.base(first),
+            entries: samples.iter().map(entry).collect(),
+            sealed: None,
+        };
+        Some((fragment, samples.iter().map(|it| self.extent(it)).collect(), first.stored.index))
+    }
+
+    /// Where a sample is.
+    pub(super) fn extent(&self, it: &Placed) -> Extent {
+        let begin = it.stored.offset;
+        Extent { file: self.file, range: begin..begin.saturating_add(it.stored.size.into()) }
+    }
+
+    /// When a fragment that begins with this sample is decoded.
+    fn base(&self, first: &Placed) -> Timestamp {
+        self.index.at(first.stored.dts.saturating_add(self.offset().max(0)))
+    }
+
+    /// Samples in a second, about.
+    pub(super) fn samples_per_second(&self) -> f64 {
+        let samples = f64::from(self.end.saturating_sub(self.segments.first().map_or(0, |it| it.first)));
+        let shown = self.index.shown.end.saturating_sub(self.index.shown.start);
+        samples / self.index.at(shown).seconds().max(0.001)
     }
 
     /// Ticks from media time to the time of the presentation. Where it is negative the init segment says so by an

@@ -80,6 +80,8 @@ pub enum Resource {
     /// `manifest-trick.mpd`: the same, with what players scrub by. Players that do not know it read it as one more track and
     /// end where it does.
     TrickMpd,
+    /// `license`: where players ask for keys, by name.
+    License,
     /// `{tag}/{track}/…`: bytes that never change under that name.
     Tagged(Tag, TrackName, Item),
     /// `{tag}/{subtitles}/…`: the same of subtitles.
@@ -103,6 +105,37 @@ pub enum Item {
     KeyFrames,
     /// `i{n}.m4s`: one of its key frames, counted from 0.
     KeyFrame(usize),
+    /// `{n}.key`, `ts{n}.key` and `i{n}.key`: what one of its playlists is encrypted with in period `n`.
+    Key(KeyOf, usize),
+}
+
+/// Which playlist of a track a key belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyOf {
+    /// That of its segments.
+    Segments,
+    /// That of its transport stream.
+    TransportStream,
+    /// That of its key frames.
+    KeyFrames,
+}
+
+impl KeyOf {
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Segments => "",
+            Self::TransportStream => "ts",
+            Self::KeyFrames => "i",
+        }
+    }
+
+    /// Reads the name of a key.
+    fn parse(name: &str) -> Option<Item> {
+        let of =
+            [Self::TransportStream, Self::KeyFrames].into_iter().find(|it| name.starts_with(it.prefix()));
+        let of = of.unwrap_or(Self::Segments);
+        Some(Item::Key(of, number(name.strip_prefix(of.prefix())?)?))
+    }
 }
 
 impl fmt::Display for Item {
@@ -115,6 +148,7 @@ impl fmt::Display for Item {
             Self::TransportSegment(n) => write!(f, "{n}.ts"),
             Self::KeyFrames => f.write_str("iframes.m3u8"),
             Self::KeyFrame(n) => write!(f, "i{n}.m4s"),
+            Self::Key(of, n) => write!(f, "{}{n}.key", of.prefix()),
         }
     }
 }
@@ -160,11 +194,13 @@ impl Resource {
                 .or(Some((rest, Self::Multivariant))),
             "index-ts.m3u8" => tagged(Item::TransportPlaylist).or(Some((rest, Self::TransportMultivariant))),
             "manifest.mpd" => Some((rest, Self::Mpd)),
+            "license" => Some((rest, Self::License)),
             "manifest-trick.mpd" => Some((rest, Self::TrickMpd)),
             "init.mp4" => tagged(Item::Init),
             "iframes.m3u8" => tagged(Item::KeyFrames),
             "all.vtt" => text(TextItem::Whole),
             _ if last.ends_with(".vtt") => text(TextItem::Segment(number(last.strip_suffix(".vtt")?)?)),
+            _ if last.ends_with(".key") => tagged(KeyOf::parse(last.strip_suffix(".key")?)?),
             _ if last.ends_with(".ts") => tagged(Item::TransportSegment(number(last.strip_suffix(".ts")?)?)),
             _ => {
                 let name = last.strip_suffix(".m4s")?;
@@ -224,6 +260,14 @@ mod tests {
             &format!("/f.mp4/{TAG}/v0/3.ts"),
             Some(("/f.mp4", tagged(TrackKind::Video, 0, Item::TransportSegment(3)))),
         );
+        for (name, of) in
+            [("7.key", KeyOf::Segments), ("ts7.key", KeyOf::TransportStream), ("i7.key", KeyOf::KeyFrames)]
+        {
+            let expected = Some(("/f.mp4", tagged(TrackKind::Audio, 0, Item::Key(of, 7))));
+            check(&format!("/f.mp4/{TAG}/a0/{name}"), expected);
+            assert_eq!(Item::Key(of, 7).to_string(), name);
+        }
+        check("/film.mp4/license", Some(("/film.mp4", Resource::License)));
         check("/film.mp4/manifest-trick.mpd", Some(("/film.mp4", Resource::TrickMpd)));
         check(
             &format!("/f.mp4/{TAG}/v0/index.m3u8"),
@@ -253,6 +297,10 @@ mod tests {
             "v0/01.m4s",
             "v0/+1.m4s",
             "v0/i01.m4s",
+            "v0/07.key",
+            "v0/x7.key",
+            "v0/.key",
+            "t0/7.key",
             "v0/ii1.m4s",
             "v0/-1.m4s",
             "v0/1.mp4",

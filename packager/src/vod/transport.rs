@@ -1,16 +1,15 @@
 //! A title as transport streams, for players that know no fragmented MP4: pictures with their sound in one stream.
 //!
 //! ```text
-//! renditions ─▶ Laid (program; length and counters of each segment) ─▶ TransportSegment ─frames─▶ packets
+//! renditions ─▶ Laid (program; length and counters of each segment) ─▶ MadeSegment ─frames─▶ packets
 //! ```
 //! Segments begin where those in fragments do. Each is made by itself, yet its counters follow the one before.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::index::Placed;
+use super::made::{Extent, Form, MadeSegment};
 use super::rate::Rate;
 use super::rendition::Rendition;
 use crate::media::{Sync, Timestamp, TrackKind};
@@ -22,9 +21,6 @@ const TOGETHER: Duration = Duration::from_millis(170);
 /// Octets of sound in one unit, whose length has 16 bits, headers of frames included.
 const MOST_SOUND: u32 = 32 * 1024;
 
-/// Two ranges of a file that are nearer than this are read as one: in an interleaved file all of a segment is.
-const WIDEST_GAP: u64 = 64 * 1024;
-
 /// A stream, laid out: what is in it, and what is known of each segment before it is made.
 #[derive(Clone, Debug)]
 pub(super) struct Laid {
@@ -32,6 +28,13 @@ pub(super) struct Laid {
     /// Octets, and the counters before it.
     segments: Box<[(u64, Continuity)]>,
     pub(super) rate: Rate,
+}
+
+/// Whether samples are encrypted each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Samples {
+    Clear,
+    Sealed,
 }
 
 /// What goes into a stream.
@@ -43,36 +46,22 @@ pub(super) struct Tracks<'a> {
     pub(super) sound: Option<&'a Rendition>,
 }
 
-/// A segment before its frames are read.
-#[derive(Clone, Debug)]
-pub struct TransportSegment {
-    program: Program,
-    units: Vec<Unit>,
-    counters: Continuity,
-    /// Where the frames are, in the order of the units.
-    frames: Vec<Extent>,
-}
-
-/// Octets of one of a title's files.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Which of the title's files.
-    pub file: usize,
-    /// Where in it.
-    pub range: Range<u64>,
-}
-
 impl Laid {
     /// Lays out all segments of a stream.
     ///
     /// # Errors
     /// [`Refused`] when something of it does not go into a transport stream.
-    pub(super) fn of(tracks: Tracks<'_>) -> Result<Self, Refused> {
+    pub(super) fn of(tracks: Tracks<'_>, samples: Samples) -> Result<Self, Refused> {
         let sound = tracks.sound.map(|it| &it.index.track.config);
         let lead = &tracks.lead.index.track.config;
         let program = match tracks.lead.index.track.kind() {
             TrackKind::Video => Program::new(Some(lead), sound)?,
             TrackKind::Audio => Program::new(None, Some(lead))?,
+        };
+        let program = match (samples, tracks.lead.index.track.kind()) {
+            (Samples::Clear, _) => program,
+            (Samples::Sealed, TrackKind::Video) => program.sample_aes(sound)?,
+            (Samples::Sealed, TrackKind::Audio) => program.sample_aes(Some(lead))?,
         };
         let mut counters = Continuity::default();
         let mut segments = Vec::new();
@@ -93,11 +82,12 @@ impl Laid {
     }
 
     /// Segment `n` of those tracks, which are the ones it was laid out for.
-    pub(super) fn segment(&self, tracks: Tracks<'_>, n: usize) -> Option<TransportSegment> {
+    pub(super) fn segment(&self, tracks: Tracks<'_>, n: usize) -> Option<MadeSegment> {
         let (_, counters) = *self.segments.get(n)?;
         let (units, frames): (Vec<_>, Vec<_>) = tracks.units(n)?.into_iter().unzip();
         let frames = frames.into_iter().flatten().collect();
-        Some(TransportSegment { program: self.program.clone(), units, counters, frames })
+        let form = Form::Transport { program: self.program.clone(), units, counters, key: None };
+        Some(MadeSegment { frames, form, whole: None })
     }
 }
 
@@ -155,7 +145,7 @@ fn pictures(rendition: &Rendition, samples: impl Iterator<Item = Placed>) -> Vec
             key: stored.sync == Sync::Key,
             frames: vec![stored.size],
         };
-        (unit, vec![extent(rendition, &it)])
+        (unit, vec![rendition.extent(&it)])
     };
     samples.map(unit).collect()
 }
@@ -174,7 +164,7 @@ fn sound(rendition: &Rendition, samples: impl Iterator<Item = Placed>) -> Vec<(U
         match units.last_mut().filter(|_| fits && goes_on) {
             Some((unit, places)) => {
                 unit.frames.push(size);
-                places.push(extent(rendition, &it));
+                places.push(rendition.extent(&it));
                 octets = octets.saturating_add(size);
             }
             None => {
@@ -186,68 +176,11 @@ fn sound(rendition: &Rendition, samples: impl Iterator<Item = Placed>) -> Vec<(U
                     key: true,
                     frames: vec![size],
                 };
-                units.push((unit, vec![extent(rendition, &it)]));
+                units.push((unit, vec![rendition.extent(&it)]));
                 (begun, octets) = (it.presentation, size);
             }
         }
         goes_on = it.stored.duration.abs_diff(index.usual_duration) <= 1;
     }
     units
-}
-
-fn extent(rendition: &Rendition, it: &Placed) -> Extent {
-    let begin = it.stored.offset;
-    Extent { file: rendition.file, range: begin..begin.saturating_add(it.stored.size.into()) }
-}
-
-impl TransportSegment {
-    /// Octets of the frames in it.
-    pub fn frame_octets(&self) -> u64 {
-        self.frames.iter().map(|it| it.range.end.saturating_sub(it.range.start)).fold(0, u64::saturating_add)
-    }
-
-    /// What must be read of the files: few ranges, ascending, at most `longest` octets each where frames allow.
-    pub fn reads(&self, longest: u64) -> Vec<Extent> {
-        let mut all = self.frames.clone();
-        all.retain(|it| !it.range.is_empty());
-        all.sort_by_key(|it| (it.file, it.range.start));
-        let mut reads: Vec<Extent> = Vec::new();
-        for it in all {
-            match reads.last_mut() {
-                Some(last)
-                    if last.file == it.file
-                        && it.range.start.saturating_sub(last.range.end) <= WIDEST_GAP
-                        && it.range.end.saturating_sub(last.range.start) <= longest =>
-                {
-                    last.range.end = last.range.end.max(it.range.end);
-                }
-                _ => reads.push(it),
-            }
-        }
-        reads
-    }
-
-    /// The packets, of what was read: each of [`reads`](Self::reads) with its octets.
-    ///
-    /// # Errors
-    /// [`Refused`] when a frame is not as its file said, so that it does not fit.
-    pub fn mux(self, read: &[(Extent, Bytes)]) -> Result<Vec<Bytes>, Refused> {
-        let Self { program, units, counters, frames } = self;
-        let mut muxer = Muxer::new(program, units, counters);
-        let mut packets = vec![muxer.push(&[])?];
-        for frame in frames.iter().filter(|it| !it.range.is_empty()) {
-            packets.push(muxer.push(within(read, frame).ok_or(Refused::Nothing)?)?);
-        }
-        packets.retain(|it| !it.is_empty());
-        Ok(packets)
-    }
-}
-
-/// The octets of a frame, among those read.
-fn within<'a>(read: &'a [(Extent, Bytes)], frame: &Extent) -> Option<&'a [u8]> {
-    let before = read.partition_point(|(it, _)| (it.file, it.range.start) <= (frame.file, frame.range.start));
-    let (extent, octets) = read.get(before.checked_sub(1)?)?;
-    let begin = usize::try_from(frame.range.start.checked_sub(extent.range.start)?).ok()?;
-    let length = usize::try_from(frame.range.end.checked_sub(frame.range.start)?).ok()?;
-    octets.get(begin..begin.checked_add(length)?)
 }

@@ -5,6 +5,8 @@
 
 mod files;
 mod indexes;
+mod keys;
+mod license;
 mod remote;
 mod shelf;
 mod subtitles;
@@ -18,24 +20,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use config::origin::HttpOrigin;
+use config::origin::{Encryption, HttpOrigin};
 use futures_util::StreamExt;
 use futures_util::stream;
-use http::StatusCode;
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use http::{Method, StatusCode};
 use packager::asset::{ReadError, Source};
 use packager::media::TrackKind;
 use tokio::sync::Semaphore;
 
 use packager::vod::{
-    Asset, Item, Reads, Report, Resource, TARGET, TextItem, TitleSegment, TrackName, TransportSegment,
+    Asset, Item, MadeSegment, Reads, Report, Resource, Segment, TARGET, TextItem, TrackName,
 };
 
 use super::library::Library;
 use super::library::{decoded, wait};
 use super::web::Web;
-use crate::passage::{Failure, Fetched, FetchedBody, Lifetime};
+use crate::passage::{Failure, Fetched, FetchedBody, Lifetime, Upload};
 use files::{File, Files};
+use keys::Keys;
 use remote::Remote;
 use shelf::{Failed, Refused, Shelf, Title};
 
@@ -55,14 +58,14 @@ const PLAYLIST: &str = "application/vnd.apple.mpegurl";
 const MPD: &str = "application/dash+xml";
 const TRANSPORT: &str = "video/mp2t";
 
-/// Octets of frames in one segment of a transport stream, of which all are in memory at once: ten seconds at 25 Mbit/s.
-const LARGEST_TRANSPORT: u64 = 32 * 1024 * 1024;
+/// Octets of frames in one segment that is made of them, of which all are in memory at once: ten seconds at 25 Mbit/s.
+const LARGEST_MADE: u64 = 32 * 1024 * 1024;
 
 /// KiB of such segments under way at once, frames and packets: four of the largest, a hundred usual ones.
-const MUXING: usize = 4 * 2 * 32 * 1024;
+const MAKING: usize = 4 * 2 * 32 * 1024;
 
 /// Octets of one read for such a segment.
-const LONGEST_TRANSPORT_READ: u64 = 4 * 1024 * 1024;
+const LONGEST_MADE_READ: u64 = 4 * 1024 * 1024;
 const WEBVTT: &str = "text/vtt; charset=utf-8";
 
 /// What was done, for the books.
@@ -81,14 +84,25 @@ pub struct Vod {
     files: Files,
     shelf: Shelf,
     stats: Stats,
-    /// Memory for segments of transport streams, in KiB.
-    muxing: Semaphore,
+    /// Memory for segments that are made whole, in KiB.
+    making: Semaphore,
 }
 
 impl Vod {
     /// The titles below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self::of(Files::Disk(Library::new(root)))
+    }
+
+    /// The same, encrypted.
+    #[must_use]
+    pub(super) fn encrypted(self, encryption: Option<&Encryption>) -> Self {
+        Self { shelf: self.shelf.with_keys(encryption.cloned().map(Keys::new)), ..self }
+    }
+
+    /// How its titles are encrypted.
+    pub(super) fn encryption(&self) -> Option<&Encryption> {
+        self.shelf.keys().map(Keys::settings)
     }
 
     /// The titles of a web server with these settings.
@@ -102,13 +116,13 @@ impl Vod {
     }
 
     fn of(files: Files) -> Self {
-        Self { files, shelf: Shelf::new(None), stats: Stats::default(), muxing: Semaphore::new(MUXING) }
+        Self { files, shelf: Shelf::new(), stats: Stats::default(), making: Semaphore::new(MAKING) }
     }
 
     /// The same, which keeps what it understands in `indexes` too.
     #[must_use]
     pub fn with_indexes(self, indexes: Arc<Indexes>) -> Self {
-        Self { shelf: Shelf::new(Some(indexes)), ..self }
+        Self { shelf: self.shelf.with_indexes(indexes), ..self }
     }
 
     /// The directory; none where the files are elsewhere.
@@ -139,11 +153,26 @@ impl Vod {
     /// # Errors
     /// [`Failure`] when the disk fails. What is not there or cannot be played is an answer.
     pub async fn fetch(&self, path: &str) -> Result<Fetched, Failure> {
-        match self.answer(path).await {
+        self.fetch_with(path, &Method::GET, Upload::none()).await
+    }
+
+    /// The same for any method, and for what a request brings with it.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub(super) async fn fetch_with(
+        &self,
+        path: &str,
+        method: &Method,
+        upload: Upload,
+    ) -> Result<Fetched, Failure> {
+        match self.answer(path, method, upload).await {
             Ok(fetched) => Ok(fetched),
             Err(Failed::Refused(refused)) => {
                 self.stats.refusals.fetch_add(1, Ordering::Relaxed);
-                Ok(refusal(refused))
+                let mut fetched = refusal(refused);
+                fetched.headers.extend(license::allowed(fetched.status, path));
+                Ok(fetched)
             }
             Err(Failed::Unreadable(error)) => {
                 tracing::warn!(path, "{error}");
@@ -166,10 +195,15 @@ impl Vod {
         }
     }
 
-    async fn answer(&self, path: &str) -> Result<Fetched, Failed> {
+    async fn answer(&self, path: &str, method: &Method, upload: Upload) -> Result<Fetched, Failed> {
         let path = decoded(path).ok_or_else(Refused::missing)?;
         let (path, resource) = Resource::split(&path).ok_or_else(Refused::missing)?;
         let path = path.strip_prefix('/').ok_or_else(Refused::missing)?;
+        license::check_method(resource, method)?;
+        if resource == Resource::License {
+            self.stats.documents.fetch_add(1, Ordering::Relaxed);
+            return license::answer(&self.shelf.title(&self.files, path).await?.asset, upload).await;
+        }
         // Whoever names the bytes of a title wants those, and what is read for him is read on that condition: the way to a
         // server, to ask whether they are still there, is spared.
         let named = match resource {
@@ -213,6 +247,8 @@ impl Vod {
                 let text = title.asset.trick_mpd();
                 self.document(title, MPD, &format!("{tag}-trick"), text.into(), Lifetime::For(MANIFEST))
             }
+            // It was answered before.
+            Resource::License => Err(Refused::missing().into()),
             // The tag of a file that was replaced.
             Resource::Tagged(other, ..) | Resource::Text(other, ..) if other != tag => {
                 Err(Refused::missing().into())
@@ -245,7 +281,12 @@ impl Vod {
                     }
                     Item::TransportSegment(n) => {
                         let segment = ask(title, move |it| it.transport_segment(track, n)).await?;
-                        self.transport(title, segment, &name).await
+                        self.made(title, TRANSPORT, segment, &name).await
+                    }
+                    Item::Key(of, period) => {
+                        let key = title.asset.key(track, of, period).ok_or_else(Refused::missing)?;
+                        self.stats.documents.fetch_add(1, Ordering::Relaxed);
+                        Ok(license::secret("application/octet-stream", key.to_vec().into()))
                     }
                     Item::KeyFrames => {
                         document(PLAYLIST, title.asset.key_frames_playlist(track).map(Bytes::from))
@@ -280,10 +321,13 @@ impl Vod {
         &self,
         title: &Arc<Title>,
         track: TrackName,
-        segment: Option<TitleSegment>,
+        segment: Option<Segment>,
         name: &str,
     ) -> Result<Fetched, Failed> {
-        let segment = segment.ok_or_else(Refused::missing)?;
+        let segment = match segment.ok_or_else(Refused::missing)? {
+            Segment::Stored(segment) => segment,
+            Segment::Made(made) => return self.made(title, media_type(track), Some(made), name).await,
+        };
         let length = segment.body.length();
         let (Some(path), Some(stored)) =
             (title.files.get(segment.file), title.asset.stored().get(segment.file))
@@ -314,24 +358,25 @@ impl Vod {
         })
     }
 
-    /// A segment of a transport stream. Its frames are put into another order than the file has them in, so all are read
-    /// before the first is sent.
-    async fn transport(
+    /// A segment that is made of its frames, in another order than the file has them in or encrypted: all are read before
+    /// the first is sent.
+    async fn made(
         &self,
         title: &Arc<Title>,
-        segment: Option<TransportSegment>,
+        content_type: &'static str,
+        segment: Option<MadeSegment>,
         name: &str,
     ) -> Result<Fetched, Failed> {
         let segment = segment.ok_or_else(Refused::missing)?;
         let octets = segment.frame_octets();
-        if octets > LARGEST_TRANSPORT {
-            return Err(Refused::large_transport(octets).into());
+        if octets > LARGEST_MADE {
+            return Err(Refused::large(octets).into());
         }
         // What is read, and what is made of it.
         let room = u32::try_from(octets * 2 / 1024 + 1).unwrap_or(u32::MAX);
-        let _room = self.muxing.acquire_many(room).await.expect("the semaphore is never closed");
+        let _room = self.making.acquire_many(room).await.expect("the semaphore is never closed");
         let mut read = Vec::new();
-        for extent in segment.reads(LONGEST_TRANSPORT_READ) {
+        for extent in segment.reads(LONGEST_MADE_READ) {
             let (Some(path), Some(stored)) =
                 (title.files.get(extent.file), title.asset.stored().get(extent.file))
             else {
@@ -344,14 +389,14 @@ impl Vod {
             let (_, bytes) = opened.map_err(replaced)?;
             read.push((extent, bytes));
         }
-        let packets =
-            wait(move || segment.mux(&read).map_err(|it| Failed::from(Refused::transport(&it)))).await?;
+        let made =
+            wait(move || segment.make(&read).map_err(|it| Failed::from(Refused::transport(&it)))).await?;
         self.stats.segments.fetch_add(1, Ordering::Relaxed);
         Ok(Fetched {
             status: StatusCode::OK,
-            headers: headers(title, TRANSPORT, name),
-            length: Some(packets.iter().map(|it| it.len() as u64).sum()),
-            body: FetchedBody::Whole(packets),
+            headers: headers(title, content_type, name),
+            length: Some(made.iter().map(|it| it.len() as u64).sum()),
+            body: FetchedBody::Whole(made),
             lifetime: Some(Lifetime::Immutable),
         })
     }

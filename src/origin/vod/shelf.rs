@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::files::{File, Files};
 use super::indexes::{Indexes, Name, Record};
+use super::keys::{Edition, Keys};
 use super::subtitles::{self, Beside, Wanted, below};
 use crate::origin::library::wait;
 
@@ -60,6 +61,8 @@ struct Kept {
     witnesses: Arc<[Witness]>,
     /// Of a single file: what else is beside it and may come and go.
     beside: Option<Arc<Beside>>,
+    /// Of the keys it is encrypted with.
+    edition: Edition,
     title: Result<Arc<Title>, Refused>,
 }
 
@@ -71,10 +74,12 @@ pub(super) struct Shelf {
     builders: Semaphore,
     /// Where they are kept beyond this run.
     indexes: Option<Arc<Indexes>>,
+    /// Titles are encrypted with them.
+    keys: Option<Keys>,
 }
 
 impl Shelf {
-    pub(super) fn new(indexes: Option<Arc<Indexes>>) -> Self {
+    pub(super) fn new() -> Self {
         let weigh = |path: &String, kept: &Kept| {
             let title = kept.title.as_ref().map_or(0, |it| it.asset.weight());
             u32::try_from(path.len() + size_of::<Kept>() + title).unwrap_or(u32::MAX)
@@ -85,7 +90,22 @@ impl Shelf {
             // The newest is what is being watched: to refuse it would mean to read its header for each segment.
             .eviction_policy(moka::policy::EvictionPolicy::lru())
             .build();
-        Self { kept, under_way: Mutex::default(), builders: Semaphore::new(BUILDERS), indexes }
+        let builders = Semaphore::new(BUILDERS);
+        Self { kept, under_way: Mutex::default(), builders, indexes: None, keys: None }
+    }
+
+    /// The same, which keeps titles in `indexes` too.
+    pub(super) fn with_indexes(self, indexes: Arc<Indexes>) -> Self {
+        Self { indexes: Some(indexes), ..self }
+    }
+
+    /// The same, which encrypts titles.
+    pub(super) fn with_keys(self, keys: Option<Keys>) -> Self {
+        Self { keys, ..self }
+    }
+
+    pub(super) const fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
     }
 
     /// The title at `path` as it is now.
@@ -100,7 +120,7 @@ impl Shelf {
             return Ok(title?);
         }
         let _builder = self.builders.acquire().await.expect("the semaphore is never closed");
-        let kept = understand(library, path, self.indexes.as_ref()).await?;
+        let kept = understand(library, path, self.indexes.as_ref(), self.keys.as_ref()).await?;
         if let Err(refused) = &kept.title {
             tracing::warn!(path, "{}", refused.sentence);
         }
@@ -125,6 +145,9 @@ impl Shelf {
         path: &str,
     ) -> Result<Option<Result<Arc<Title>, Refused>>, ReadError> {
         let Some(kept) = self.kept.get(path) else { return Ok(None) };
+        if kept.edition != edition(self.keys.as_ref()).await {
+            return Ok(None);
+        }
         let directory = kept.beside.iter().map(|it| &it.directory);
         let witnesses = || kept.witnesses.iter().chain(directory.clone());
         let now = library.versions(witnesses().map(|(path, _)| path.clone()).collect()).await?;
@@ -189,6 +212,11 @@ impl Refused {
         Self { status: StatusCode::NOT_FOUND, sentence: "there is no such title".into() }
     }
 
+    /// Whether it stays so as long as the files do.
+    fn is_in_the_file(&self) -> bool {
+        !matches!(self.status, StatusCode::NOT_FOUND | StatusCode::SERVICE_UNAVAILABLE)
+    }
+
     /// The file has lost its end.
     pub(super) fn cut() -> Self {
         let sentence = "the file ends before the media of this segment".into();
@@ -201,8 +229,8 @@ impl Refused {
         Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, sentence }
     }
 
-    pub(super) fn large_transport(octets: u64) -> Self {
-        let sentence = format!("the segment has {octets} bytes, too many for a transport stream");
+    pub(super) fn large(octets: u64) -> Self {
+        let sentence = format!("the segment has {octets} bytes, too many to be made at once");
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence }
     }
 
@@ -223,21 +251,40 @@ impl Refused {
 }
 
 /// Reads what is at `path` and makes a title of it.
-async fn understand(library: &Files, path: &str, indexes: Option<&Arc<Indexes>>) -> Result<Kept, Failed> {
+async fn understand(
+    library: &Files,
+    path: &str,
+    indexes: Option<&Arc<Indexes>>,
+    keys: Option<&Keys>,
+) -> Result<Kept, Failed> {
+    let edition = edition(keys).await;
     let mut witnesses = Vec::new();
     let mut beside = None;
     let title = match files_of(library, path, &mut witnesses).await {
         Ok(files) => build(library, files, indexes, &mut witnesses, &mut beside).await,
         Err(failed) => Err(failed),
     };
+    let title = match (title, keys) {
+        (Ok(title), Some(keys)) => {
+            keys.protect(path, title.asset).await.map(|asset| Title { asset, ..title })
+        }
+        (title, _) => title,
+    };
     let beside = beside.map(Arc::new);
     match title {
-        Ok(title) => Ok(Kept { witnesses: witnesses.into(), beside, title: Ok(Arc::new(title)) }),
+        Ok(title) => Ok(Kept { witnesses: witnesses.into(), beside, edition, title: Ok(Arc::new(title)) }),
         // Only what lies in the bytes of files that were found is remembered.
-        Err(Failed::Refused(refused)) if refused.status != StatusCode::NOT_FOUND => {
-            Ok(Kept { witnesses: witnesses.into(), beside, title: Err(refused) })
+        Err(Failed::Refused(refused)) if refused.is_in_the_file() => {
+            Ok(Kept { witnesses: witnesses.into(), beside, edition, title: Err(refused) })
         }
         Err(failed) => Err(failed),
+    }
+}
+
+async fn edition(keys: Option<&Keys>) -> Edition {
+    match keys {
+        Some(keys) => keys.edition().await,
+        None => None,
     }
 }
 

@@ -1,10 +1,14 @@
 //! H.264: `AVCDecoderConfigurationRecord` (ISO 14496-15 5.3.3.1) and the NAL units of a picture.
 
 mod nal;
+pub(crate) mod slice;
 mod sps;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+pub(crate) use super::bits::escape;
+#[cfg(test)]
+pub(crate) use super::bits::unescape as unescaped;
 use super::picture;
 pub use nal::{Picture, is_idr, normalise, units};
 use sps::Sps;
@@ -167,16 +171,21 @@ impl Config {
     /// Whether the record carries exactly this parameter set. A set met in the stream that it does not carry means
     /// that the configuration changed.
     pub fn carries(&self, parameter_set: &[u8]) -> bool {
+        self.parameter_sets().any(|it| it == parameter_set)
+    }
+
+    /// The parameter sets of the record, whole NAL units.
+    pub(crate) fn parameter_sets(&self) -> impl Iterator<Item = &[u8]> {
         let mut sets = ParameterSets { record: &self.record, at: 5 };
-        let mut found = false;
-        for mask in [0x1f, 0xff] {
-            let Ok(count) = sets.count(mask) else { return false };
-            for _ in 0..count {
-                let Ok(set) = sets.next() else { return false };
-                found |= set == parameter_set;
+        let mut masks = [0x1f, 0xff].into_iter();
+        let mut left = 0;
+        std::iter::from_fn(move || {
+            while left == 0 {
+                left = sets.count(masks.next()?).ok()?;
             }
-        }
-        found
+            left = left.saturating_sub(1);
+            sets.next().ok()
+        })
     }
 }
 

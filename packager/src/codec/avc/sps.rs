@@ -23,6 +23,27 @@ pub(super) struct Sps {
     pub(super) sample_aspect: Option<(u16, u16)>,
     pub(super) frame_rate: Option<(u32, u32)>,
     pub(super) colour: Option<Colour>,
+    pub(super) id: u32,
+    pub(super) slices: Slices,
+}
+
+/// What the headers of slices are read by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slices {
+    /// `ChromaArrayType` is zero: there are no weights of chroma.
+    pub(super) is_monochrome: bool,
+    pub(super) separate_colour_planes: bool,
+    pub(super) frame_num_bits: u32,
+    pub(super) order: Order,
+    pub(super) frames_only: bool,
+}
+
+/// How slices tell the order of their pictures (`pic_order_cnt_type`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    Lsb { bits: u32 },
+    Deltas { always_zero: bool },
+    Decoding,
 }
 
 impl Sps {
@@ -32,12 +53,13 @@ impl Sps {
         let mut bits = Bits::new(&rbsp);
         let profile = bits.byte()?;
         bits.skip(16)?;
-        limited("seq_parameter_set_id", bits.unsigned()?, 31)?;
+        let id = limited("seq_parameter_set_id", bits.unsigned()?, 31)?;
         let chroma = Chroma::read(&mut bits, profile)?;
-        skip_picture_order(&mut bits)?;
+        let frame_num_bits = limited("log2_max_frame_num_minus4", bits.unsigned()?, 12)?.saturating_add(4);
+        let order = Order::read(&mut bits)?;
         bits.unsigned()?; // max_num_ref_frames
         bits.flag()?; // gaps_in_frame_num_value_allowed_flag
-        let (width, height) = read_size(&mut bits, &chroma)?;
+        let (width, height, frames_only) = read_size(&mut bits, &chroma)?;
         let mut vui = Vui::default();
         if bits.flag()? {
             // Encoders have written usability information that ends early; what was read of it still holds, and
@@ -54,6 +76,14 @@ impl Sps {
             sample_aspect: vui.sample_aspect,
             frame_rate: vui.frame_rate,
             colour: vui.colour,
+            id,
+            slices: Slices {
+                is_monochrome: chroma.format == 0 || chroma.separate,
+                separate_colour_planes: chroma.separate,
+                frame_num_bits,
+                order,
+                frames_only,
+            },
         })
     }
 }
@@ -65,6 +95,8 @@ fn limited(field: &'static str, value: u32, most: u32) -> Result<u32, Error> {
 struct Chroma {
     written: bool,
     format: u8,
+    /// `separate_colour_plane_flag`
+    separate: bool,
     luma_minus8: u8,
     chroma_minus8: u8,
 }
@@ -73,12 +105,10 @@ impl Chroma {
     fn read(bits: &mut Bits<'_>, profile: u8) -> Result<Self, Error> {
         if !matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
             let (luma_minus8, chroma_minus8) = (0, 0);
-            return Ok(Self { written: false, format: 1, luma_minus8, chroma_minus8 });
+            return Ok(Self { written: false, format: 1, separate: false, luma_minus8, chroma_minus8 });
         }
         let format = limited("chroma_format_idc", bits.unsigned()?, 3)? as u8;
-        if format == 3 {
-            bits.flag()?; // separate_colour_plane_flag
-        }
+        let separate = format == 3 && bits.flag()?;
         let luma_minus8 = limited("bit_depth_luma_minus8", bits.unsigned()?, 6)? as u8;
         let chroma_minus8 = limited("bit_depth_chroma_minus8", bits.unsigned()?, 6)? as u8;
         bits.flag()?; // qpprime_y_zero_transform_bypass_flag
@@ -89,7 +119,7 @@ impl Chroma {
                 }
             }
         }
-        Ok(Self { written: true, format, luma_minus8, chroma_minus8 })
+        Ok(Self { written: true, format, separate, luma_minus8, chroma_minus8 })
     }
 }
 
@@ -109,34 +139,37 @@ fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Result<(), Error> {
     Ok(())
 }
 
-fn skip_picture_order(bits: &mut Bits<'_>) -> Result<(), Error> {
-    limited("log2_max_frame_num_minus4", bits.unsigned()?, 12)?;
-    match limited("pic_order_cnt_type", bits.unsigned()?, 2)? {
-        0 => {
-            limited("log2_max_pic_order_cnt_lsb_minus4", bits.unsigned()?, 12)?;
-        }
-        1 => {
-            bits.flag()?;
-            bits.signed()?;
-            bits.signed()?;
-            let cycle = limited("num_ref_frames_in_pic_order_cnt_cycle", bits.unsigned()?, 255)?;
-            for _ in 0..cycle {
-                bits.signed()?;
+impl Order {
+    fn read(bits: &mut Bits<'_>) -> Result<Self, Error> {
+        match limited("pic_order_cnt_type", bits.unsigned()?, 2)? {
+            0 => {
+                let bits = limited("log2_max_pic_order_cnt_lsb_minus4", bits.unsigned()?, 12)?;
+                Ok(Self::Lsb { bits: bits.saturating_add(4) })
             }
+            1 => {
+                let always_zero = bits.flag()?;
+                bits.signed()?;
+                bits.signed()?;
+                let cycle = limited("num_ref_frames_in_pic_order_cnt_cycle", bits.unsigned()?, 255)?;
+                for _ in 0..cycle {
+                    bits.signed()?;
+                }
+                Ok(Self::Deltas { always_zero })
+            }
+            _ => Ok(Self::Decoding),
         }
-        _ => {}
     }
-    Ok(())
 }
 
-/// Width and height after cropping (ITU-T H.264 7-18 to 7-22).
+/// Width and height after cropping (ITU-T H.264 7-18 to 7-22), and whether all pictures are frames.
 #[expect(clippy::arithmetic_side_effects, reason = "every factor is limited to 4095 or widened first")]
-fn read_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u16, u16), Error> {
+fn read_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u16, u16, bool), Error> {
     // 4095 macroblocks are 65,520 pixels: what the 16 bits of a sample entry can say.
     let across = limited("pic_width_in_mbs_minus1", bits.unsigned()?, 4094)? + 1;
     let down = limited("pic_height_in_map_units_minus1", bits.unsigned()?, 4094)? + 1;
-    let fields = if bits.flag()? { 1 } else { 2 };
-    if fields == 2 {
+    let frames_only = bits.flag()?;
+    let fields = if frames_only { 1 } else { 2 };
+    if !frames_only {
         bits.flag()?; // mb_adaptive_frame_field_flag
     }
     bits.flag()?; // direct_8x8_inference_flag
@@ -145,6 +178,7 @@ fn read_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u16, u16), Error> 
         return Ok((
             narrow("pic_width_in_mbs_minus1", width)?,
             narrow("pic_height_in_map_units_minus1", height)?,
+            frames_only,
         ));
     }
     let (unit_across, unit_down) = match chroma.format {
@@ -163,6 +197,7 @@ fn read_size(bits: &mut Bits<'_>, chroma: &Chroma) -> Result<(u16, u16), Error> 
     Ok((
         cropped("frame_crop_right_offset", width, unit_across, left, right)?,
         cropped("frame_crop_bottom_offset", height, unit_down, top, bottom)?,
+        frames_only,
     ))
 }
 

@@ -1,5 +1,7 @@
 //! H.265: `HEVCDecoderConfigurationRecord` (ISO 14496-15 8.3.3.1).
 
+mod references;
+pub(crate) mod slice;
 mod sps;
 
 use std::fmt::Write as _;
@@ -132,6 +134,11 @@ impl Config {
         }
         text
     }
+}
+
+/// How many bytes the length before each NAL unit has, as a record says it: 1, 2 or 4.
+pub fn length_size(record: &[u8]) -> Option<u8> {
+    record.get(21).map(|it| (it & 0b11).saturating_add(1))
 }
 
 /// All parameter sets of a record, with their kinds; `count` arrays begin behind its head.

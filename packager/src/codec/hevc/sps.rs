@@ -1,5 +1,6 @@
 //! The sequence parameter set (ITU-T H.265 7.3.2.2 and E.2.1), as far as a packager needs it.
 
+use super::references::References;
 use crate::codec::bits::{Bits, unescape};
 use crate::codec::picture::{ASPECTS, Colour};
 use crate::codec::record::{Error, limited};
@@ -11,6 +12,26 @@ pub(super) struct Sps {
     pub(super) height: u16,
     pub(super) sample_aspect: Option<(u16, u16)>,
     pub(super) colour: Option<Colour>,
+    pub(super) id: u32,
+    pub(super) slices: Slices,
+}
+
+/// What the headers of slices are read by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slices {
+    /// Tools of layers, depth or screens, whose headers have more than is read here.
+    pub(super) is_extended: bool,
+    /// `ChromaArrayType` is zero.
+    pub(super) is_monochrome: bool,
+    pub(super) separate_colour_planes: bool,
+    pub(super) order_bits: u32,
+    /// How many blocks of the coding tree a picture has.
+    pub(super) blocks: u32,
+    pub(super) references: Vec<References>,
+    /// Whether each long-term picture that the set names is used; none where pictures have no such.
+    pub(super) long_term: Option<Vec<bool>>,
+    pub(super) sample_adaptive_offset: bool,
+    pub(super) temporal_motion_vectors: bool,
 }
 
 impl Sps {
@@ -21,14 +42,24 @@ impl Sps {
         bits.skip(4)?; // sps_video_parameter_set_id
         let layers = limited("sps_max_sub_layers_minus1", bits.read(3)?, 6)?;
         bits.flag()?; // sps_temporal_id_nesting_flag
-        skip_profile_tier_level(&mut bits, layers)?;
-        limited("sps_seq_parameter_set_id", bits.unsigned()?, 15)?;
-        let (width, height) = read_size(&mut bits)?;
-        let mut sps = Self { width, height, sample_aspect: None, colour: None };
-        let picture_order_bits = skip_depths_and_order(&mut bits, layers)?;
-        skip_coding_tools(&mut bits)?;
-        skip_references(&mut bits, picture_order_bits)?;
-        bits.skip(2)?; // sps_temporal_mvp_enabled_flag, strong_intra_smoothing_enabled_flag
+        let profile = read_profile(&mut bits, layers)?;
+        let id = limited("sps_seq_parameter_set_id", bits.unsigned()?, 15)?;
+        let size = Size::read(&mut bits)?;
+        let order_bits = skip_depths_and_order(&mut bits, layers)?;
+        let mut slices = Slices {
+            is_extended: matches!(profile, 6..=11),
+            is_monochrome: size.chroma == 0 || size.separate,
+            separate_colour_planes: size.separate,
+            order_bits,
+            ..Slices::default()
+        };
+        let block = read_coding_tools(&mut bits, &mut slices)?;
+        slices.blocks = size.coded.0.div_ceil(block).saturating_mul(size.coded.1.div_ceil(block));
+        read_references(&mut bits, &mut slices)?;
+        slices.temporal_motion_vectors = bits.flag()?;
+        bits.flag()?; // strong_intra_smoothing_enabled_flag
+        let (width, height) = size.shown;
+        let mut sps = Self { width, height, sample_aspect: None, colour: None, id, slices };
         if bits.flag()? {
             // Usability information that ends early decodes nothing; what was read of it still holds.
             let _ = sps.read_usability(&mut bits);
@@ -60,11 +91,13 @@ impl Sps {
     }
 }
 
-/// 7.3.3, with all sub-layers.
-fn skip_profile_tier_level(bits: &mut Bits<'_>, layers: u32) -> Result<(), Error> {
+/// 7.3.3, with all sub-layers; gives `general_profile_idc`.
+fn read_profile(bits: &mut Bits<'_>, layers: u32) -> Result<u32, Error> {
     const PROFILE: usize = 88;
     const LEVEL: usize = 8;
-    bits.skip(PROFILE.saturating_add(LEVEL))?;
+    bits.skip(3)?; // general_profile_space, general_tier_flag
+    let profile = bits.read(5)?;
+    bits.skip(PROFILE.saturating_sub(8).saturating_add(LEVEL))?;
     let mut present = Vec::new();
     for _ in 0..layers {
         present.push((bits.flag()?, bits.flag()?));
@@ -77,32 +110,46 @@ fn skip_profile_tier_level(bits: &mut Bits<'_>, layers: u32) -> Result<(), Error
         bits.skip(if profile { PROFILE } else { 0 })?;
         bits.skip(if level { LEVEL } else { 0 })?;
     }
-    Ok(())
+    Ok(profile)
 }
 
-/// Width and height within the conformance window.
-fn read_size(bits: &mut Bits<'_>) -> Result<(u16, u16), Error> {
-    let chroma = limited("chroma_format_idc", bits.unsigned()?, 3)?;
-    let separate = chroma == 3 && bits.flag()?;
-    let (width, height) = (bits.unsigned()?, bits.unsigned()?);
-    let [mut left, mut right, mut top, mut bottom] = [0; 4];
-    if bits.flag()? {
-        [left, right, top, bottom] = [bits.unsigned()?, bits.unsigned()?, bits.unsigned()?, bits.unsigned()?];
+/// How large pictures are.
+struct Size {
+    /// `chroma_format_idc`
+    chroma: u32,
+    /// `separate_colour_plane_flag`
+    separate: bool,
+    coded: (u32, u32),
+    /// Width and height within the conformance window.
+    shown: (u16, u16),
+}
+
+impl Size {
+    fn read(bits: &mut Bits<'_>) -> Result<Self, Error> {
+        let chroma = limited("chroma_format_idc", bits.unsigned()?, 3)?;
+        let separate = chroma == 3 && bits.flag()?;
+        let (width, height) = (bits.unsigned()?, bits.unsigned()?);
+        let [mut left, mut right, mut top, mut bottom] = [0; 4];
+        if bits.flag()? {
+            [left, right, top, bottom] =
+                [bits.unsigned()?, bits.unsigned()?, bits.unsigned()?, bits.unsigned()?];
+        }
+        let (across, down) = match chroma {
+            1 if !separate => (2, 2),
+            2 if !separate => (2, 1),
+            _ => (1, 1),
+        };
+        let cropped = |field, size: u32, unit: u32, before: u32, after: u32| {
+            let cut = u64::from(unit).saturating_mul(u64::from(before).saturating_add(after.into()));
+            let rest = u64::from(size).checked_sub(cut).filter(|&it| it > 0);
+            rest.and_then(|it| u16::try_from(it).ok()).ok_or(Error::Value { field, value: size })
+        };
+        let shown = (
+            cropped("pic_width_in_luma_samples", width, across, left, right)?,
+            cropped("pic_height_in_luma_samples", height, down, top, bottom)?,
+        );
+        Ok(Self { chroma, separate, coded: (width, height), shown })
     }
-    let (across, down) = match chroma {
-        1 if !separate => (2, 2),
-        2 if !separate => (2, 1),
-        _ => (1, 1),
-    };
-    let cropped = |field, size: u32, unit: u32, before: u32, after: u32| {
-        let cut = u64::from(unit).saturating_mul(u64::from(before).saturating_add(after.into()));
-        let rest = u64::from(size).checked_sub(cut).filter(|&it| it > 0);
-        rest.and_then(|it| u16::try_from(it).ok()).ok_or(Error::Value { field, value: size })
-    };
-    Ok((
-        cropped("pic_width_in_luma_samples", width, across, left, right)?,
-        cropped("pic_height_in_luma_samples", height, down, top, bottom)?,
-    ))
 }
 
 /// Up to the sub-layers' buffers; gives how many bits a picture order count has.
@@ -117,27 +164,30 @@ fn skip_depths_and_order(bits: &mut Bits<'_>, layers: u32) -> Result<u32, Error>
     Ok(order.saturating_add(4))
 }
 
-/// Block sizes, scaling lists, PCM.
-fn skip_coding_tools(bits: &mut Bits<'_>) -> Result<(), Error> {
-    // Two sizes of coding blocks, two of transform blocks, two depths.
-    for _ in 0..6 {
+/// Block sizes, scaling lists, PCM; gives the size of the coding tree's blocks.
+fn read_coding_tools(bits: &mut Bits<'_>, slices: &mut Slices) -> Result<u32, Error> {
+    let least = limited("log2_min_luma_coding_block_size_minus3", bits.unsigned()?, 3)?;
+    let more = limited("log2_diff_max_min_luma_coding_block_size", bits.unsigned()?, 3)?;
+    // Two sizes of transform blocks, two depths.
+    for _ in 0..4 {
         bits.unsigned()?;
     }
     if bits.flag()? && bits.flag()? {
         skip_scaling_lists(bits)?;
     }
-    bits.skip(2)?; // amp_enabled_flag, sample_adaptive_offset_enabled_flag
+    bits.flag()?; // amp_enabled_flag
+    slices.sample_adaptive_offset = bits.flag()?;
     if bits.flag()? {
         bits.skip(8)?; // two bit depths
         bits.unsigned()?;
         bits.unsigned()?;
         bits.flag()?;
     }
-    Ok(())
+    Ok(1 << least.saturating_add(more).saturating_add(3))
 }
 
 /// 7.3.4
-fn skip_scaling_lists(bits: &mut Bits<'_>) -> Result<(), Error> {
+pub(super) fn skip_scaling_lists(bits: &mut Bits<'_>) -> Result<(), Error> {
     for size in 0..4_u32 {
         for _ in (0..6).step_by(if size == 3 { 3 } else { 1 }) {
             if !bits.flag()? {
@@ -156,81 +206,22 @@ fn skip_scaling_lists(bits: &mut Bits<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn skip_references(bits: &mut Bits<'_>, picture_order_bits: u32) -> Result<(), Error> {
+fn read_references(bits: &mut Bits<'_>, slices: &mut Slices) -> Result<(), Error> {
     let count = limited("num_short_term_ref_pic_sets", bits.unsigned()?, 64)?;
-    let mut sets: Vec<References> = Vec::new();
     for _ in 0..count {
-        let next = References::read(bits, sets.last())?;
-        sets.push(next);
+        let next = References::read(bits, slices.references.last())?;
+        slices.references.push(next);
     }
     if bits.flag()? {
         let count = limited("num_long_term_ref_pics_sps", bits.unsigned()?, 32)?;
+        let mut used = Vec::new();
         for _ in 0..count {
-            bits.read(picture_order_bits)?;
-            bits.flag()?;
+            bits.read(slices.order_bits)?;
+            used.push(bits.flag()?);
         }
+        slices.long_term = Some(used);
     }
     Ok(())
-}
-
-/// A short-term reference picture set (7.3.7, 7.4.8): how far away its pictures are.
-struct References {
-    before: Vec<i64>,
-    after: Vec<i64>,
-}
-
-impl References {
-    /// More pictures than any level lets a decoder keep.
-    const MOST: u32 = 16;
-
-    fn read(bits: &mut Bits<'_>, previous: Option<&Self>) -> Result<Self, Error> {
-        match previous {
-            Some(previous) if bits.flag()? => previous.predict(bits),
-            _ => Self::list(bits),
-        }
-    }
-
-    fn list(bits: &mut Bits<'_>) -> Result<Self, Error> {
-        let before = limited("num_negative_pics", bits.unsigned()?, Self::MOST)?;
-        let after = limited("num_positive_pics", bits.unsigned()?, Self::MOST)?;
-        let mut read = |count: u32, sign: i64| {
-            let mut at = 0_i64;
-            let mut distances = Vec::new();
-            for _ in 0..count {
-                let step = i64::from(bits.unsigned()?).saturating_add(1);
-                at = at.saturating_add(step.saturating_mul(sign));
-                bits.flag()?; // used_by_curr_pic
-                distances.push(at);
-            }
-            Ok::<_, Error>(distances)
-        };
-        Ok(Self { before: read(before, -1)?, after: read(after, 1)? })
-    }
-
-    /// The set that is told as a change of this one (7-61, 7-62). What counts is how many pictures it has.
-    fn predict(&self, bits: &mut Bits<'_>) -> Result<Self, Error> {
-        let sign = if bits.flag()? { -1 } else { 1 };
-        let delta = i64::from(limited("abs_delta_rps_minus1", bits.unsigned()?, 1 << 15)?)
-            .saturating_add(1)
-            .saturating_mul(sign);
-        let all = self.before.iter().chain(&self.after).copied().chain([0]);
-        let mut next = Self { before: Vec::new(), after: Vec::new() };
-        for distance in all {
-            // used_by_curr_pic_flag; else use_delta_flag
-            if !bits.flag()? && !bits.flag()? {
-                continue;
-            }
-            match distance.saturating_add(delta) {
-                it @ ..0 => next.before.push(it),
-                0 => {}
-                it => next.after.push(it),
-            }
-        }
-        if next.before.len().saturating_add(next.after.len()) > Self::MOST as usize {
-            return Err(Error::Value { field: "NumDeltaPocs", value: Self::MOST.saturating_add(1) });
-        }
-        Ok(next)
-    }
 }
 
 #[cfg(test)]
@@ -282,17 +273,6 @@ mod tests {
             false,
         );
         check(include_str!("scaling_lists.hex"), (80, 46), (4, 3), unspecified, false);
-    }
-
-    #[test]
-    fn reference_sets_may_be_told_as_changes_of_others() {
-        // Two before and one after; then the same two further on, and the picture itself.
-        let listed = [0b0110_1011, 0b1111_0000];
-        let first = References::read(&mut Bits::new(&listed), None).unwrap();
-        assert_eq!((first.before.as_slice(), first.after.as_slice()), (&[-1, -2][..], &[1][..]));
-        let changed = [0b1011_1110];
-        let next = References::read(&mut Bits::new(&changed), Some(&first)).unwrap();
-        assert_eq!((next.before.as_slice(), next.after.as_slice()), (&[-1][..], &[2, 1][..]));
     }
 
     #[test]
