@@ -55,14 +55,14 @@ impl Title {
                 Item::TransportPlaylist => text(asset.transport_playlist(track)?),
                 Item::KeyFrames => text(asset.key_frames_playlist(track)?),
                 Item::Init => Some(asset.init(track)?.to_vec()),
-                Item::Segment(n) => Some(self.read(asset.segment(track, n)?)),
-                Item::KeyFrame(n) => Some(self.read(asset.key_frame(track, n)?)),
+                Item::Segment(n) => Some(self.read(asset.segment(track, n)?.stored()?)),
+                Item::KeyFrame(n) => Some(self.read(asset.key_frame(track, n)?.stored()?)),
                 Item::TransportSegment(n) => {
                     let segment = asset.transport_segment(track, n)?;
                     let reads = segment.reads(1 << 20).into_iter();
                     let read: Vec<_> =
                         reads.map(|it| (it.clone(), range(&self.files[it.file], it.range))).collect();
-                    Some(segment.mux(&read).expect("the frames are as the file says").concat())
+                    Some(segment.make(&read).expect("the frames are as the file says").concat())
                 }
             },
         }
