@@ -50,11 +50,13 @@ impl Title {
             Resource::TrickMpd => text(asset.trick_mpd()),
             Resource::Tagged(tag, ..) | Resource::Text(tag, ..) if tag != asset.tag() => None,
             Resource::Text(_, name, item) => text(asset.text(name, item)?),
+            Resource::License => None,
             Resource::Tagged(_, track, item) => match item {
                 Item::Playlist => text(asset.media_playlist(track)?),
                 Item::TransportPlaylist => text(asset.transport_playlist(track)?),
                 Item::KeyFrames => text(asset.key_frames_playlist(track)?),
                 Item::Init => Some(asset.init(track)?.to_vec()),
+                Item::Key(..) => None,
                 Item::Segment(n) => Some(self.read(asset.segment(track, n)?.stored()?)),
                 Item::KeyFrame(n) => Some(self.read(asset.key_frame(track, n)?.stored()?)),
                 Item::TransportSegment(n) => {
