@@ -99,6 +99,24 @@ export const stories = {
     }
   })),
 
+  'players of web pages play sound alone, and pictures of varying rate': () => withSources(['sound.m4a', 'variable.mp4', 'late.mp4'], async (server) => {
+    const players = await pages();
+    try {
+      await withPage(async (page) => {
+        for (const [player, manifest] of [['hls', 'index.m3u8'], ['hls', 'index-ts.m3u8'], ['videojs', 'index.m3u8'], ['dash', 'manifest.mpd'], ['shaka', 'manifest.mpd'], ['shaka', 'index.m3u8']]) {
+          for (const name of ['sound.m4a', 'variable.mp4', 'late.mp4']) {
+            const what = `${name} by ${player} of ${manifest}`;
+            await playIn(page, players.url(player, `${server.base}/vod/${name}/${manifest}`), 0.5, { pictures: name !== 'sound.m4a' });
+            await listen(page);
+            await page.evaluate(() => { document.querySelector('video').currentTime = 9; });
+            await until(`the tone of ${what}`, () => page.evaluate(() => document.querySelector('video').currentTime > 9.5 && Math.abs(window.pitch() - 440) < 12));
+            assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), [], what);
+          }
+        }
+      });
+    } finally { players.close(); }
+  }),
+
   'Shaka plays them and scrubs by key frames': () => withSources(['long.mp4'], async (server) => {
     const players = await pages();
     try {

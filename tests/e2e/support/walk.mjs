@@ -12,7 +12,8 @@ function ofPlaylist(text, url) {
   const renditions = Object.values(it.mediaGroups ?? {}).flatMap((kind) => Object.values(kind).flatMap(Object.values));
   const playlists = [...it.playlists ?? [], ...it.iFramePlaylists ?? [], ...renditions].map((them) => them.uri);
   const leaves = (it.segments ?? []).flatMap((them) => [them.uri, them.map?.uri, them.key?.uri]);
-  const all = (uris) => uris.filter(Boolean).map((uri) => new URL(uri, url).href);
+  // Keys may be named by schemes that only a system of protection knows.
+  const all = (uris) => uris.filter(Boolean).map((uri) => new URL(uri, url).href).filter((it) => it.startsWith('http'));
   return { playlists: all(playlists), leaves: all(leaves) };
 }
 
