@@ -11,7 +11,11 @@ use levada_packager as packager;
 use packager::asset::{ReadError, Source, Stored, Version};
 use packager::isobmff::reader::Boxed;
 use packager::media::TrackKind;
-use packager::vod::{Asset, Header, Reason, Segment, TitleSegment, TrackName, Unplayable};
+use packager::text::Language;
+use packager::vod::{
+    AboutSound, Asset, Captions, Channel, Header, Labels, Reason, Segment, SoundRole, Take, TitleSegment,
+    TrackName, Unplayable,
+};
 use proptest::prelude::*;
 use quick_xml::events::Event;
 
@@ -405,8 +409,65 @@ fn renditions_share_the_key_frames_that_all_have() {
 }
 
 #[test]
-fn a_rendition_without_pictures_is_named() {
-    assert_eq!(title(&[BFRAMES, AUDIO]).unwrap_err(), Unplayable { file: 1, reason: Reason::NoVideo });
+fn files_of_sound_alone_are_choices_beside_the_pictures() {
+    let headers = || [BFRAMES, AUDIO].iter().map(|it| header(it).unwrap()).collect::<Vec<_>>();
+    let plain = Asset::new(headers(), TARGET).unwrap();
+    let labels = Labels {
+        sounds: vec![
+            AboutSound { language: Language::parse("en"), ..AboutSound::default() },
+            AboutSound {
+                language: Language::parse("de"),
+                label: Some("Hörfassung".into()),
+                role: SoundRole::Description,
+                ..AboutSound::default()
+            },
+        ],
+        captions: vec![Captions {
+            channel: Channel::Cc(1),
+            language: Language::parse("en").unwrap(),
+            label: "English".into(),
+            default: false,
+        }],
+    };
+    let labelled = Asset::new(headers(), TARGET).unwrap().with_labels(labels);
+    // What is said of a title stands in its manifests, so they have other tags.
+    assert_ne!(plain.tag(), labelled.tag());
+    assert!(plain.multivariant().contains(",CLOSED-CAPTIONS=NONE\n"));
+    let text = labelled.multivariant();
+    for part in [
+        "NAME=\"English\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,",
+        "NAME=\"Hörfassung\",LANGUAGE=\"de\",DEFAULT=NO,AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility.describes-video\"",
+        "TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"English\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=YES,INSTREAM-ID=\"CC1\"",
+        ",CLOSED-CAPTIONS=\"captions\"\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let mpd = labelled.mpd();
+    for part in [
+        "<Accessibility schemeIdUri=\"urn:scte:dash:cc:cea-608:2015\" value=\"CC1=eng\"/>",
+        "<Label>Hörfassung</Label>",
+        "<Accessibility schemeIdUri=\"urn:tva:metadata:cs:AudioPurposeCS:2007\" value=\"1\"/>",
+        "<Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"description\"/>",
+    ] {
+        assert!(mpd.contains(part), "{part}: {mpd}");
+    }
+    assert_eq!(mpd.matches("value=\"main\"").count(), 2, "one of pictures, one of sound: {mpd}");
+}
+
+#[test]
+fn a_set_takes_the_tracks_it_wants() {
+    let headers = |files: &[&[u8]]| files.iter().map(|it| header(it).unwrap()).collect::<Vec<_>>();
+    let sounds = |takes: &[Take]| {
+        let title = Asset::taking(headers(&[BFRAMES, LATE_AUDIO]), takes, TARGET).unwrap();
+        let text = title.multivariant();
+        (text.matches("TYPE=AUDIO").count(), text.matches("#EXT-X-STREAM-INF").count(), title.tag())
+    };
+    let (all, none, other) =
+        (sounds(&[]), sounds(&[Take::Video, Take::Video]), sounds(&[Take::All, Take::Audio]));
+    assert_eq!([(all.0, all.1), (none.0, none.1), (other.0, other.1)], [(1, 2), (0, 2), (2, 1)]);
+    assert!(all.2 != none.2 && none.2 != other.2);
+    let wrong = |take| Asset::taking(headers(&[AUDIO]), &[take], TARGET).unwrap_err().reason;
+    assert_eq!(wrong(Take::Video), Reason::NoVideo);
 }
 
 #[test]

@@ -3,6 +3,6 @@
 mod mpd;
 
 pub use mpd::{
-    AdaptationSet, ContentProtection, FrameRate, Live, Mpd, Period, Representation, Role, Segment, Segments,
-    TextSet, Type,
+    AboutSet, AdaptationSet, ContentProtection, FrameRate, Live, Mpd, Period, Representation, Segment,
+    Segments, TextSet, Type,
 };

@@ -102,40 +102,18 @@ pub struct AdaptationSet {
     pub kind: TrackKind,
     /// RFC 5646 language tag; none when unknown.
     pub language: Option<String>,
-    /// What it is among the sets of its kind, of which exactly one is the main one.
-    pub role: Role,
     /// Whether every segment begins where decoding may begin; [`Sync::Delta`] promises nothing.
     pub starts_with: Sync,
     /// How it is encrypted, and who has the keys; nothing when it is not.
     pub protection: Vec<ContentProtection>,
     /// The place in its period of the set whose key frames alone these are, for scrubbing.
     pub trick_mode_of: Option<usize>,
+    /// For whom it is.
+    pub about: AboutSet,
     /// Where the segments are, of every representation that does not say otherwise.
     pub segments: Option<Segments>,
     /// At least one.
     pub representations: Vec<Representation>,
-}
-
-/// What a set is among those of its kind (`urn:mpeg:dash:role:2011`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
-    /// What players take when their viewer chose nothing.
-    #[default]
-    Main,
-    /// The same in another language.
-    Dub,
-    /// Something to choose instead.
-    Alternate,
-}
-
-impl Role {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Main => "main",
-            Self::Dub => "dub",
-            Self::Alternate => "alternate",
-        }
-    }
 }
 
 /// One `ContentProtection` (ISO 23009-1 5.8.4.1).
@@ -164,6 +142,23 @@ pub enum ContentProtection {
         /// Where players ask for them; none: they are told otherwise.
         license: Option<String>,
     },
+}
+
+/// For whom a set is, and what menus call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AboutSet {
+    /// What menus call it.
+    pub label: Option<String>,
+    /// Schemes and values of what helps those who do not see or hear, captions in the pictures among it.
+    pub accessibility: Vec<(&'static str, String)>,
+    /// Words of `urn:mpeg:dash:role:2011`.
+    pub roles: Vec<&'static str>,
+}
+
+impl Default for AboutSet {
+    fn default() -> Self {
+        Self { label: None, accessibility: Vec::new(), roles: vec!["main"] }
+    }
 }
 
 /// The names and times of the segments of a set.
@@ -309,7 +304,8 @@ impl TextSet {
 }
 
 impl AdaptationSet {
-    // Children in the order the schema demands: ContentProtection, properties, Role, SegmentTemplate, Representation.
+    // Children in the order the schema demands: ContentProtection, properties, Label, Accessibility, Role, SegmentTemplate,
+    // Representation.
     fn write(&self, xml: &mut Writer<Vec<u8>>, index: usize) -> io::Result<()> {
         let bounds = self.bounds();
         xml.create_element("AdaptationSet")
@@ -331,7 +327,7 @@ impl AdaptationSet {
                 }
                 self.write_range(xml)?;
                 if self.trick_mode_of.is_none() {
-                    descriptor(xml, "Role", "urn:mpeg:dash:role:2011", self.role.word())?;
+                    self.about.write(xml)?;
                 }
                 self.segments.iter().try_for_each(|it| it.write(xml))?;
                 self.representations.iter().try_for_each(|it| it.write(xml))
@@ -427,6 +423,18 @@ impl ContentProtection {
             }
         }
         Ok(())
+    }
+}
+
+impl AboutSet {
+    fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        if let Some(label) = &self.label {
+            xml.create_element("Label").write_text_content(BytesText::new(label))?;
+        }
+        for (scheme, value) in &self.accessibility {
+            descriptor(xml, "Accessibility", scheme, value)?;
+        }
+        self.roles.iter().try_for_each(|role| descriptor(xml, "Role", "urn:mpeg:dash:role:2011", role))
     }
 }
 
@@ -620,10 +628,10 @@ mod tests {
         AdaptationSet {
             kind: representations[0].config.kind(),
             language: None,
-            role: Role::Main,
             starts_with: Sync::Key,
             protection: Vec::new(),
             trick_mode_of: None,
+            about: AboutSet::default(),
             segments: Some(Segments {
                 timescale: Timescale::new(timescale).unwrap(),
                 initialization: "$RepresentationID$/init.mp4".into(),

@@ -30,6 +30,8 @@ pub struct Variant {
     pub audio_group: Option<String>,
     /// `GROUP-ID` of its subtitles; none when there are none.
     pub subtitles_group: Option<String>,
+    /// `GROUP-ID` of the captions in its pictures; none when there are none.
+    pub captions_group: Option<String>,
 }
 
 /// One `EXT-X-I-FRAME-STREAM-INF`.
@@ -60,6 +62,10 @@ pub struct AudioRendition {
     pub language: Option<String>,
     /// Whether a player takes it when its viewer chose none.
     pub default: bool,
+    /// Whether a player may take it for its language alone, its viewer unasked.
+    pub autoselect: bool,
+    /// Whether it tells what is seen (Apple's rule 2.12).
+    pub describes_video: bool,
     /// How it is heard, when that is known.
     pub sound: Option<Sound>,
     /// Relative URI of its media playlist; none where it is in the variants themselves.
@@ -81,6 +87,21 @@ pub struct SubtitleRendition {
     pub purpose: Purpose,
     /// Relative URI of its media playlist.
     pub uri: String,
+}
+
+/// One `EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS`: captions that ride in the pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptionsRendition {
+    /// `GROUP-ID`.
+    pub group: String,
+    /// What a player shows in its menu; unique in the group.
+    pub name: String,
+    /// RFC 5646 language tag.
+    pub language: String,
+    /// Whether a player shows it when its viewer chose none.
+    pub default: bool,
+    /// Where in the pictures: `CC1`, `SERVICE3`.
+    pub channel: String,
 }
 
 /// What the playlist promises of every segment in it.
@@ -106,6 +127,8 @@ pub struct Multivariant<'a> {
     pub subtitles: &'a [SubtitleRendition],
     /// Keys that players may fetch at once (`EXT-X-SESSION-KEY`).
     pub keys: &'a [Key],
+    /// Members of the groups of captions.
+    pub captions: &'a [CaptionsRendition],
     /// What holds for all segments.
     pub segments: Segments,
 }
@@ -113,7 +136,10 @@ pub struct Multivariant<'a> {
 impl Multivariant<'_> {
     /// Its text.
     pub fn render(&self) -> String {
-        let mut out = String::from("#EXTM3U\n#EXT-X-VERSION:6\n");
+        // Services of CEA-708 are newer than all else that stands here.
+        let services = self.captions.iter().any(|it| it.channel.starts_with("SERVICE"));
+        let version = if services { 7 } else { 6 };
+        let mut out = format!("#EXTM3U\n#EXT-X-VERSION:{version}\n");
         if self.segments == Segments::Independent {
             out.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
         }
@@ -125,6 +151,7 @@ impl Multivariant<'_> {
         self.keys.iter().try_for_each(|it| writeln!(out, "#EXT-X-SESSION-KEY:{it}"))?;
         self.audio.iter().try_for_each(|it| write_rendition(out, it))?;
         self.subtitles.iter().try_for_each(|it| write_subtitles(out, it))?;
+        self.captions.iter().try_for_each(|it| write_captions(out, it))?;
         // Where all is of standard range nobody needs to hear of it.
         let tell_range = self.variants.iter().any(|it| it.range.unwrap_or_default() != Range::Standard);
         self.variants.iter().try_for_each(|it| write_variant(out, it, tell_range))?;
@@ -138,7 +165,12 @@ fn write_rendition(out: &mut String, it: &AudioRendition) -> fmt::Result {
         write!(out, ",LANGUAGE=\"{}\"", Quoted(language))?;
     }
     let default = if it.default { "YES" } else { "NO" };
-    write!(out, ",DEFAULT={default},AUTOSELECT=YES")?;
+    // What is taken unasked is also taken for its language (RFC 8216bis 4.4.6.1).
+    let autoselect = if it.autoselect || it.default { "YES" } else { "NO" };
+    write!(out, ",DEFAULT={default},AUTOSELECT={autoselect}")?;
+    if it.describes_video {
+        write!(out, ",CHARACTERISTICS=\"public.accessibility.describes-video\"")?;
+    }
     match it.sound {
         Some(Sound { objects: Some(objects), .. }) => write!(out, ",CHANNELS=\"{objects}/JOC\"")?,
         Some(Sound { channels, .. }) => write!(out, ",CHANNELS=\"{channels}\"")?,
@@ -172,6 +204,20 @@ fn write_subtitles(out: &mut String, it: &SubtitleRendition) -> fmt::Result {
     writeln!(out, ",URI=\"{}\"", Quoted(uri))
 }
 
+fn write_captions(out: &mut String, it: &CaptionsRendition) -> fmt::Result {
+    let CaptionsRendition { group, name, language, channel, .. } = it;
+    let default = if it.default { "YES" } else { "NO" };
+    writeln!(
+        out,
+        "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"{}\",NAME=\"{}\",LANGUAGE=\"{}\",DEFAULT={default},\
+         AUTOSELECT=YES,INSTREAM-ID=\"{}\"",
+        Quoted(group),
+        Quoted(name),
+        Quoted(language),
+        Quoted(channel)
+    )
+}
+
 fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Result {
     write!(out, "#EXT-X-STREAM-INF:BANDWIDTH={}", it.bandwidth)?;
     if let Some(average) = it.average_bandwidth {
@@ -196,8 +242,12 @@ fn write_variant(out: &mut String, it: &Variant, tell_range: bool) -> fmt::Resul
     if let Some(group) = &it.subtitles_group {
         write!(out, ",SUBTITLES=\"{}\"", Quoted(group))?;
     }
-    // Without it Safari shows a captions button that leads nowhere.
-    writeln!(out, ",CLOSED-CAPTIONS=NONE\n{}", it.uri)
+    match &it.captions_group {
+        Some(group) => write!(out, ",CLOSED-CAPTIONS=\"{}\"", Quoted(group))?,
+        // Without it Safari shows a captions button that leads nowhere.
+        None => write!(out, ",CLOSED-CAPTIONS=NONE")?,
+    }
+    writeln!(out, "\n{}", it.uri)
 }
 
 fn write_key_frames(out: &mut String, it: &KeyFrames, tell_range: bool) -> fmt::Result {
@@ -240,6 +290,7 @@ mod tests {
             frame_rate: Some(30_000.0 / 1_001.0),
             audio_group: Some("audio".into()),
             subtitles_group: None,
+            captions_group: None,
         }
     }
 
@@ -250,6 +301,8 @@ mod tests {
             name: "Say \"hi\"".into(),
             language: Some("en".into()),
             default: true,
+            autoselect: true,
+            describes_video: false,
             sound: Some(Sound::new(48_000, 2)),
             uri: Some("audio/index.m3u8".into()),
         };
@@ -296,6 +349,45 @@ mod tests {
             written.contains(",AUDIO=\"audio\",SUBTITLES=\"subtitles\",CLOSED-CAPTIONS=NONE\n"),
             "{written}"
         );
+    }
+
+    #[test]
+    fn captions_and_descriptions_are_told_as_players_look_for_them() {
+        let captions = |channel: &str| CaptionsRendition {
+            group: "captions".into(),
+            name: channel.into(),
+            language: "en".into(),
+            default: false,
+            channel: channel.into(),
+        };
+        let description = AudioRendition {
+            group: "audio".into(),
+            name: "Described".into(),
+            language: Some("en".into()),
+            default: false,
+            autoselect: true,
+            describes_video: true,
+            sound: None,
+            uri: Some("a1/index.m3u8".into()),
+        };
+        let commentary = AudioRendition { autoselect: false, describes_video: false, ..description.clone() };
+        let with = |captions: &[CaptionsRendition]| {
+            let variants = &[Variant { captions_group: Some("captions".into()), ..video() }];
+            let audio = &[description.clone(), commentary.clone()];
+            Multivariant { variants, audio, captions, ..Multivariant::default() }.render()
+        };
+        let text = with(&[captions("CC1")]);
+        assert!(text.starts_with("#EXTM3U\n#EXT-X-VERSION:6\n"), "{text}");
+        for part in [
+            "#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"captions\",NAME=\"CC1\",LANGUAGE=\"en\",DEFAULT=NO,\
+             AUTOSELECT=YES,INSTREAM-ID=\"CC1\"\n",
+            ",CLOSED-CAPTIONS=\"captions\"\nvideo/index.m3u8\n",
+            "AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility.describes-video\",URI=",
+            "DEFAULT=NO,AUTOSELECT=NO,URI=",
+        ] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        assert!(with(&[captions("SERVICE1")]).contains("#EXT-X-VERSION:7\n"));
     }
 
     #[test]

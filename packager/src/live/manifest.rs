@@ -9,7 +9,7 @@ use super::settings::Announced;
 use super::shelf::{Epoch, Shelf};
 use super::tracks::Tracks;
 use crate::codec::picture::Picture;
-use crate::dash::{AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Role, Segments, Type};
+use crate::dash::{AboutSet, AdaptationSet, FrameRate, Live, Mpd, Period, Representation, Segments, Type};
 use crate::hls::multivariant::{AudioRendition, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timestamp, TrackKind};
 
@@ -69,6 +69,7 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             range: picture.map(Picture::range),
             audio_group: None,
             subtitles_group: None,
+            captions_group: None,
         }
     };
     let Some((pictures, pictures_config)) = video else {
@@ -89,6 +90,8 @@ pub(super) fn multivariant(tracks: &Tracks<Option<Described<'_>>>) -> Option<Str
             name: "Audio".into(),
             language: None,
             default: true,
+            autoselect: true,
+            describes_video: false,
             sound: config.sound(),
             uri: Some("audio/index.m3u8".into()),
         });
@@ -164,9 +167,9 @@ fn adaptation_set(kind: TrackKind, track: &Described<'_>, epoch: u64) -> Option<
         language: None,
         // A segment of a long group of pictures may begin between key frames, and nobody knows before it does.
         starts_with: if kind == TrackKind::Audio { Sync::Key } else { Sync::Delta },
-        role: Role::Main,
         protection: Vec::new(),
         trick_mode_of: None,
+        about: AboutSet::default(),
         segments: Some(Segments {
             timescale,
             initialization: format!("$RepresentationID$/{}.mp4", first.epoch.init.epoch),

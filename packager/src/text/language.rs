@@ -89,6 +89,13 @@ impl Language {
         &self.0
     }
 
+    /// Three letters that stand for the language (ISO 639-2/T), where the table has them; else what the tag has.
+    pub fn three_letters(&self) -> &str {
+        let language = self.0.split('-').next().unwrap_or_default();
+        let known = NAMES.iter().find(|it| it.0 == language).and_then(|it| it.1.first());
+        known.copied().unwrap_or(language)
+    }
+
     /// Its name in itself, with what tells it from others of that name; the tag of one that is not in the table.
     pub fn name(&self) -> String {
         let (language, rest) = self.0.split_once('-').map_or((&*self.0, None), |(it, rest)| (it, Some(rest)));

@@ -16,8 +16,8 @@ use super::rendition::Rendition;
 use super::subtitles::Subtitles;
 use super::transport::{self, Laid, Samples};
 use super::{
-    Body, Header, KeyOf, LeftOutReport, MadeSegment, Pages, Reason, Report, Tag, TextItem, TextName,
-    TrackName, Unplayable,
+    Body, Header, KeyOf, Labels, LeftOutReport, MadeSegment, Pages, Reason, Report, Tag, Take, TextItem,
+    TextName, TrackName, Unplayable,
 };
 use crate::asset::Stored;
 use crate::isobmff::movie::{Movie, StoredTrack};
@@ -54,6 +54,7 @@ pub struct Asset {
     video: Vec<Rendition>,
     audio: Vec<Rendition>,
     subtitles: Subtitles,
+    labels: Labels,
     /// What its playlists say of their longest segment.
     target_duration: u32,
     /// Transport streams of the pictures, then of the sound, laid out when one is asked for.
@@ -92,11 +93,20 @@ pub struct TitleSegment {
 
 impl Asset {
     /// Understands one file, or several that are one title in several qualities. Pictures come from all of them,
-    /// sound from the best of those that have it. Segments are `target` long where key frames allow.
+    /// sound from the best of those that have it, and from all files without pictures. Segments are `target` long where
+    /// key frames allow.
     ///
     /// # Errors
     /// [`Unplayable`] when one of the files is in the way.
     pub fn new(headers: Vec<Header>, target: Duration) -> Result<Self, Unplayable> {
+        Self::taking(headers, &[], target)
+    }
+
+    /// The same of files of which perhaps not all tracks are wanted: `takes` says which, in the order of the files.
+    ///
+    /// # Errors
+    /// [`Unplayable`] when one of the files is in the way.
+    pub fn taking(headers: Vec<Header>, takes: &[Take], target: Duration) -> Result<Self, Unplayable> {
         let target = target.max(SHORTEST_TARGET);
         let mut left_out = Vec::new();
         let mut files = Vec::new();
@@ -109,9 +119,10 @@ impl Asset {
             if samples > MAX_SAMPLES {
                 return Err(refused(Reason::TooManySamples(samples)));
             }
-            files.push(Indexes::of(movie).map_err(refused)?);
+            let take = takes.get(file).copied().unwrap_or_default();
+            files.push(Indexes::of(movie, take).map_err(refused)?);
         }
-        let tag = tag(&headers, target);
+        let tag = tag(&headers, takes, target);
         // What they say of samples is in our own words from here on.
         let stored = headers.into_iter().map(|it| it.stored).collect();
         let (video, audio) = cut(files, target)?;
@@ -129,6 +140,7 @@ impl Asset {
         let transport = (0..video.len() + audio.len()).map(|_| OnceLock::new()).collect();
         let target_duration = manifest::target_duration(video.iter().chain(&audio));
         let subtitles = Subtitles::default();
+        let labels = Labels::default();
         Self {
             tag,
             target,
@@ -137,6 +149,7 @@ impl Asset {
             video,
             audio,
             subtitles,
+            labels,
             target_duration,
             transport,
             protection: None,
@@ -211,6 +224,24 @@ impl Asset {
         self.tag = Tag(hash.digest());
         self.protection = Some(Box::new(protection));
         Ok(self)
+    }
+
+    /// The same with what a set says of its files; another tag names the whole of it.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Labels) -> Self {
+        if !labels.is_empty() {
+            let mut hash = Xxh3::new();
+            hash.update(&self.tag.0.to_be_bytes());
+            labels.hash(&mut hash);
+            self.tag = Tag(hash.digest());
+        }
+        for it in &mut self.audio {
+            if let Some(language) = labels.sound(it.file).and_then(|it| it.language.as_ref()) {
+                it.index.language = language.tag().to_owned();
+            }
+        }
+        self.labels = labels;
+        self
     }
 
     /// Names its bytes.
@@ -401,6 +432,7 @@ impl Asset {
             video: &self.video,
             audio: &self.audio,
             subtitles: &self.subtitles,
+            labels: &self.labels,
             target_duration: self.target_duration,
             protection: self.protection.as_deref(),
         }
@@ -409,7 +441,7 @@ impl Asset {
 
 /// Over everything that changes bytes. The length of a file stands for its media: an encoder that writes other
 /// pictures of the very same sizes at the very same places has yet to be seen.
-fn tag(headers: &[Header], target: Duration) -> Tag {
+fn tag(headers: &[Header], takes: &[Take], target: Duration) -> Tag {
     let mut hash = Xxh3::new();
     hash.update(&FORMAT.to_be_bytes());
     hash.update(&target.as_nanos().to_be_bytes());
@@ -419,6 +451,10 @@ fn tag(headers: &[Header], target: Duration) -> Tag {
             hash.update(&(part.bytes.len() as u64).to_be_bytes());
             hash.update(&part.bytes);
         }
+    }
+    for (file, take) in takes.iter().enumerate().filter(|it| *it.1 != Take::All) {
+        hash.update(&(file as u64).to_be_bytes());
+        hash.update(&[*take as u8]);
     }
     Tag(hash.digest())
 }
@@ -434,10 +470,17 @@ struct Indexes {
 impl Indexes {
     /// The first video track that is meant to be seen, and all sound. A track that cannot be played is in the way
     /// only when no other of its kind can.
-    fn of(movie: Movie) -> Result<Self, Reason> {
+    fn of(movie: Movie, take: Take) -> Result<Self, Reason> {
         let no_track = movie.left_out.first().map(|it| Reason::Movie(it.reason));
         let (mut video, mut audio): (Vec<StoredTrack>, Vec<_>) =
             movie.tracks.into_iter().partition(|it| it.track.kind() == TrackKind::Video);
+        match take {
+            Take::All => {}
+            Take::Video if video.is_empty() => return Err(no_track.unwrap_or(Reason::NoVideo)),
+            Take::Audio if audio.is_empty() => return Err(no_track.unwrap_or(Reason::NoAudio)),
+            Take::Video => audio.clear(),
+            Take::Audio => video.clear(),
+        }
         for tracks in [&mut video, &mut audio] {
             tracks.sort_by_key(|it| !it.enabled);
         }
@@ -467,8 +510,9 @@ fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec
     let pictures = files.iter().enumerate().filter(|(_, it)| it.video.is_some());
     let best = pictures.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file);
     let sound = best.and_then(|_| listen(&mut files));
-    // Where there are no pictures every file is a quality of sound.
-    let heard = |file: usize| best.is_none() || sound == Some(file);
+    // Where there are no pictures every file is a quality of sound; beside pictures a file of sound alone is a choice.
+    let alone: Vec<bool> = files.iter().map(|it| it.video.is_none()).collect();
+    let heard = |file: usize| sound == Some(file) || alone.get(file) == Some(&true);
 
     let reference = best.and_then(|best| files.get(best)?.video.as_ref());
     let tracks = files
@@ -509,7 +553,7 @@ fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec
 /// Walks the sound of the best file whose sound can be played, and tells which that is.
 fn listen(files: &mut [Indexes]) -> Option<usize> {
     loop {
-        let any = |it: &Indexes| !it.audio.is_empty() || !it.unheard.is_empty();
+        let any = |it: &Indexes| it.video.is_some() && (!it.audio.is_empty() || !it.unheard.is_empty());
         let audible = files.iter_mut().enumerate().filter(|(_, it)| any(it));
         let (file, it) = audible.max_by_key(|(_, it)| it.pixels())?;
         it.audio.extend(mem::take(&mut it.unheard).into_iter().filter_map(|it| Indexed::walk(it).ok()));
@@ -529,9 +573,9 @@ fn end_of(index: &Index) -> Timestamp {
 fn common_keys(files: &[Indexes], best: usize, reference: &Indexed) -> Result<Vec<Timestamp>, Unplayable> {
     let end = end_of(&reference.index);
     let mut keys = reference.keys.clone();
-    for (file, it) in files.iter().enumerate().filter(|(file, _)| *file != best) {
+    let others = files.iter().enumerate().filter(|(file, _)| *file != best);
+    for (file, other) in others.filter_map(|(file, it)| Some((file, it.video.as_ref()?))) {
         let refused = |reason: Reason| Unplayable { file, reason };
-        let other = it.video.as_ref().ok_or_else(|| refused(Reason::NoVideo))?;
         let others_end = end_of(&other.index);
         if end.since(others_end).max(others_end.since(end)).to_duration() > LENGTHS {
             let seconds = |it: Timestamp| it.to_duration().as_secs();

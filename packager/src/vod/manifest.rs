@@ -1,24 +1,27 @@
 //! Playlists and the MPD of a stored title.
 
+use std::iter;
 use std::ops::Range;
 use std::time::Duration;
-use std::{iter, ptr};
 
 use super::protection::Protection;
 use super::rate::Rate;
 use super::rendition::Rendition;
 use super::subtitles::{self, Subtitles};
-use super::{Item, KeyOf, Tag, TrackName};
+use super::{Item, KeyOf, Labels, SoundRole, Tag, TrackName};
 use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
-use crate::dash::{AdaptationSet, FrameRate, Mpd, Period, Representation, Role, Segment, Segments, Type};
+use crate::dash::{AboutSet, AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
 use crate::hls::media::{Head, Independence, Key, Kind, Lines};
-use crate::hls::multivariant::{self, AudioRendition, KeyFrames, Multivariant, Variant};
+use crate::hls::multivariant::{self, AudioRendition, CaptionsRendition, KeyFrames, Multivariant, Variant};
 use crate::media::{CodecConfig, Sync, Timescale, Timestamp, TrackKind};
 use crate::text::{self, Language};
 
 /// The one audio group.
 const GROUP: &str = "audio";
+
+/// The one group of captions in the pictures.
+const CAPTIONS: &str = "captions";
 
 /// What playlists count in: the decimals of `EXTINF`.
 const HUNDRED_THOUSANDTHS: Timescale = Timescale::new(100_000).expect("it is not zero");
@@ -37,6 +40,7 @@ pub(super) struct Tracks<'a> {
     pub(super) video: &'a [Rendition],
     pub(super) audio: &'a [Rendition],
     pub(super) subtitles: &'a Subtitles,
+    pub(super) labels: &'a Labels,
     /// See [`target_duration`].
     pub(super) target_duration: u32,
     pub(super) protection: Option<&'a Protection>,
@@ -59,6 +63,7 @@ impl Tracks<'_> {
             scrubbing: &self.scrubbing(),
             audio: &self.audio_group(),
             subtitles: &self.subtitles.renditions(self.tag),
+            captions: &self.captions(),
             keys: &self.session_keys(KeyOf::Segments),
             segments: self.promise(),
         }
@@ -149,6 +154,7 @@ impl Tracks<'_> {
             range: it.index.track.config.picture().map(Picture::range),
             audio_group: (!beside.is_empty()).then(|| GROUP.into()),
             subtitles_group: (!self.subtitles.is_empty()).then(|| subtitles::GROUP.into()),
+            captions_group: self.captions_group(),
         }
     }
 
@@ -158,22 +164,61 @@ impl Tracks<'_> {
         }
         // In the same tags as subtitles: players show those that are forced beside the sound of their language.
         let language = |it: &Rendition| Language::parse(&it.index.language).unwrap_or_else(Language::unknown);
-        let name = |it: &Rendition| match language(it) {
-            unknown if unknown == Language::unknown() => "Audio".to_owned(),
-            language => language.name(),
-        };
-        // Names are unique in their group, also where two tracks have one language.
-        let names = text::unique(self.audio.iter().map(name));
+        let default = self.default_sound();
         let rendition = |(index, (it, name)): (usize, (&Rendition, String))| AudioRendition {
             group: GROUP.into(),
             name,
             // Apple's rules want it always; `und` is a legal tag (RFC 5646 4.1).
             language: Some(language(it).tag().to_owned()),
-            default: index == 0,
+            default: index == default,
+            // Nobody is to hear someone talk over the film who did not ask for it.
+            autoselect: self.role(it) != SoundRole::Commentary,
+            describes_video: self.role(it) == SoundRole::Description,
             sound: it.index.track.config.sound(),
             uri: Some(self.playlist(TrackName { kind: TrackKind::Audio, index })),
         };
-        self.audio.iter().zip(names).enumerate().map(rendition).collect()
+        self.audio.iter().zip(self.sound_names()).enumerate().map(rendition).collect()
+    }
+
+    /// What menus call each sound: no two alike, also where two tracks have one language.
+    fn sound_names(&self) -> Vec<String> {
+        let name = |it: &Rendition| match self.labels.sound(it.file).and_then(|it| it.label.clone()) {
+            Some(label) => label,
+            None => match Language::parse(&it.index.language) {
+                Some(language) if language != Language::unknown() => language.name(),
+                _ => "Audio".to_owned(),
+            },
+        };
+        text::unique(self.audio.iter().map(name))
+    }
+
+    fn role(&self, sound: &Rendition) -> SoundRole {
+        self.labels.sound(sound.file).map(|it| it.role).unwrap_or_default()
+    }
+
+    /// Which sound players take unasked: what the set says; else the first that is made with the pictures; else the first.
+    fn default_sound(&self) -> usize {
+        let is_default = |it: &Rendition| self.labels.sound(it.file).is_some_and(|it| it.default);
+        let chosen = self.audio.iter().position(is_default);
+        let main = || self.audio.iter().position(|it| self.role(it) == SoundRole::Main);
+        chosen.or_else(main).unwrap_or(0)
+    }
+
+    fn captions(&self) -> Vec<CaptionsRendition> {
+        let captions = if self.video.is_empty() { &[][..] } else { &self.labels.captions };
+        let names = text::unique(captions.iter().map(|it| it.label.clone()));
+        let rendition = |(it, name): (&super::Captions, String)| CaptionsRendition {
+            group: CAPTIONS.into(),
+            name,
+            language: it.language.tag().to_owned(),
+            default: it.default,
+            channel: it.channel.to_string(),
+        };
+        captions.iter().zip(names).map(rendition).collect()
+    }
+
+    fn captions_group(&self) -> Option<String> {
+        (!self.video.is_empty() && !self.labels.captions.is_empty()).then(|| CAPTIONS.into())
     }
 
     /// The URI of a media playlist, relative to the title's own manifests.
@@ -231,6 +276,7 @@ impl Tracks<'_> {
                 range: it.index.track.config.picture().map(Picture::range),
                 audio_group: (!others.is_empty()).then(|| GROUP.into()),
                 subtitles_group: None,
+                captions_group: self.captions_group(),
             })
         };
         let variants = in_order(streams.iter().filter_map(variant).collect());
@@ -249,8 +295,16 @@ impl Tracks<'_> {
             .collect();
         let segments = self.promise();
         let keys = &self.session_keys(KeyOf::TransportStream);
-        Multivariant { variants: &variants, audio: &group, keys, segments, ..Multivariant::default() }
-            .render()
+        let captions = &self.captions();
+        Multivariant {
+            variants: &variants,
+            audio: &group,
+            captions,
+            keys,
+            segments,
+            ..Multivariant::default()
+        }
+        .render()
     }
 
     /// The media playlist of the transport stream of one track.
@@ -359,24 +413,40 @@ impl Tracks<'_> {
             language: Language::parse(&first.index.language)
                 .map(|it| it.tag().to_owned())
                 .filter(|it| it != "und"),
-            role: self.role(kind, first),
             starts_with: if tracks.iter().any(|it| it.index.has_leading) { Sync::Delta } else { Sync::Key },
             protection: self.protection.map(|it| it.dash(kind)).unwrap_or_default(),
+            about: match kind {
+                TrackKind::Video => {
+                    AboutSet { accessibility: self.labels.accessibility(), ..AboutSet::default() }
+                }
+                TrackKind::Audio => self.about_sound(range.start, first),
+            },
             representations: range.filter_map(representation).collect(),
             trick_mode_of: None,
             segments: Some(segments),
         })
     }
 
-    /// The first set of a kind is the main one; of sound those in other languages are dubs.
-    fn role(&self, kind: TrackKind, first: &Rendition) -> Role {
-        let Some(main) = self.audio.first().filter(|_| kind == TrackKind::Audio) else { return Role::Main };
-        if ptr::eq(main, first) {
-            Role::Main
-        } else if main.index.language == first.index.language {
-            Role::Alternate
-        } else {
-            Role::Dub
+    /// One set of each kind is the main one, which players take unasked; others in another language are dubs.
+    fn about_sound(&self, index: usize, it: &Rendition) -> AboutSet {
+        let default = self.default_sound();
+        let is_default = self.video.is_empty() || index == default;
+        let same_language =
+            || self.audio.get(default).is_some_and(|main| main.index.language == it.index.language);
+        let role = match self.role(it) {
+            SoundRole::Main if is_default => SoundRole::Main,
+            SoundRole::Main if same_language() => SoundRole::Alternate,
+            SoundRole::Main => SoundRole::Dub,
+            other => other,
+        };
+        let main = (is_default && role != SoundRole::Main).then_some("main");
+        let described = role == SoundRole::Description;
+        let accessibility = described.then(|| ("urn:tva:metadata:cs:AudioPurposeCS:2007", "1".to_owned()));
+        let label = if self.video.is_empty() { None } else { self.sound_names().into_iter().nth(index) };
+        AboutSet {
+            label: label.filter(|_| self.audio.len() > 1 || self.labels.sound(it.file).is_some()),
+            accessibility: accessibility.into_iter().collect(),
+            roles: iter::once(role.word()).chain(main).collect(),
         }
     }
 
@@ -407,10 +477,10 @@ impl Tracks<'_> {
         Some(AdaptationSet {
             kind: TrackKind::Video,
             language: None,
-            role: Role::Alternate,
             starts_with: Sync::Key,
             protection: self.protection.map(|it| it.dash(TrackKind::Video)).unwrap_or_default(),
             trick_mode_of: Some(0),
+            about: AboutSet::default(),
             segments: None,
             representations: vec![representation],
         })

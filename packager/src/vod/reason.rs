@@ -54,9 +54,12 @@ pub enum Reason {
         /// How many bytes.
         bytes: u64,
     },
-    /// A rendition of a ladder without pictures.
-    #[error("it has no video track, but others of its set have")]
+    /// Its set wants its pictures.
+    #[error("its set takes the pictures of it, and it has none")]
     NoVideo,
+    /// Its set wants its sound.
+    #[error("its set takes the sound of it, and it has none")]
+    NoAudio,
     /// A rendition of another film, or of a part of it.
     #[error("it lasts {seconds} s, the best rendition of its set {expected} s")]
     OtherLength {

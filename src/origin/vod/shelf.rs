@@ -8,13 +8,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::StatusCode;
 use packager::asset::{ReadError, Source, Stored, Version};
-use packager::vod::{Asset, Header, HeaderError, MAX_SET_FILE, Reason, Set, TARGET, Tag};
+use packager::vod::{
+    Asset, Header, HeaderError, Labels, MAX_SET_FILE, Reason, SET_DIRECTORY, Set, TARGET, Tag, Take,
+};
 use tokio::sync::Semaphore;
 
 use super::files::{File, Files};
 use super::indexes::{Indexes, Name, Record};
 use super::keys::{Edition, Keys};
-use super::subtitles::{self, Beside, Wanted, below};
+use super::subtitles::{self, Beside, MAX_ENTRIES, Wanted, below};
 use crate::origin::library::wait;
 
 /// A two-hour film takes about 120 KB beside its record, and 2 MB without one: thousands of films, or all of a small library.
@@ -159,7 +161,10 @@ impl Shelf {
             return Ok(Some(kept.title));
         }
         // Other files came or went beside it, of which most are none of its own.
-        let beside = Beside::look(library, path).await;
+        let beside = match &kept.beside {
+            Some(it) => Beside::look(library, &it.title).await,
+            None => None,
+        };
         let wanted = |it: Option<&Beside>| it.map(|it| it.wanted.clone()).unwrap_or_default();
         if wanted(beside.as_ref()) != wanted(kept.beside.as_deref()) {
             return Ok(None);
@@ -291,15 +296,39 @@ async fn edition(keys: Option<&Keys>) -> Edition {
 /// What a title is made of.
 struct Parts {
     media: Vec<String>,
-    /// Those a set names; of a single file they are found beside it.
-    subtitles: Option<Vec<Wanted>>,
+    /// Which tracks of each are wanted.
+    takes: Vec<Take>,
+    labels: Labels,
+    subtitles: Words,
+}
+
+/// Where the subtitles of a title are.
+enum Words {
+    /// A set names them.
+    Named(Vec<Wanted>),
+    /// Beside a file of this name, which for a list with commas is none of its files.
+    Beside(String),
 }
 
 /// The files that `path` stands for: itself, or those of a set.
 async fn files_of(library: &Files, path: &str, witnesses: &mut Vec<Witness>) -> Result<Parts, Failed> {
     let (directory, name) = path.rsplit_once('/').map_or(("", path), |(directory, name)| (directory, name));
+    let mut beside = None;
+    let mut inside = directory;
     let set = if let Some(list) = name.strip_suffix(".urlset") {
+        beside = Set::name_of_commas(list).map(|it| below(directory, &it));
         Set::from_commas(list).ok_or_else(Refused::missing)?
+    } else if name.ends_with(SET_DIRECTORY) {
+        inside = path;
+        let Some((version, names)) = library.list(path, MAX_ENTRIES).await? else {
+            return Err(
+                Refused::set(path, "a server does not say what is in a directory: write a set file").into()
+            );
+        };
+        witnesses.push((path.to_owned(), Some(version)));
+        let names =
+            names.ok_or_else(|| Refused::set(path, format!("it has more than {MAX_ENTRIES} entries")))?;
+        Set::of_directory(names)
     } else if name.ends_with(".json") {
         let file = library.open(path).await?;
         witnesses.push((path.to_owned(), Some(file.version().clone())));
@@ -309,23 +338,30 @@ async fn files_of(library: &Files, path: &str, witnesses: &mut Vec<Witness>) -> 
         }
         Set::parse(&file.read(0..file.length(), file.version()).await?)
     } else {
-        return Ok(Parts { media: vec![path.to_owned()], subtitles: None });
+        return Ok(Parts {
+            media: vec![path.to_owned()],
+            takes: Vec::new(),
+            labels: Labels::default(),
+            subtitles: Words::Beside(path.to_owned()),
+        });
     };
     let set = set.map_err(|reason| Refused::set(path, reason))?;
     let subtitles = set.subtitles().iter().map(|it| Wanted {
-        path: below(directory, &it.file),
+        path: below(inside, &it.file),
         about: it.about.clone(),
         format: it.format,
     });
     Ok(Parts {
-        media: set.files().map(|file| below(directory, file)).collect(),
-        subtitles: Some(subtitles.collect()),
+        media: set.files().map(|file| below(inside, file)).collect(),
+        takes: set.takes().to_vec(),
+        labels: set.labels().clone(),
+        subtitles: beside.map_or_else(|| Words::Named(subtitles.collect()), Words::Beside),
     })
 }
 
 async fn build(
     library: &Files,
-    Parts { media: files, subtitles }: Parts,
+    Parts { media: files, takes, labels, subtitles }: Parts,
     indexes: Option<&Arc<Indexes>>,
     witnesses: &mut Vec<Witness>,
     beside: &mut Option<Beside>,
@@ -345,7 +381,7 @@ async fn build(
             })
         });
         let opened = all.collect::<Result<Vec<File>, Failed>>()?;
-        let record = record_of(library, &files, &opened, indexes);
+        let record = record_of(library, &files, &takes, &opened, indexes);
         let kept = match &record {
             Some(record) => {
                 let (record, stored) = (Arc::clone(record), opened.iter().map(File::stored_now).collect());
@@ -359,12 +395,14 @@ async fn build(
         Ok::<_, Failed>((opened, record, kept, headers))
     };
     let words = async {
-        *beside = match (&subtitles, files.first()) {
-            (None, Some(path)) => Beside::look(library, path).await,
-            _ => None,
+        let wanted = match subtitles {
+            Words::Named(wanted) => wanted,
+            Words::Beside(path) => {
+                *beside = Beside::look(library, &path).await;
+                beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default()
+            }
         };
-        let found = || beside.as_ref().map(|it| it.wanted.clone()).unwrap_or_default();
-        subtitles::read(library, subtitles.clone().unwrap_or_else(found)).await
+        subtitles::read(library, wanted).await
     };
     let (media, words) = tokio::join!(media, words);
     let (opened, record, kept, headers) = media?;
@@ -384,9 +422,9 @@ async fn build(
     wait(move || {
         let asset = match kept {
             Some(asset) => asset,
-            None => understood(headers, &files, record.as_ref())?,
+            None => understood(headers, &files, &takes, record.as_ref())?,
         };
-        let asset = asset.with_subtitles(subtitles::tracks(words.read));
+        let asset = asset.with_labels(labels).with_subtitles(subtitles::tracks(words.read));
         Ok(Title { asset, files, modified, record })
     })
     .await
@@ -396,18 +434,29 @@ async fn build(
 fn record_of(
     library: &Files,
     files: &[String],
+    takes: &[Take],
     opened: &[File],
     indexes: Option<&Arc<Indexes>>,
 ) -> Option<Arc<Record>> {
     let indexes = indexes.filter(|_| opened.iter().all(File::is_certain))?;
     let stored: Vec<Stored> = opened.iter().map(File::stored_now).collect();
-    let name = Name::of(&library.place(), files.iter().map(String::as_str).zip(&stored));
+    // Of the same files another set may take other tracks.
+    let mut place = library.place();
+    for (file, take) in takes.iter().enumerate().filter(|it| *it.1 != Take::All) {
+        place.push_str(&format!("\0{file} {take:?}"));
+    }
+    let name = Name::of(&place, files.iter().map(String::as_str).zip(&stored));
     Some(Record::new(Arc::clone(indexes), name))
 }
 
 /// Makes a title of headers, and keeps it.
-fn understood(headers: Vec<Header>, files: &[String], record: Option<&Arc<Record>>) -> Result<Asset, Failed> {
-    let mut asset = Asset::new(headers, TARGET).map_err(|it| {
+fn understood(
+    headers: Vec<Header>,
+    files: &[String],
+    takes: &[Take],
+    record: Option<&Arc<Record>>,
+) -> Result<Asset, Failed> {
+    let mut asset = Asset::taking(headers, takes, TARGET).map_err(|it| {
         let file = files.get(it.file).map_or("", String::as_str);
         Failed::Refused(Refused::media(file, &it.reason))
     })?;

@@ -17,7 +17,7 @@ const MAX_TRACKS: usize = 64;
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
 /// In a directory with more entries nothing is looked for: it would be read at each change to it.
-const MAX_ENTRIES: usize = 16_384;
+pub(super) const MAX_ENTRIES: usize = 16_384;
 
 /// A file of subtitles that belongs to a title.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(super) struct Wanted {
 /// What stood beside a title when its directory was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Beside {
+    /// The title they stand beside, as a file.
+    pub(super) title: String,
     /// Changes when a file comes or goes.
     pub(super) directory: Witness,
     pub(super) wanted: Vec<Wanted>,
@@ -64,7 +66,7 @@ impl Beside {
             key(a).cmp(&key(b))
         });
         wanted.truncate(MAX_TRACKS);
-        Some(Self { directory: (directory.to_owned(), Some(version)), wanted })
+        Some(Self { title: path.to_owned(), directory: (directory.to_owned(), Some(version)), wanted })
     }
 }
 

@@ -257,7 +257,7 @@ async fn a_set_is_one_title() {
     set(r#"{"renditions":[{"file":"../film.mp4"}]}"#);
     let (status, sentence) = text(&vod, "/film.set.json/index.m3u8").await;
     assert_eq!(status, 422);
-    assert!(sentence.starts_with("film.set.json: the set file names \"../film.mp4\""), "{sentence}");
+    assert!(sentence.starts_with("film.set.json: the set names \"../film.mp4\""), "{sentence}");
 }
 
 const WORDS: &str = "WEBVTT\n\n00:00.500 --> 00:01.500\nHello\n";
@@ -361,4 +361,36 @@ async fn in_a_directory_without_end_nothing_is_looked_for() {
     assert!(text(&vod, "/film.mp4/index.m3u8").await.1.contains("TYPE=SUBTITLES"));
     let (status, playlist) = text(&vod, "/full/film.mp4/index.m3u8").await;
     assert!(status == 200 && !playlist.contains("TYPE=SUBTITLES"), "{playlist}");
+}
+
+#[tokio::test]
+async fn a_directory_is_a_title_as_long_as_its_name_says_so() {
+    let (root, vod) = library();
+    for directory in ["film.set", "films"] {
+        fs::create_dir(root.path().join(directory)).unwrap();
+        fs::copy(root.path().join("film.mp4"), root.path().join(directory).join("a.mp4")).unwrap();
+    }
+    let playlist = |path: &'static str| {
+        let vod = &vod;
+        async move { text(vod, path).await }
+    };
+    let (status, before) = playlist("/film.set/index.m3u8").await;
+    assert_eq!((status, before.matches("#EXT-X-STREAM-INF").count()), (200, 1), "{before}");
+    assert_eq!(playlist("/films/index.m3u8").await.0, 404);
+    fs::write(root.path().join("film.set/de.srt"), "1\n00:00:00,000 --> 00:00:01,000\nJa\n").unwrap();
+    let (_, after) = playlist("/film.set/index.m3u8").await;
+    assert!(after.contains("TYPE=SUBTITLES") && after.contains("LANGUAGE=\"de\""), "{after}");
+}
+
+#[tokio::test]
+async fn subtitles_stand_beside_a_list_with_commas_too() {
+    let (root, vod) = library();
+    fs::copy(root.path().join("film.mp4"), root.path().join("film_b.mp4")).unwrap();
+    let subtitles = "1\n00:00:00,000 --> 00:00:01,000\nYes\n";
+    fs::write(root.path().join("film.en.srt"), subtitles).unwrap();
+    let path = "/film,,_b,.mp4.urlset/index.m3u8";
+    assert!(text(&vod, path).await.1.contains("LANGUAGE=\"en\""));
+    // They come and go as those of a film.
+    fs::write(root.path().join("film.de.srt"), subtitles).unwrap();
+    assert_eq!(text(&vod, path).await.1.matches("TYPE=SUBTITLES").count(), 2);
 }
