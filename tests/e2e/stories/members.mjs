@@ -33,6 +33,16 @@ path_pattern = "/members/*"
 target_origin = "films"
 trusted_key_groups = ["viewers"]
 response_headers_policy = "pages"
+[[distribution.behavior]]
+path_pattern = "/locked/*"
+target_origin = "locked"
+trusted_key_groups = ["viewers"]
+response_headers_policy = "pages"
+[[origin]]
+id = "locked"
+kind = "vod"
+root = "${media}"
+encryption = { method = "aes-128", secret = "sixteen characters or more" }
 [[response_headers_policy]]
 name = "pages"
 cors = { allow_origins = ["${players.origin}"], allow_credentials = true }
@@ -117,6 +127,26 @@ export const stories = {
     const asked = await playsEverywhere(server, players, page, { cookies: true });
     assert.ok(asked.every((it) => !it.query?.includes('Key-Pair-Id')));
     return `${asked.length} requests, none signed`;
+  })),
+
+  'keys of encrypted titles are given to members alone': () => withMembers((server, players) => withPage(async (page) => {
+    const { query, cookies, cookie } = signature(server, '/locked/*');
+    const multivariant = `${server.base}/locked/film.set.json/index.m3u8`;
+    const all = await walk([`${multivariant}${query}`], text);
+    const isKey = (it) => !/\.(m3u8|mp4|m4s|vtt)$/.test(new URL(it).pathname);
+    const keys = all.filter(isKey);
+    assert.ok(keys.length > 0, all.join('\n'));
+    for (const key of keys) assert.equal((await (await fetch(key)).arrayBuffer()).byteLength, 16, key);
+    assert.deepEqual(await statuses(all), { 200: all.length });
+    assert.deepEqual(await statuses(all.map(bare)), { 403: all.length });
+    const { stderr } = await run('ffmpeg', ['-hide_banner', '-v', 'error', '-xerror', '-i', `${multivariant}${query}`, '-f', 'null', '-']);
+    assert.equal(stderr, '');
+    await playIn(page, players.url('hls', `${multivariant}${query}`), 2);
+    await page.context().addCookies(cookies.map(([name, value]) => ({ name, value, url: server.base, httpOnly: true })));
+    await playIn(page, players.url('hls', multivariant, { cookies: true }), 2);
+    assert.deepEqual(await page.evaluate(() => window.events.filter((it) => it.kind === 'error')), []);
+    assert.deepEqual(await statuses(keys.map(bare), { cookie }), { 200: keys.length });
+    return `${all.length} URIs, ${keys.length} of keys`;
   })),
 
   'ffmpeg plays all of it by a signed URL': () => withMembers(async (server, _, media) => {
