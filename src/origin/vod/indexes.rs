@@ -13,7 +13,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -36,6 +36,8 @@ pub struct Indexes {
     directory: PathBuf,
     most_bytes: u64,
     kept: Mutex<Kept>,
+    /// What `kept` says, for whoever must not wait for a disk.
+    bytes: AtomicU64,
     /// Titles that were opened without their files being read.
     pub opened: Counter,
     /// Titles whose record was written.
@@ -83,14 +85,15 @@ impl Indexes {
         let kept = Kept::list(&directory)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", directory.display())))?;
         let (opened, written) = (Counter::default(), Counter::default());
-        let it = Self { directory, most_bytes, kept: Mutex::new(kept), opened, written };
+        let bytes = AtomicU64::new(kept.bytes);
+        let it = Self { directory, most_bytes, kept: Mutex::new(kept), bytes, opened, written };
         it.make_room(0);
         Ok(Arc::new(it))
     }
 
     /// Octets of all records.
     pub fn bytes(&self) -> u64 {
-        self.kept().bytes
+        self.bytes.load(Ordering::Relaxed)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -105,7 +108,7 @@ impl Indexes {
         let now = SystemTime::now();
         // What was used last goes last, also after the next restart. Where that cannot be noted it goes sooner.
         let _ = file.set_modified(now);
-        self.kept().note(name, now, length);
+        self.note(name, now, length);
         Some(record)
     }
 
@@ -122,9 +125,15 @@ impl Indexes {
             let _ = fs::remove_file(new);
             return Err(error);
         }
-        self.kept().note(name, SystemTime::now(), length);
+        self.note(name, SystemTime::now(), length);
         self.written.add_one();
         Ok(())
+    }
+
+    fn note(&self, name: Name, used: SystemTime, octets: u64) {
+        let mut kept = self.kept();
+        kept.note(name, used, octets);
+        self.bytes.store(kept.bytes, Ordering::Relaxed);
     }
 
     /// Deletes those that were used longest ago, until so many octets more are within the bounds.
@@ -143,6 +152,7 @@ impl Indexes {
     fn remove(&self, kept: &mut Kept, name: Name) {
         if let Some((_, octets)) = kept.records.remove(&name) {
             kept.bytes = kept.bytes.saturating_sub(octets);
+            self.bytes.store(kept.bytes, Ordering::Relaxed);
         }
         let _ = fs::remove_file(name.file(&self.directory, "index"));
     }
@@ -256,7 +266,7 @@ mod tests {
         let old = SystemTime::now() - Duration::from_secs(60);
         for n in 0..4 {
             indexes.write(Name(n), &[0; 25]).unwrap();
-            indexes.kept().note(Name(n), old + Duration::from_secs(n as u64), 25);
+            indexes.note(Name(n), old + Duration::from_secs(n as u64), 25);
         }
         assert!(indexes.read(Name(0)).is_some());
         indexes.write(Name(9), &[0; 30]).unwrap();
