@@ -409,6 +409,30 @@ fn renditions_share_the_key_frames_that_all_have() {
 }
 
 #[test]
+fn renditions_that_share_too_few_key_frames_are_cut_each_at_its_own() {
+    // Key frames every half second in one, at 0.834 s in the other.
+    let title = title(&[BFRAMES, VARIABLE]).unwrap();
+    let seconds = |track| playlist(&title, track).segments.iter().map(|it| it.duration).collect::<Vec<_>>();
+    assert_eq!(seconds(V0)[0], 1.001);
+    assert!((seconds(V1)[0] - 0.834_17).abs() < 0.000_01, "{:?}", seconds(V1));
+    let mpd = title.mpd();
+    assert_eq!(mpd.matches("contentType=\"video\"").count(), 2, "{mpd}");
+    let switching = |to| {
+        format!(
+            "<SupplementalProperty schemeIdUri=\"urn:mpeg:dash:adaptation-set-switching:2016\" value=\"{to}\"/>"
+        )
+    };
+    assert!(mpd.contains(&switching(0)) && mpd.contains(&switching(1)), "{mpd}");
+    // Whoever made them is told, with the moment.
+    let remarks = title.report(TARGET).remarks;
+    assert!(remarks.iter().any(|it| it.starts_with("v1: ") && it.contains("(at 0.834 s)")), "{remarks:?}");
+
+    let alike = self::title(&[BFRAMES, LATE_AUDIO]).unwrap();
+    assert_eq!(alike.mpd().matches("contentType=\"video\"").count(), 1);
+    assert!(!alike.report(TARGET).remarks.iter().any(|it| it.contains("begin elsewhere")));
+}
+
+#[test]
 fn files_of_sound_alone_are_choices_beside_the_pictures() {
     let headers = || [BFRAMES, AUDIO].iter().map(|it| header(it).unwrap()).collect::<Vec<_>>();
     let plain = Asset::new(headers(), TARGET).unwrap();

@@ -153,11 +153,13 @@ pub struct AboutSet {
     pub accessibility: Vec<(&'static str, String)>,
     /// Words of `urn:mpeg:dash:role:2011`.
     pub roles: Vec<&'static str>,
+    /// Places in the period of the sets that show the same and are cut otherwise.
+    pub switch_to: Vec<usize>,
 }
 
 impl Default for AboutSet {
     fn default() -> Self {
-        Self { label: None, accessibility: Vec::new(), roles: vec!["main"] }
+        Self { label: None, accessibility: Vec::new(), roles: vec!["main"], switch_to: Vec::new() }
     }
 }
 
@@ -428,6 +430,11 @@ impl ContentProtection {
 
 impl AboutSet {
     fn write(&self, xml: &mut Writer<Vec<u8>>) -> io::Result<()> {
+        if !self.switch_to.is_empty() {
+            let sets: Vec<String> = self.switch_to.iter().map(usize::to_string).collect();
+            let scheme = "urn:mpeg:dash:adaptation-set-switching:2016";
+            descriptor(xml, "SupplementalProperty", scheme, &sets.join(","))?;
+        }
         if let Some(label) = &self.label {
             xml.create_element("Label").write_text_content(BytesText::new(label))?;
         }

@@ -528,16 +528,23 @@ fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec
         sliver: plan::sliver(target),
     };
     let pictures_end = reference.map(|it| end_of(&it.index));
+    let mut apart = Vec::new();
     if let (Some(best), Some(reference)) = (best, reference) {
-        plan.boundaries =
-            plan::at_keys(&common_keys(&files, best, reference)?, end_of(&reference.index), target);
+        let keys;
+        (keys, apart) = common_keys(&files, best, reference, target)?;
+        plan.boundaries = plan::at_keys(&keys, end_of(&reference.index), target);
     }
 
     let (mut video, mut audio) = (Vec::new(), Vec::new());
     for (file, it) in files.into_iter().enumerate() {
         let refused = |reason: Reason| Unplayable { file, reason };
         if let Some(index) = it.video {
-            video.push(Rendition::cut(index, file, &plan).map_err(refused)?);
+            let own = apart.contains(&file).then(|| Plan {
+                boundaries: plan::at_keys(&index.keys, end_of(&index.index), target),
+                tolerance: index.index.half_a_sample(),
+                ..plan.clone()
+            });
+            video.push(Rendition::cut(index, file, own.as_ref().unwrap_or(&plan)).map_err(refused)?);
         }
         for index in it.audio.into_iter().filter(|_| heard(file)) {
             // Sound without pictures, or after them, is cut on the grid.
@@ -568,31 +575,39 @@ fn end_of(index: &Index) -> Timestamp {
     index.at(index.shown.end)
 }
 
-/// Those key frames of a ladder's best rendition that all others have too. Where one begins is a boundary of its
-/// own, be it a little beside the others'.
-fn common_keys(files: &[Indexes], best: usize, reference: &Indexed) -> Result<Vec<Timestamp>, Unplayable> {
+/// Those key frames of a ladder's best rendition that the others have too, and the files of those that have too few of
+/// them: these are cut at their own. Where a shared one begins is a boundary of its own, be it a little beside the others'.
+fn common_keys(
+    files: &[Indexes],
+    best: usize,
+    reference: &Indexed,
+    target: Duration,
+) -> Result<(Vec<Timestamp>, Vec<usize>), Unplayable> {
     let end = end_of(&reference.index);
+    let longest = |keys: &[Timestamp]| plan::longest(&plan::at_keys(keys, end, target), end);
+    // Segments of twice the target are what players bear, unless the best rendition has longer ones anyway.
+    let most = longest(&reference.keys).max(target.saturating_mul(2));
     let mut keys = reference.keys.clone();
+    let mut apart = Vec::new();
     let others = files.iter().enumerate().filter(|(file, _)| *file != best);
     for (file, other) in others.filter_map(|(file, it)| Some((file, it.video.as_ref()?))) {
-        let refused = |reason: Reason| Unplayable { file, reason };
         let others_end = end_of(&other.index);
         if end.since(others_end).max(others_end.since(end)).to_duration() > LENGTHS {
             let seconds = |it: Timestamp| it.to_duration().as_secs();
-            return Err(refused(Reason::OtherLength {
-                seconds: seconds(others_end),
-                expected: seconds(end),
-            }));
+            let reason = Reason::OtherLength { seconds: seconds(others_end), expected: seconds(end) };
+            return Err(Unplayable { file, reason });
         }
         let first = keys.iter().take(1).copied();
         let later = keys.get(1..).unwrap_or_default();
         let shared = first
             .chain(plan::common(later, &other.keys, reference.index.half_a_sample()))
             .collect::<Vec<_>>();
-        if shared.len() == 1 && !later.is_empty() && other.keys.len() > 1 {
-            return Err(refused(Reason::OtherKeyFrames));
+        let none_left = shared.len() == 1 && !later.is_empty() && other.keys.len() > 1;
+        if none_left || longest(&shared) > most {
+            apart.push(file);
+        } else {
+            keys = shared;
         }
-        keys = shared;
     }
-    Ok(keys)
+    Ok((keys, apart))
 }

@@ -8,7 +8,7 @@ use super::protection::Protection;
 use super::rate::Rate;
 use super::rendition::Rendition;
 use super::subtitles::{self, Subtitles};
-use super::{Item, KeyOf, Labels, SoundRole, Tag, TrackName};
+use super::{Item, KeyOf, Labels, SoundRole, Tag, TrackName, ladder};
 use crate::codec::hevc::DolbyVision;
 use crate::codec::picture::Picture;
 use crate::dash::{AboutSet, AdaptationSet, FrameRate, Mpd, Period, Representation, Segment, Segments, Type};
@@ -363,17 +363,22 @@ impl Tracks<'_> {
     pub(super) fn mpd(&self, trick: TrickMode) -> String {
         let longest = |it: &Rendition| it.index.at(it.spans().map(|it| it.end - it.start).max().unwrap_or(0));
         let longest = self.all().map(longest).max().map_or(Duration::ZERO, rounded_up);
-        // One set of pictures to switch within; of sound one for each track, as its viewers choose, unless sound
-        // is all there is.
-        let mut groups = vec![(TrackKind::Video, 0..self.video.len())];
+        // One set of pictures to switch within, or one for each way they are cut; of sound one for each track, as its
+        // viewers choose, unless sound is all there is.
+        let ladder = ladder::groups(self.video);
+        let mut groups: Vec<_> = ladder.iter().map(|it| (TrackKind::Video, it.clone())).collect();
         if self.video.is_empty() {
-            groups.push((TrackKind::Audio, 0..self.audio.len()));
+            groups.push((TrackKind::Audio, (0..self.audio.len()).collect()));
         } else {
-            groups.extend((0..self.audio.len()).map(|index| (TrackKind::Audio, index..index + 1)));
+            groups.extend((0..self.audio.len()).map(|index| (TrackKind::Audio, vec![index])));
         }
-        let mut sets: Vec<_> = groups.into_iter().filter_map(|(kind, range)| self.set(kind, range)).collect();
+        let mut sets: Vec<_> = groups.iter().filter_map(|(kind, group)| self.set(*kind, group)).collect();
+        // Players switch between sets of pictures too, if they are told that they may.
+        for (own, set) in sets.iter_mut().take(ladder.len()).enumerate() {
+            set.about.switch_to = (0..ladder.len()).filter(|it| *it != own).collect();
+        }
         if trick == TrickMode::Offered {
-            sets.extend(self.trick_mode());
+            sets.extend(self.trick_mode(&ladder));
         }
         Mpd {
             kind: Type::Static { duration: self.duration() },
@@ -390,12 +395,13 @@ impl Tracks<'_> {
         .render()
     }
 
-    fn set(&self, kind: TrackKind, range: Range<usize>) -> Option<AdaptationSet> {
+    fn set(&self, kind: TrackKind, group: &[usize]) -> Option<AdaptationSet> {
         let tracks = match kind {
             TrackKind::Video => self.video,
             TrackKind::Audio => self.audio,
         };
-        let first = tracks.get(range.start)?;
+        let first_index = *group.first()?;
+        let first = tracks.get(first_index)?;
         let segments = self.segments(first);
         let representation = |index: usize| {
             let it = tracks.get(index)?;
@@ -419,9 +425,9 @@ impl Tracks<'_> {
                 TrackKind::Video => {
                     AboutSet { accessibility: self.labels.accessibility(), ..AboutSet::default() }
                 }
-                TrackKind::Audio => self.about_sound(range.start, first),
+                TrackKind::Audio => self.about_sound(first_index, first),
             },
-            representations: range.filter_map(representation).collect(),
+            representations: group.iter().copied().filter_map(representation).collect(),
             trick_mode_of: None,
             segments: Some(segments),
         })
@@ -447,11 +453,12 @@ impl Tracks<'_> {
             label: label.filter(|_| self.audio.len() > 1 || self.labels.sound(it.file).is_some()),
             accessibility: accessibility.into_iter().collect(),
             roles: iter::once(role.word()).chain(main).collect(),
+            switch_to: Vec::new(),
         }
     }
 
-    /// The key frames that players scrub by, of the set of pictures, which is the first.
-    fn trick_mode(&self) -> Option<AdaptationSet> {
+    /// The key frames that players scrub by, of the sets of pictures, which are the first.
+    fn trick_mode(&self, ladder: &[Vec<usize>]) -> Option<AdaptationSet> {
         let representation = |index: usize| {
             let it = self.video.get(index)?;
             let track = TrackName { kind: TrackKind::Video, index };
@@ -479,7 +486,7 @@ impl Tracks<'_> {
             language: None,
             starts_with: Sync::Key,
             protection: self.protection.map(|it| it.dash(TrackKind::Video)).unwrap_or_default(),
-            trick_mode_of: Some(0),
+            trick_mode_of: ladder.iter().position(|it| it.contains(&smallest)),
             about: AboutSet::default(),
             segments: None,
             representations: vec![representation],

@@ -15,6 +15,7 @@ mod header;
 mod index;
 mod key_frames;
 mod labels;
+mod ladder;
 mod made;
 mod manifest;
 mod packed;

@@ -46,6 +46,12 @@ pub(super) fn at_keys(keys: &[Timestamp], end: Timestamp, target: Duration) -> V
     boundaries
 }
 
+/// How long the longest of the segments lasts that begin at `boundaries`.
+pub(super) fn longest(boundaries: &[Timestamp], end: Timestamp) -> Duration {
+    let ends = boundaries.iter().skip(1).copied().chain([end]);
+    boundaries.iter().zip(ends).map(|(start, end)| end.since(*start).to_duration()).max().unwrap_or_default()
+}
+
 /// Boundaries on the grid itself, for a title without pictures: every frame of sound is a legal start.
 pub(super) fn at_grid(start: Timestamp, end: Timestamp, target: Duration) -> Vec<Timestamp> {
     let grid = Grid::new(start, end, target);

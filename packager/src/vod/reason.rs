@@ -68,11 +68,6 @@ pub enum Reason {
         /// How long it should last.
         expected: u64,
     },
-    /// A ladder whose renditions share no key frame but the first.
-    #[error(
-        "its key frames stand elsewhere than those of the best rendition of its set; encode both with the same"
-    )]
-    OtherKeyFrames,
     /// Pictures of a codec whose samples cannot be encrypted here.
     #[error(
         "samples of AV1 and VP9 pictures cannot be encrypted; encrypt whole segments (method = \"aes-128\"), or encode it \

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::TrackName;
 use super::rendition::Rendition;
+use super::{TrackName, ladder};
 use crate::codec::dolby;
 use crate::codec::hevc::DolbyVision;
 use crate::dash::FrameRate;
@@ -124,7 +124,8 @@ impl Report {
         let track = |(index, it): (usize, &Rendition)| TrackReport::of(index, it);
         let pictures: Vec<_> = video.iter().enumerate().map(track).collect();
         let sound: Vec<_> = audio.iter().enumerate().map(track).collect();
-        let remarks = remarks(&pictures, &sound, target.as_secs_f64());
+        let mut remarks = remarks(&pictures, &sound, target.as_secs_f64());
+        remarks.extend(ladder::remarks(video));
         let tracks: Vec<_> = pictures.into_iter().chain(sound).collect();
         let seconds = tracks.iter().map(|it| it.seconds).fold(0.0, f64::max);
         Self { seconds, left_out: left_out.to_vec(), tracks, remarks }
