@@ -21,7 +21,7 @@ use crate::asset::Stored;
 const NAME: &[u8; 8] = b"LevIndex";
 
 /// Changes whenever records are written otherwise, or something else stands in them.
-const FORMAT: u64 = 2;
+const FORMAT: u64 = 3;
 
 /// Name, format, length, checksum.
 const HEAD: usize = 32;
