@@ -141,9 +141,14 @@ impl TitleKeys {
         (0..self.periods.len()).filter_map(move |it| self.key(kind, it))
     }
 
+    /// All keys, those of one period behind those of the other.
+    pub fn all(&self) -> impl Iterator<Item = &ContentKey> {
+        self.periods.iter().flatten()
+    }
+
     /// The key with that name.
     pub fn named(&self, id: KeyId) -> Option<&ContentKey> {
-        self.periods.iter().flatten().find(|it| it.id == id)
+        self.all().find(|it| it.id == id)
     }
 }
 

@@ -408,10 +408,10 @@ impl Asset {
         self.protection.as_ref()?.key(track, of, period)
     }
 
-    /// The keys of those names, for whoever may have them; nothing where licenses are another server's.
+    /// The keys of those names, and behind them all others of the title: players that ask for the first period's alone are
+    /// not left without in the next. Nothing when it has none of those names, or where licenses are another server's.
     pub fn license(&self, ids: &[KeyId]) -> Vec<(KeyId, [u8; 16])> {
-        let Some(protection) = &self.protection else { return Vec::new() };
-        ids.iter().filter_map(|id| Some((*id, *protection.license(*id)?))).collect()
+        self.protection.as_ref().map(|it| it.license(ids)).unwrap_or_default()
     }
 
     /// What is asked of subtitles; nothing when it has none of that number, or no such segment.

@@ -66,10 +66,21 @@ impl Protection {
         }
     }
 
-    /// The key with that name, for licenses in the clear.
-    pub(super) fn license(&self, id: KeyId) -> Option<&[u8; 16]> {
+    /// See [`Asset::license`](super::Asset::license).
+    pub(super) fn license(&self, ids: &[KeyId]) -> Vec<(KeyId, [u8; 16])> {
         let in_the_clear = self.method.scheme().is_some() && self.systems.contains(&System::ClearKey);
-        self.keys.named(id).filter(|_| in_the_clear).map(ContentKey::reveal)
+        let mut given: Vec<&ContentKey> = ids.iter().filter_map(|it| self.keys.named(*it)).collect();
+        if given.is_empty() || !in_the_clear {
+            return Vec::new();
+        }
+        given.extend(self.keys.all());
+        let mut license: Vec<(KeyId, [u8; 16])> = Vec::new();
+        for key in given {
+            if !license.iter().any(|it| it.0 == key.id) {
+                license.push((key.id, *key.reveal()));
+            }
+        }
+        license
     }
 
     /// How players are led to the key of a period, in a media playlist of that form.

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { ROOT } from './server.mjs';
 
-/** How each plays `media`; with `cookies` it sends those along, as pages of another origin must ask for. */
+/** How each plays `media`; with `cookies` it sends those along, as pages of another origin must ask for; keys are asked for at `license`. */
 const PLAYERS = {
   hls: {
     script: 'hls.js/dist/hls.min.js',
@@ -16,20 +16,22 @@ player.attachMedia(video);`,
   },
   dash: {
     script: 'dashjs/dist/modern/umd/dash.all.min.js',
-    play: (media, cookies) => `
+    play: (media, cookies, license) => `
 const player = dashjs.MediaPlayer().create();
 player.updateSettings({ streaming: { delay: { liveDelay: 3 } } });
 player.on('error', (e) => note('error', JSON.stringify(e.error && e.error.message || e.error)));
 player.on('playbackStalled', () => note('stalled'));
 player.on('qualityChangeRendered', (e) => note('quality', e.mediaType));
 player.setXHRWithCredentialsForType(null, ${cookies});
+if (${license}) player.setProtectionData({ 'org.w3.clearkey': { serverURL: ${license} } });
 player.initialize(video, ${media}, true);`,
   },
   shaka: {
     script: 'shaka-player/dist/shaka-player.compiled.js',
-    play: (media, cookies) => `
+    play: (media, cookies, license) => `
 shaka.polyfill.installAll();
 const player = new shaka.Player();
+if (${license}) player.configure({ drm: { servers: { 'org.w3.clearkey': ${license} } } });
 player.getNetworkingEngine().registerRequestFilter((_, request) => { request.allowCrossSiteCredentials = ${cookies}; });
 player.addEventListener('error', (e) => note('error', String(e.detail && e.detail.code) + ' ' + JSON.stringify(e.detail && e.detail.data)));
 player.attach(video).then(() => player.load(${media})).then(() => video.play())
@@ -45,11 +47,11 @@ player.src({ src: ${media}, type: ${media}.includes('.mpd') ? 'application/dash+
   },
 };
 
-const page = ({ script, play }, media, cookies) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/${script}"></script><script>
+const page = ({ script, play }, media, cookies, license) => `<!doctype html><video id="v" muted autoplay></video><script src="/m/${script}"></script><script>
 window.events = [];
 const note = (kind, detail) => events.push({ kind, at: Math.round(performance.now()), detail });
 const video = document.getElementById('v');
-${play(JSON.stringify(media), cookies)}
+${play(JSON.stringify(media), cookies, JSON.stringify(license))}
 window.player = player;
 </script>`;
 
@@ -61,7 +63,7 @@ export function pages() {
       const player = PLAYERS[url.pathname.slice(1)];
       if (player) {
         response.setHeader('content-type', 'text/html');
-        response.end(page(player, url.searchParams.get('u'), url.searchParams.has('cookies')));
+        response.end(page(player, url.searchParams.get('u'), url.searchParams.has('cookies'), url.searchParams.get('license')));
         return;
       }
       const file = join(ROOT, 'node_modules', url.pathname.replace(/^\/m\//, ''));
@@ -72,7 +74,8 @@ export function pages() {
       const origin = `http://127.0.0.1:${server.address().port}`;
       done({
         origin,
-        url: (player, media, { cookies = false } = {}) => `${origin}/${player}?u=${encodeURIComponent(media)}${cookies ? '&cookies' : ''}`,
+        url: (player, media, { cookies = false, license = '' } = {}) => `${origin}/${player}?u=${encodeURIComponent(media)}${cookies ? '&cookies' : ''}`
+          + (license ? `&license=${encodeURIComponent(license)}` : ''),
         close: () => server.close(),
       });
     });
