@@ -42,6 +42,8 @@ pub struct LeftOut {
 /// One track of a stored file.
 #[derive(Clone, Debug)]
 pub struct StoredTrack {
+    /// Where its `trak` begins.
+    pub offset: u64,
     /// Its number in the file.
     pub id: u32,
     /// Whether it is meant to be played unless the viewer chooses otherwise.
@@ -167,7 +169,8 @@ impl Movie {
         }
         let track = Track { config, timescale, language };
         let language_tag = read_elng(&mdia)?;
-        Ok(StoredTrack { id, enabled, track, language_tag, matrix, placement, begins, samples })
+        let offset = trak.offset();
+        Ok(StoredTrack { offset, id, enabled, track, language_tag, matrix, placement, begins, samples })
     }
 }
 

@@ -120,12 +120,12 @@ impl Asset {
                 return Err(refused(Reason::TooManySamples(samples)));
             }
             let take = takes.get(file).copied().unwrap_or_default();
-            files.push(Indexes::of(movie, take).map_err(refused)?);
+            files.push(Indexes::of(movie, take, file, &mut left_out).map_err(refused)?);
         }
         let tag = tag(&headers, takes, target);
         // What they say of samples is in our own words from here on.
         let stored = headers.into_iter().map(|it| it.stored).collect();
-        let (video, audio) = cut(files, target)?;
+        let (video, audio) = cut(files, target, &mut left_out)?;
         Ok(Self::of(tag, target, stored, left_out, video, audio))
     }
 
@@ -470,7 +470,12 @@ struct Indexes {
 impl Indexes {
     /// The first video track that is meant to be seen, and all sound. A track that cannot be played is in the way
     /// only when no other of its kind can.
-    fn of(movie: Movie, take: Take) -> Result<Self, Reason> {
+    fn of(
+        movie: Movie,
+        take: Take,
+        file: usize,
+        left_out: &mut Vec<LeftOutReport>,
+    ) -> Result<Self, Reason> {
         let no_track = movie.left_out.first().map(|it| Reason::Movie(it.reason));
         let (mut video, mut audio): (Vec<StoredTrack>, Vec<_>) =
             movie.tracks.into_iter().partition(|it| it.track.kind() == TrackKind::Video);
@@ -485,7 +490,14 @@ impl Indexes {
             tracks.sort_by_key(|it| !it.enabled);
         }
         let mut refused = no_track;
-        let mut walk = |track: StoredTrack| Indexed::walk(track).map_err(|it| refused = Some(it)).ok();
+        let mut walk = |track: StoredTrack| {
+            let offset = track.offset;
+            let told = |reason: Reason| {
+                left_out.push(LeftOutReport { file, offset, reason: reason.to_string() });
+                refused = Some(reason);
+            };
+            Indexed::walk(track).map_err(told).ok()
+        };
         let mut it =
             Self { video: video.into_iter().find_map(&mut walk), audio: Vec::new(), unheard: Vec::new() };
         if it.video.is_some() {
@@ -506,10 +518,14 @@ impl Indexes {
 }
 
 /// Plans all tracks together and cuts each.
-fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
+fn cut(
+    mut files: Vec<Indexes>,
+    target: Duration,
+    left_out: &mut Vec<LeftOutReport>,
+) -> Result<(Vec<Rendition>, Vec<Rendition>), Unplayable> {
     let pictures = files.iter().enumerate().filter(|(_, it)| it.video.is_some());
     let best = pictures.max_by_key(|(_, it)| it.pixels()).map(|(file, _)| file);
-    let sound = best.and_then(|_| listen(&mut files));
+    let sound = best.and_then(|_| listen(&mut files, left_out));
     // Where there are no pictures every file is a quality of sound; beside pictures a file of sound alone is a choice.
     let alone: Vec<bool> = files.iter().map(|it| it.video.is_none()).collect();
     let heard = |file: usize| sound == Some(file) || alone.get(file) == Some(&true);
@@ -558,12 +574,18 @@ fn cut(mut files: Vec<Indexes>, target: Duration) -> Result<(Vec<Rendition>, Vec
 }
 
 /// Walks the sound of the best file whose sound can be played, and tells which that is.
-fn listen(files: &mut [Indexes]) -> Option<usize> {
+fn listen(files: &mut [Indexes], left_out: &mut Vec<LeftOutReport>) -> Option<usize> {
     loop {
         let any = |it: &Indexes| it.video.is_some() && (!it.audio.is_empty() || !it.unheard.is_empty());
         let audible = files.iter_mut().enumerate().filter(|(_, it)| any(it));
         let (file, it) = audible.max_by_key(|(_, it)| it.pixels())?;
-        it.audio.extend(mem::take(&mut it.unheard).into_iter().filter_map(|it| Indexed::walk(it).ok()));
+        for track in mem::take(&mut it.unheard) {
+            let offset = track.offset;
+            match Indexed::walk(track) {
+                Ok(track) => it.audio.push(track),
+                Err(reason) => left_out.push(LeftOutReport { file, offset, reason: reason.to_string() }),
+            }
+        }
         if !it.audio.is_empty() {
             return Some(file);
         }
