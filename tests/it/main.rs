@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broken;
 mod conformance;
 mod control;
 mod distribution;

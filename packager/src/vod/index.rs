@@ -240,7 +240,7 @@ impl Indexed {
         let (end, seen, before_last) = sent.ok_or(Reason::NothingShown)?;
         self.sent = first..end;
         let shown = seen.start.max(placement.start)..seen.end;
-        if shown.end <= shown.start {
+        if shown.end <= shown.start || !seen.has_octets {
             return Err(Reason::NothingShown);
         }
         if !self.index.is_near(&shown) {
@@ -288,6 +288,7 @@ struct Seen {
     /// When the last key frame is shown.
     key: i64,
     has_leading: bool,
+    has_octets: bool,
 }
 
 impl Default for Seen {
@@ -301,6 +302,7 @@ impl Default for Seen {
             even: true,
             key: i64::MIN,
             has_leading: false,
+            has_octets: false,
         }
     }
 }
@@ -316,6 +318,7 @@ impl Seen {
         if it.stored.sync == Sync::Key {
             self.key = it.presentation;
         }
+        self.has_octets |= it.stored.size > 0;
         self.has_leading |= it.presentation < self.key;
     }
 

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use levada_packager as packager;
 use packager::asset::{ReadError, Source, Stored, Version};
 use packager::media::TrackKind;
-use packager::vod::{Asset, Header, HeaderError, TrackName};
+use packager::vod::{Asset, Header, HeaderError, Segment, TitleSegment, TrackName};
 
 /// More than any header of these films: what is read of a file is never much more than it has.
 const MOST_READ: u64 = 1024 * 1024;
@@ -98,7 +98,9 @@ fn serve(asset: &Asset, file: &File) -> Vec<String> {
         let listed = playlist.matches("#EXTINF").count();
         let (mut whole, mut cut) = (0, 0);
         for n in 0..listed {
-            let body = asset.segment(track, n).expect("what is listed is there").body;
+            let Some(Segment::Stored(TitleSegment { body, .. })) = asset.segment(track, n) else {
+                panic!("what is listed is there")
+            };
             let length = body.length();
             assert!(length > body.head.len() as u64, "{track} {n} is empty");
             let read = body.reads(512 * 1024).map(|it| Some(it.keep(file.range(it.range.clone())?)));
@@ -114,7 +116,7 @@ fn serve(asset: &Asset, file: &File) -> Vec<String> {
                 let read = reads.map(|it| Some((it.clone(), file.range(it.range)?)));
                 if let Some(read) = read.collect::<Option<Vec<_>>>() {
                     // Media may be other than its header says; then that is said, and nothing is sent.
-                    let _ = segment.mux(&read);
+                    let _ = segment.make(&read);
                 }
             }
         }

@@ -79,6 +79,11 @@ fn entries_that_cannot_be_are_named() {
             { table("stsz", &|_| [&[0; 4][..], &1_u32.to_be_bytes(), &u32::MAX.to_be_bytes()].concat()) },
             "plays v0 in 2, a0 in 2",
         ),
+        (
+            "samples of nothing",
+            table("stsz", &|body| [&body[..12], &vec![0; body.len() - 12][..]].concat()),
+            "plays a0 in 2 but not: nothing of the track is shown",
+        ),
         ("a chunk behind the end", word("stco", 8, u32::MAX), "plays v0 in 1 and 1 that is cut off, a0 in 2"),
         ("fewer chunks than are filled", counted("stco", 4, &|_| 1), "plays v0 in 1, a0 in 2"),
         (

@@ -337,9 +337,11 @@ impl Vod {
         if segment.body.extents.iter().any(|it| it.end > stored.length) {
             return Err(Refused::cut().into());
         }
+        if segment.body.extents.is_empty() {
+            return Err(Refused::empty().into());
+        }
         let mut chunks = VecDeque::from([segment.body.head.clone()]);
         let mut reads = segment.body.reads(self.files.longest_read());
-        // Samples may have no octets at all; then nothing is read, and the file is still to be the one.
         let first = reads.next().unwrap_or_default();
         let range = first.range.clone();
         let opened = self.files.open_reading(path, &stored.version, range).await;
@@ -371,6 +373,9 @@ impl Vod {
         let octets = segment.frame_octets();
         if octets > LARGEST_MADE {
             return Err(Refused::large(octets).into());
+        }
+        if octets == 0 {
+            return Err(Refused::empty().into());
         }
         // What is read, and what is made of it.
         let room = u32::try_from(octets * 2 / 1024 + 1).unwrap_or(u32::MAX);

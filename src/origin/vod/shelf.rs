@@ -228,6 +228,12 @@ impl Refused {
         Self { status: StatusCode::NOT_FOUND, sentence }
     }
 
+    /// Players stall at a segment of nothing, and do not say why.
+    pub(super) fn empty() -> Self {
+        let sentence = "there is no media for this segment in the file".into();
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, sentence }
+    }
+
     /// Its tracks go into fragments, but not into a transport stream.
     pub(super) fn transport(reason: &impl std::fmt::Display) -> Self {
         let sentence = format!("there is no transport stream of this title: {reason}");
