@@ -470,12 +470,7 @@ struct Indexes {
 impl Indexes {
     /// The first video track that is meant to be seen, and all sound. A track that cannot be played is in the way
     /// only when no other of its kind can.
-    fn of(
-        movie: Movie,
-        take: Take,
-        file: usize,
-        left_out: &mut Vec<LeftOutReport>,
-    ) -> Result<Self, Reason> {
+    fn of(movie: Movie, take: Take, file: usize, left_out: &mut Vec<LeftOutReport>) -> Result<Self, Reason> {
         let no_track = movie.left_out.first().map(|it| Reason::Movie(it.reason));
         let (mut video, mut audio): (Vec<StoredTrack>, Vec<_>) =
             movie.tracks.into_iter().partition(|it| it.track.kind() == TrackKind::Video);
