@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod doctor;
 mod init;
 mod invalidate;
 pub mod keygen;
@@ -33,6 +34,7 @@ Examples:
   levada check                             is levada.toml right?
   levada publish film.mp4 rtmp://localhost/live/KEY
   levada probe film.mp4                    what is in it, and what plays it?
+  levada doctor film.set.json              what is wrong with it, and what to do?
   levada sign http://localhost:8080/vod/film.mp4/index.m3u8 --help
 
 Exit codes: 0 it worked, 1 it did not, 2 it was asked wrongly, 3 the configuration has problems.";
@@ -53,6 +55,7 @@ enum Command {
     Check(check::Arguments),
     Publish(publish::Arguments),
     Probe(probe::Arguments),
+    Doctor(doctor::Arguments),
     Sign(sign::Sign),
     Keygen(keygen::Keygen),
     Invalidate(invalidate::Arguments),
@@ -106,6 +109,10 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Check(it) => return check::run(&it),
         Command::Publish(it) => publish::run(&it),
         Command::Probe(it) => probe::run(&it),
+        Command::Doctor(it) => match doctor::run(&it) {
+            Ok(code) => return code,
+            Err(error) => Err(error),
+        },
         Command::Sign(it) => sign::run(&it),
         Command::Keygen(it) => keygen::run(&it),
         Command::Invalidate(it) => invalidate::run(&it),

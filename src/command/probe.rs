@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Where the film is, and its name there.
-fn open(what: &str) -> anyhow::Result<(Vod, String)> {
+pub(super) fn open(what: &str) -> anyhow::Result<(Vod, String)> {
     if let Some((scheme @ ("http" | "https"), rest)) = what.split_once("://") {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let path = path.split(['?', '#']).next().unwrap_or_default();
