@@ -27,6 +27,7 @@ const SHELLS: &[&str] = &[
     "observe",
     "origin",
     "serve",
+    "service",
     "vault",
     "viewer",
 ];
