@@ -1,6 +1,7 @@
 //! Any bytes as a stored title, all the way to what viewers get: refused, or played without an empty or endless segment.
 #![no_main]
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -9,7 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use levada_packager::asset::{ReadError, Source, Stored, Version};
 use levada_packager::media::TrackKind;
-use levada_packager::vod::{Asset, Extent, Header, MadeSegment, Segment, TitleSegment, TrackName};
+use levada_packager::protect::{ContentKey, KeyId, Method, System, TitleKeys};
+use levada_packager::vod::{
+    Asset, Extent, Header, MadeSegment, Protection, Segment, TitleSegment, TrackName,
+};
 use libfuzzer_sys::fuzz_target;
 
 /// A title may list a hundred thousand segments; some at the beginning and the last show what there is to see.
@@ -49,6 +53,8 @@ fuzz_target!(|file: &[u8]| {
     if let Some(record) = asset.record() {
         let read = Asset::of_record(&record, stored, Duration::from_secs(1)).expect("what was written is read");
         assert_eq!(texts(&read), said);
+        // The method is chosen by what came, so that a run of the same file does the same.
+        sealed(read, record.len() % 3, &file.0);
     }
     for kind in [TrackKind::Video, TrackKind::Audio] {
         let track = TrackName { kind, index: 0 };
@@ -73,17 +79,47 @@ fuzz_target!(|file: &[u8]| {
     }
 });
 
+/// The same title encrypted: nothing of it is sent as it is stored.
+fn sealed(asset: Asset, method: usize, file: &Bytes) {
+    let key = ContentKey::new(KeyId([7; 16]), [9; 16], None);
+    let protection = Protection {
+        method: [Method::Aes128, Method::Cenc, Method::Cbcs][method],
+        keys: TitleKeys::rotating(vec![[key.clone(), key.clone()]; 2], 1).expect("it has a period and a segment"),
+        systems: vec![System::ClearKey, System::Widevine, System::PlayReady, System::FairPlay],
+        data: HashMap::new(),
+        license_uri: None,
+        fairplay_uri: "skd://{kid}".into(),
+    };
+    let Ok(asset) = asset.with_protection(protection) else { return };
+    let _ = (asset.multivariant(), asset.mpd(), asset.trick_mpd(), asset.transport_multivariant());
+    for kind in [TrackKind::Video, TrackKind::Audio] {
+        let track = TrackName { kind, index: 0 };
+        let Some(init) = asset.init(track) else { continue };
+        assert!(init.starts_with(b"\0\0\0\x24ftyp"));
+        for segment in [asset.segment(track, 0), asset.key_frame(track, 0)].into_iter().flatten() {
+            let Segment::Made(made) = segment else { panic!("it is not encrypted") };
+            put_together(made, file);
+        }
+        if let Some(made) = asset.transport_segment(track, 0) {
+            put_together(made, file);
+        }
+    }
+}
+
 /// Puts a segment together where all of it is in the file: it is packets, or is refused.
 fn make(segment: MadeSegment, file: &Bytes) {
+    let Some(packets) = put_together(segment, file) else { return };
+    assert!(packets.chunks(188).all(|it| it.len() == 188 && it[0] == 0x47));
+}
+
+fn put_together(segment: MadeSegment, file: &Bytes) -> Option<Vec<u8>> {
     if segment.frame_octets() > LARGEST {
-        return;
+        return None;
     }
     let octets = |it: Extent| {
         let range = usize::try_from(it.range.start).ok()?..usize::try_from(it.range.end).ok()?;
         Some((it, file.slice_ref(file.get(range)?)))
     };
-    let Some(read) = segment.reads(1 << 20).into_iter().map(octets).collect::<Option<Vec<_>>>() else { return };
-    let Ok(packets) = segment.make(&read) else { return };
-    let packets = packets.concat();
-    assert!(packets.chunks(188).all(|it| it.len() == 188 && it[0] == 0x47));
+    let read = segment.reads(1 << 20).into_iter().map(octets).collect::<Option<Vec<_>>>()?;
+    Some(segment.make(&read).ok()?.concat())
 }

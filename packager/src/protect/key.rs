@@ -115,9 +115,9 @@ impl TitleKeys {
         (!periods.is_empty() && segments > 0).then_some(Self { periods, segments: Some(segments) })
     }
 
-    /// Whether keys change.
-    pub const fn is_rotating(&self) -> bool {
-        self.segments.is_some()
+    /// How many segments a key opens; none: all.
+    pub const fn segments(&self) -> Option<usize> {
+        self.segments
     }
 
     /// The period of a segment.

@@ -337,7 +337,7 @@ impl Tracks<'_> {
             kind: Kind::KeyFrames,
         });
         lines.map(Item::Init);
-        let changing = self.protection.is_some_and(|it| it.keys.is_rotating());
+        let changing = self.protection.is_some_and(|it| it.keys.segments().is_some());
         let spans = frames.spans().take_while(|_| changing);
         let segments: Vec<usize> = spans.map(|it| rendition.segment_at(it.start)).collect();
         for (n, duration) in durations.into_iter().enumerate() {

@@ -47,8 +47,7 @@ impl Protection {
                 hash.update(&key.derive(*b"levada key check"));
             }
         }
-        let first_of_second = (0..).find(|it| self.keys.period(*it) == 1 || *it > 100_000).unwrap_or(0);
-        hash.update(&(first_of_second as u64).to_be_bytes());
+        hash.update(&self.keys.segments().map_or(0, |it| it as u64).to_be_bytes());
         let mut data: Vec<_> = self.data.iter().collect();
         data.sort_by_key(|it| it.0);
         hash.update(
@@ -201,7 +200,7 @@ impl Protection {
                     scheme,
                     cipher: TrackCipher::new(config, scheme, first_vector(key, track, of, tag))?,
                     key: key.clone(),
-                    names_key: self.keys.is_rotating(),
+                    names_key: self.keys.segments().is_some(),
                     first,
                 })
             }

@@ -6,6 +6,8 @@ use futures_util::future::join_all;
 use tempfile::TempDir;
 
 use super::*;
+use config::origin::{EncryptionMethod, KeySource, LicenseSystem};
+use config::units::Secret;
 
 const FILM: &[u8] = include_bytes!("../../../packager/tests/media/bframes.mp4");
 const OTHER: &[u8] = include_bytes!("../../../packager/tests/media/late-audio.mp4");
@@ -393,4 +395,63 @@ async fn subtitles_stand_beside_a_list_with_commas_too() {
     // They come and go as those of a film.
     fs::write(root.path().join("film.de.srt"), subtitles).unwrap();
     assert_eq!(text(&vod, path).await.1.matches("TYPE=SUBTITLES").count(), 2);
+}
+
+/// The same library, encrypted.
+fn sealed(root: &TempDir, method: EncryptionMethod, keys: KeySource) -> Vod {
+    let encryption = Encryption {
+        method,
+        keys,
+        separate_keys: false,
+        rotation: None,
+        systems: vec![LicenseSystem::ClearKey],
+        license_url: None,
+        fairplay_uri: "skd://{kid}".into(),
+    };
+    Vod::new(root.path().to_owned()).encrypted(Some(&encryption))
+}
+
+#[tokio::test]
+async fn nothing_of_an_encrypted_title_is_as_it_is_stored() {
+    let (root, clear) = library();
+    let secret = || KeySource::Secret(Secret::new("0123456789abcdef"));
+    let media = first_uri(&clear, "/film.mp4/index.m3u8").await;
+    let (_, stored) = get(&clear, &first_uri(&clear, &media).await).await;
+    // Some of each picture stays readable; no half of a segment does.
+    let half = &stored[stored.len() / 2..];
+    for method in [EncryptionMethod::Aes128, EncryptionMethod::Cbcs, EncryptionMethod::Cenc] {
+        let vod = sealed(&root, method, secret());
+        let media = first_uri(&vod, "/film.mp4/index.m3u8").await;
+        let segment = first_uri(&vod, &media).await;
+        let (_, first) = get(&vod, &segment).await;
+        assert!(!first.ends_with(half), "{method:?}");
+        assert_eq!(get(&vod, &segment).await.1, first, "it is the same each time");
+        let other = sealed(&root, method, secret());
+        assert_eq!(get(&other, &segment).await.1, first, "and on every server");
+        let key = segment.replace("0.m4s", "0.key");
+        let fetched = vod.fetch(&key).await.unwrap();
+        assert_eq!((fetched.length, fetched.lifetime), (Some(16), Some(Lifetime::Uncacheable)));
+        assert_eq!(fetched.headers[http::header::CACHE_CONTROL], "private, no-store");
+        let another = KeySource::Secret(Secret::new("fedcba9876543210"));
+        assert_eq!(status(&sealed(&root, method, another), &segment).await, 404, "another key, another name");
+    }
+    assert_eq!(status(&clear, &media.replace("index.m3u8", "0.key")).await, 404);
+}
+
+#[tokio::test]
+async fn a_title_without_a_key_is_refused_until_there_is_one() {
+    let (root, _) = library();
+    let file = root.path().join("keys.toml");
+    fs::write(&file, "").unwrap();
+    let vod = sealed(&root, EncryptionMethod::Cbcs, KeySource::File(file.clone()));
+    let refused = text(&vod, "/film.mp4/index.m3u8").await;
+    assert_eq!(refused, (503, "the title cannot be encrypted just now\n".into()));
+    let key = "[[key]]\ntitle = \"/*\"\nkid = \"00112233445566778899aabbccddeeff\"\nkey = \"00112233445566778899aabbccddeeff\"\n";
+    fs::write(&file, key).unwrap();
+    let media = first_uri(&vod, "/film.mp4/index.m3u8").await;
+    // Other keys make another title of it.
+    fs::write(&file, key.replace("key = \"00", "key = \"ff")).unwrap();
+    fs::File::open(&file).unwrap().set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    assert_ne!(first_uri(&vod, "/film.mp4/index.m3u8").await, media);
+    assert_eq!(status(&vod, &media).await, 404);
 }

@@ -39,7 +39,7 @@ pub(super) fn find(text: &str, own: &Target) -> Vec<Found> {
             Ok(Event::Start(it)) => {
                 let base = bases.last().cloned().unwrap_or(Target::Foreign);
                 attributes(text, &it, &base, &mut found);
-                if matches!(it.local_name().as_ref(), "BaseURL" | "Location" | "PatchLocation") {
+                if matches!(it.local_name().as_ref(), "BaseURL" | "Location" | "PatchLocation" | "Laurl") {
                     base_url = Some(position(&reader));
                 }
                 if bases.len() == DEEPEST {
@@ -82,7 +82,7 @@ fn attributes(text: &str, element: &BytesStart<'_>, base: &Target, found: &mut V
     }
 }
 
-/// What stands inside `BaseURL`, `Location` or `PatchLocation`.
+/// What stands inside `BaseURL`, `Location`, `PatchLocation`, or where licenses are had.
 fn element(text: &str, inner: Range<usize>, is_base: bool, bases: &mut [Target], found: &mut Vec<Found>) {
     let Some(raw) = text.get(inner.clone()) else { return };
     let trimmed = raw.trim();
@@ -128,6 +128,15 @@ mod tests {
             .collect();
         let expected: Vec<_> = expected.iter().map(|&(uri, path)| (uri, path.map(str::to_owned))).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn where_licenses_are_had_is_a_uri_too() {
+        check(
+            "<MPD><Period><ContentProtection><dashif:Laurl licenseType=\"EME-1.0\">/vod/a/license</dashif:Laurl>\
+             <ms:Laurl>https://keys.example/</ms:Laurl></ContentProtection></Period></MPD>",
+            &[("/vod/a/license", Some("/vod/a/license")), ("https://keys.example/", Some("/"))],
+        );
     }
 
     #[test]

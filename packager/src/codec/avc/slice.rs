@@ -293,6 +293,8 @@ fn skip_marking(bits: &mut Bits<'_>, idr: bool) -> Result<(), End> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::hex;
     use super::*;
 
@@ -317,6 +319,23 @@ mod tests {
             }
         }
         assert_eq!(slices, 64, "none was left out");
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_borne(film in 1_usize..5, at in 0_usize..40, byte: u8, cut in 0_usize..41) {
+            let film = include_str!("slices.txt").split("# ").nth(film).unwrap();
+            let mut sets = Sets::default();
+            for nal in film.lines().skip(1).map(hex) {
+                let mut nal = nal.to_vec();
+                if let Some(place) = nal.get_mut(at) {
+                    *place = byte;
+                }
+                nal.truncate(cut.max(1));
+                sets.take(&nal);
+                prop_assert!(sets.clear(&nal).is_none_or(|clear| (1..=nal.len()).contains(&clear)));
+            }
+        }
     }
 
     #[test]

@@ -356,6 +356,8 @@ fn skip_tiles(bits: &mut Bits<'_>) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::super::avc::tests::hex;
     use super::*;
 
@@ -382,6 +384,23 @@ mod tests {
             }
         }
         assert_eq!(slices, 72, "none was left out");
+    }
+
+    proptest! {
+        #[test]
+        fn any_damage_is_borne(film in 1_usize..5, at in 0_usize..48, byte: u8, cut in 0_usize..49) {
+            let film = include_str!("slices.txt").split("# ").nth(film).unwrap();
+            let mut sets = Sets::default();
+            for nal in film.lines().skip(1).map(hex) {
+                let mut nal = nal.to_vec();
+                if let Some(place) = nal.get_mut(at) {
+                    *place = byte;
+                }
+                nal.truncate(cut.max(2));
+                sets.take(&nal);
+                prop_assert!(sets.clear(&nal).is_none_or(|clear| (2..=nal.len()).contains(&clear)));
+            }
+        }
     }
 
     #[test]

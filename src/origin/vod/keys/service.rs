@@ -85,3 +85,93 @@ fn id(title: &str, track: &str, period: usize) -> KeyId {
     id[8] = id[8] & 0x3f | 0x80;
     KeyId(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    /// A key server that answers once; gives where it is, and what it was sent.
+    fn server(
+        status: &'static str,
+        answer: impl FnOnce(&str) -> String + Send + 'static,
+    ) -> (Secret, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/speke", listener.local_addr().unwrap());
+        let serving = thread::spawn(move || {
+            let mut reader = BufReader::new(listener.accept().unwrap().0);
+            let (mut head, mut length) = (String::new(), 0);
+            while !head.ends_with("\r\n\r\n") {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let field = line.to_ascii_lowercase();
+                length =
+                    field.strip_prefix("content-length: ").map_or(length, |it| it.trim().parse().unwrap());
+                head.push_str(&line);
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            let body = String::from_utf8(body).unwrap();
+            let answer = answer(&body);
+            let length = answer.len();
+            let head_of_answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
+            reader.get_mut().write_all((head_of_answer + &answer).as_bytes()).unwrap();
+            head + &body
+        });
+        (Secret::new(url), serving)
+    }
+
+    /// A document with a key of zeros for each name that was asked for.
+    fn keys(asked: &str) -> String {
+        let ids = asked.split("<cpix:ContentKey kid=\"").skip(1).map(|it| it.split('"').next().unwrap());
+        let key = |id: &str| {
+            format!(
+                "<ContentKey kid=\"{id}\"><Data><Secret><PlainValue>AAAAAAAAAAAAAAAAAAAAAA==</PlainValue></Secret></Data></ContentKey>"
+            )
+        };
+        format!("<CPIX>{}</CPIX>", ids.map(key).collect::<String>())
+    }
+
+    async fn ask(url: &Secret) -> Result<Found, String> {
+        let headers = [("authorization".to_owned(), "Bearer 1".to_owned())];
+        let wanted = Wanted { title: "films/a.mp4", periods: 2, separate: true };
+        KeyService::new(url, &headers).keys(wanted, EncryptionMethod::Cbcs, &[System::Widevine]).await
+    }
+
+    #[tokio::test]
+    async fn a_key_server_is_asked_for_all_keys_of_a_title_at_once() {
+        let (url, serving) = server("200 OK", keys);
+        let found = ask(&url).await.unwrap();
+        let ids: std::collections::BTreeSet<_> = found.periods.iter().flatten().map(|it| it.id).collect();
+        assert_eq!((found.periods.len(), ids.len()), (2, 4));
+        let sent = serving.join().unwrap();
+        assert!(sent.starts_with("POST /speke HTTP/1.1\r\n"), "{sent}");
+        for field in
+            ["authorization: Bearer 1\r\n", "x-speke-version: 2.0\r\n", "content-type: application/xml\r\n"]
+        {
+            assert!(sent.contains(field), "{sent}");
+        }
+        assert!(sent.contains("contentId=\"films/a.mp4\""), "{sent}");
+    }
+
+    #[tokio::test]
+    async fn what_a_key_server_lacks_is_told() {
+        let told = async |status, answer: &'static str| {
+            let (url, serving) = server(status, move |_| answer.to_owned());
+            let told = ask(&url).await.unwrap_err();
+            serving.join().unwrap();
+            told
+        };
+        let refused = told("403 Forbidden", "").await;
+        assert_eq!(refused, "the key server of \"films/a.mp4\": it said 403 Forbidden");
+        let none = told("200 OK", "<CPIX/>").await;
+        assert!(none.starts_with("it has no key "), "{none}");
+        let broken = told("200 OK", "keys").await;
+        assert!(broken.contains("it has no key"), "{broken}");
+        assert!(ask(&Secret::new("http://127.0.0.1:1/")).await.is_err());
+    }
+}
