@@ -15,7 +15,8 @@ use crate::server::{Places, Server};
 const LADDER: &str =
     r#"{"renditions": [{"file": "160x90.mp4"}, {"file": "320x180.mp4"}, {"file": "480x270.mp4"}]}"#;
 
-/// Levada on one processor with the films of a directory: below `packaged` nothing is cached, below `cached` as a rule.
+/// Levada on one processor with the films of a directory: below `packaged` nothing is cached, nor below `aes` and `cbcs`, where it
+/// is encrypted; below `cached` it is as a rule.
 ///
 /// What it remembers is in `state`.
 pub(super) async fn levada(setup: &Setup, films: &Path, state: &Path) -> anyhow::Result<Server> {
@@ -34,12 +35,30 @@ max_requests_per_connection = 1000000000
 id = "films"
 kind = "vod"
 root = {root:?}
+[[origin]]
+id = "aes"
+kind = "vod"
+root = {root:?}
+encryption = {{ method = "aes-128", secret = "a key for nobody at all" }}
+[[origin]]
+id = "cbcs"
+kind = "vod"
+root = {root:?}
+encryption = {{ method = "cbcs", secret = "a key for nobody at all" }}
 [[distribution]]
 default = true
 default_behavior = {{ target_origin = "films" }}
 [[distribution.behavior]]
 path_pattern = "/packaged/*"
 target_origin = "films"
+cache_policy = "Managed-CachingDisabled"
+[[distribution.behavior]]
+path_pattern = "/aes/*"
+target_origin = "aes"
+cache_policy = "Managed-CachingDisabled"
+[[distribution.behavior]]
+path_pattern = "/cbcs/*"
+target_origin = "cbcs"
 cache_policy = "Managed-CachingDisabled"
 [[distribution.behavior]]
 path_pattern = "/cached/*"
@@ -60,14 +79,16 @@ log = "warn"
 /// A title of a server.
 pub(super) struct Title<'a> {
     server: &'a Server,
-    name: String,
+    /// What is below: how it is made, and its name.
+    path: String,
     /// What names its bytes.
     pub(super) tag: String,
 }
 
 impl<'a> Title<'a> {
-    pub(super) async fn open(server: &'a Server, name: &str) -> anyhow::Result<Self> {
-        let mut title = Self { server, name: name.to_owned(), tag: String::new() };
+    /// The title at a path such as `packaged/film.mp4`.
+    pub(super) async fn open(server: &'a Server, path: &str) -> anyhow::Result<Self> {
+        let mut title = Self { server, path: path.to_owned(), tag: String::new() };
         let playlist = title.get("index.m3u8").await?;
         let text = String::from_utf8_lossy(&playlist).into_owned();
         let uri = text.lines().find(|it| !it.is_empty() && !it.starts_with('#')).context("no variant")?;
@@ -77,7 +98,7 @@ impl<'a> Title<'a> {
 
     /// Where it is found below the title, without the cache.
     pub(super) fn url(&self, path: &str) -> String {
-        format!("/packaged/{}/{path}", self.name)
+        format!("/{}/{path}", self.path)
     }
 
     pub(super) async fn get(&self, path: &str) -> anyhow::Result<Bytes> {
