@@ -1,5 +1,6 @@
 //! Stored titles cut into segments: nothing lost, nothing moved, and described as they are.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::{Pin, pin};
@@ -11,10 +12,11 @@ use levada_packager as packager;
 use packager::asset::{ReadError, Source, Stored, Version};
 use packager::isobmff::reader::Boxed;
 use packager::media::TrackKind;
+use packager::protect::{ContentKey, KeyId, Method, System, TitleKeys};
 use packager::text::Language;
 use packager::vod::{
-    AboutSound, Asset, Captions, Channel, Header, Labels, Reason, Segment, SoundRole, Take, TitleSegment,
-    TrackName, Unplayable,
+    AboutSound, Asset, Captions, Channel, Header, KeyOf, Labels, Protection, Reason, Segment, SoundRole,
+    Take, TitleSegment, TrackName, Unplayable,
 };
 use proptest::prelude::*;
 use quick_xml::events::Event;
@@ -654,4 +656,103 @@ fn the_same_file_gives_the_same_bytes_for_ever() {
         "35847be8c1821a98",
     ];
     assert_eq!(files.map(fingerprint), expected);
+}
+
+/// A title encrypted by `method`, with a key for each of two periods of one segment.
+fn sealed(file: &[u8], method: Method) -> Asset {
+    let key = |n: u8| ContentKey::new(KeyId([n; 16]), [n; 16], None);
+    let protection = Protection {
+        method,
+        keys: TitleKeys::rotating(vec![[key(1), key(2)], [key(3), key(4)]], 1).unwrap(),
+        systems: vec![System::ClearKey, System::Widevine, System::PlayReady, System::FairPlay],
+        data: HashMap::new(),
+        license_uri: None,
+        fairplay_uri: "skd://{kid}".into(),
+    };
+    title(&[file]).unwrap().with_protection(protection).unwrap()
+}
+
+fn made(segment: Option<Segment>, file: &[u8]) -> Vec<u8> {
+    let Some(Segment::Made(segment)) = segment else { panic!("it is not encrypted") };
+    let read = segment.reads(1 << 20).into_iter().map(|it| {
+        let octets = &file[it.range.start as usize..it.range.end as usize];
+        (it.clone(), Bytes::copy_from_slice(octets))
+    });
+    segment.make(&read.collect::<Vec<_>>()).unwrap().concat()
+}
+
+#[test]
+fn every_encrypted_sample_says_which_of_its_octets_are() {
+    for (method, scheme, vector) in [(Method::Cenc, &b"cenc"[..], 8), (Method::Cbcs, b"cbcs", 0)] {
+        let title = sealed(BFRAMES, method);
+        let init = title.init(V0).unwrap();
+        let stands = |what: &[u8]| init.windows(what.len()).any(|it| it == what);
+        assert!(stands(b"encv") && stands(b"frmaavc1") && stands(scheme) && stands(&[1; 16]), "{method:?}");
+        for segment in [title.segment(V0, 1), title.key_frame(V0, 1)] {
+            let segment = Bytes::from(made(segment, BFRAMES));
+            let moof = Boxed::first(&segment.slice(32..), 0).unwrap();
+            let traf = moof.required(b"traf").unwrap();
+            let fields = |kind: &[u8; 4]| traf.required(kind).unwrap();
+            // The fragment names the key of its period.
+            assert!(fields(b"sgpd").body().windows(16).any(|it| it == [3; 16]));
+            let (senc, saio) = (fields(b"senc"), fields(b"saio"));
+            let at = u32::from_be_bytes(saio.body()[8..12].try_into().unwrap()) as usize;
+            assert_eq!(&segment[32 + at..][..8], &senc.body()[8..16], "it points at the first sample");
+            let mut rest = &senc.body()[8..];
+            let count = u32::from_be_bytes(senc.body()[4..8].try_into().unwrap());
+            let mut octets = 0;
+            for _ in 0..count {
+                rest = &rest[vector..];
+                let parts = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+                for part in rest[2..2 + parts * 6].chunks(6) {
+                    let protected = u32::from_be_bytes(part[2..].try_into().unwrap());
+                    assert!(method == Method::Cbcs || protected % 16 == 0);
+                    octets += u32::from(u16::from_be_bytes([part[0], part[1]])) + protected;
+                }
+                rest = &rest[2 + parts * 6..];
+            }
+            assert!(rest.is_empty());
+            let media = segment.len() - 32 - moof.body().len() - 8 - 8;
+            assert_eq!(octets as usize, media, "every octet is one or the other");
+        }
+        assert_eq!(made(title.segment(V0, 0), BFRAMES), made(title.segment(V0, 0), BFRAMES));
+    }
+}
+
+#[test]
+fn players_are_told_of_each_key_where_it_begins() {
+    let keys = |text: &str, what: &str| text.lines().filter(|it| it.starts_with(what)).count();
+    let film = sealed(BFRAMES, Method::Cbcs);
+    let playlist = film.media_playlist(V0).unwrap();
+    assert_eq!(keys(&playlist, "#EXT-X-KEY:METHOD=SAMPLE-AES,"), 8, "four systems, twice: {playlist}");
+    assert!(
+        playlist.find("#EXT-X-MAP").unwrap() < playlist.find("#EXT-X-KEY").unwrap(),
+        "init segments are clear"
+    );
+    assert_eq!(
+        keys(&film.multivariant(), "#EXT-X-SESSION-KEY:"),
+        8,
+        "pictures and sound, each for four systems"
+    );
+    assert!(film.mpd().contains("cenc:default_KID=\"01010101-0101-0101-0101-010101010101\""));
+    let license = film.license(&[KeyId([4; 16]), KeyId([9; 16])]);
+    assert_eq!(license.iter().map(|it| it.0.0[0]).collect::<Vec<_>>(), [4, 1, 2, 3]);
+    assert!(film.license(&[KeyId([9; 16])]).is_empty());
+
+    let song = sealed(AUDIO, Method::Cenc);
+    let multivariant = song.multivariant();
+    assert_eq!(keys(&multivariant, "#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES-CTR,"), 3, "FairPlay knows no CENC");
+    assert!(!multivariant.contains("/v0/"), "{multivariant}");
+
+    let whole = sealed(BFRAMES, Method::Aes128);
+    assert_eq!(keys(&whole.multivariant(), "#EXT-X-SESSION-KEY:"), 0);
+    assert!(whole.license(&[KeyId([1; 16])]).is_empty());
+    let names = [KeyOf::Segments, KeyOf::TransportStream, KeyOf::KeyFrames];
+    let mut own: Vec<_> =
+        [V0, A0].iter().flat_map(|it| names.map(|of| whole.key(*it, of, 0).unwrap())).collect();
+    own.sort_unstable();
+    own.dedup();
+    assert_eq!(own.len(), 6, "each playlist has a key of its own");
+    assert_eq!(whole.key(V0, KeyOf::Segments, 2), None);
+    assert!(!own.contains(&[1; 16]), "and none is the title's");
 }

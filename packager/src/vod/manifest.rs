@@ -80,7 +80,10 @@ impl Tracks<'_> {
     }
 
     fn session_keys(&self, of: KeyOf) -> Vec<Key> {
-        self.protection.map(|it| it.hls_session(self.tag, of)).unwrap_or_default()
+        let pictures = (!self.video.is_empty()).then_some(TrackKind::Video);
+        let sound = (!self.audio.is_empty()).then_some(TrackKind::Audio);
+        let kinds: Vec<_> = pictures.into_iter().chain(sound).collect();
+        self.protection.map(|it| it.hls_session(self.tag, of, &kinds)).unwrap_or_default()
     }
 
     /// The keys of a segment, where they are others than those of the segment before.

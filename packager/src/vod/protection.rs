@@ -87,21 +87,22 @@ impl Protection {
         self.hls_below("", track, of, period)
     }
 
-    /// The keys that players may fetch before they have read a media playlist.
-    pub(super) fn hls_session(&self, tag: Tag, of: KeyOf) -> Vec<Key> {
+    /// The keys that players may fetch before they have read a media playlist, of a title with such tracks.
+    pub(super) fn hls_session(&self, tag: Tag, of: KeyOf, kinds: &[TrackKind]) -> Vec<Key> {
         // Whole segments have a key for each rendition.
         if self.method == Method::Aes128 {
             return Vec::new();
         }
-        let mut keys: Vec<Key> = Vec::new();
-        for kind in [TrackKind::Video, TrackKind::Audio] {
-            let track = TrackName { kind, index: 0 };
-            keys.extend(self.hls_below(&format!("{tag}/{track}/"), track, of, 0));
+        let mut named: Vec<KeyId> = Vec::new();
+        let mut keys = Vec::new();
+        for &kind in kinds {
+            // Sound may have the key of the pictures.
+            if let Some(key) = self.keys.key(kind, 0).filter(|it| !named.contains(&it.id)) {
+                named.push(key.id);
+                let track = TrackName { kind, index: 0 };
+                keys.extend(self.hls_below(&format!("{tag}/{track}/"), track, of, 0));
+            }
         }
-        // Sound may have the key of the pictures.
-        let shared = self.keys.key(TrackKind::Video, 0).map(|it| it.id)
-            == self.keys.key(TrackKind::Audio, 0).map(|it| it.id);
-        keys.truncate(if shared { keys.len() / 2 } else { keys.len() });
         keys
     }
 
