@@ -233,18 +233,21 @@ impl Disk {
             return inside.stats.skipped.add_one();
         };
         let (inside, key, object) = (Arc::clone(inside), key.clone(), Arc::clone(object));
+        let name = name(&key);
+        let offer = lock(&inside.shelf).offer(name);
         self.tasks.spawn(async move {
             let _place = place;
-            let Ok(_turn) = inside.writers.acquire().await else { return };
-            let inside = Arc::clone(&inside);
-            // A writer that panicked is a bug that its message tells.
-            let _ = spawn_blocking(move || inside.keep(&key, &object, freshness, born)).await;
+            if let Ok(_turn) = inside.writers.acquire().await {
+                let inside = Arc::clone(&inside);
+                // A writer that panicked is a bug that its message tells.
+                let _ = spawn_blocking(move || inside.keep(&key, offer, &object, freshness, born)).await;
+            }
+            lock(&inside.shelf).came(name);
         });
     }
 
-    /// Reads what is kept under a key no more and deletes it, which can be waited for; none where nothing is there.
-    ///
-    /// What is still to be written was begun before its URL was outdated, and is not.
+    /// Reads what is kept under a key no more and deletes it, which can be waited for; none where nothing is there. What is
+    /// still to be written is not.
     pub(super) fn forget(&self, key: &Key) -> Option<JoinHandle<()>> {
         let name = name(key);
         lock(&self.inside.shelf)
@@ -408,12 +411,12 @@ impl Inside {
     }
 
     /// Writes an answer.
-    fn keep(&self, key: &Key, object: &Object, freshness: Freshness, born: Moment) {
+    fn keep(&self, key: &Key, offer: u64, object: &Object, freshness: Freshness, born: Moment) {
         let name = name(key);
         if !lock(&self.shelf).begin(name) {
             return self.stats.skipped.add_one();
         }
-        let kept = self.try_keep(name, key, object, freshness, born);
+        let kept = self.try_keep(name, key, offer, object, freshness, born);
         lock(&self.shelf).end(name);
         match kept {
             Ok(true) => {
@@ -429,6 +432,7 @@ impl Inside {
         &self,
         name: Name,
         key: &Key,
+        offer: u64,
         object: &Object,
         freshness: Freshness,
         born: Moment,
@@ -479,7 +483,7 @@ impl Inside {
             }
         };
         let put = match written {
-            Ok(true) => self.replace(name, key, born),
+            Ok(true) => self.replace(name, key, offer, born),
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };
@@ -489,7 +493,13 @@ impl Inside {
         if let Ok(Some(bytes)) = put {
             shelf.shelve(name, bytes);
         }
-        put.map(|it| it.is_some())
+        // Forgotten between the last look and now.
+        let late = shelf.is_forgotten(name, offer).then(|| shelf.take(name)).flatten();
+        drop(shelf);
+        if let Some(bytes) = late {
+            self.remove(name, bytes);
+        }
+        put.map(|it| it.is_some() && late.is_none())
     }
 
     /// Whether what is kept under a key was begun after `born`, and not in a time that has not come.
@@ -504,10 +514,10 @@ impl Inside {
 
     /// Puts what was written in the place of what was there; none when that is being read, or what was written has been
     /// outdated meanwhile.
-    fn replace(&self, name: Name, key: &Key, born: Moment) -> io::Result<Option<u64>> {
+    fn replace(&self, name: Name, key: &Key, offer: u64, born: Moment) -> io::Result<Option<u64>> {
         let old = {
             let mut shelf = lock(&self.shelf);
-            let is_outdated = !self.invalidations.spare_url(born, key);
+            let is_outdated = !self.invalidations.spare_url(born, key) || shelf.is_forgotten(name, offer);
             let old = if is_outdated { None } else { shelf.take(name) };
             if is_outdated || old.is_none() && shelf.has(name) {
                 drop(shelf);

@@ -28,6 +28,14 @@ struct Entry {
     place: u64,
 }
 
+/// Answers of one name that are still to be written.
+#[derive(Debug, Default)]
+struct Coming {
+    count: u32,
+    /// The last offer that is to be written no more.
+    forgotten: u64,
+}
+
 /// The files by name, and the order in which they go.
 #[derive(Debug)]
 pub(super) struct Shelf {
@@ -37,6 +45,9 @@ pub(super) struct Shelf {
     queue: VecDeque<(Name, u64)>,
     places: u64,
     writing: HashSet<Name>,
+    /// Answers that wait to be written, or are.
+    coming: HashMap<Name, Coming>,
+    offers: u64,
     /// Files that are to be deleted and are read no more.
     doomed: HashSet<Name>,
     /// Whether all files of earlier runs are known.
@@ -65,6 +76,8 @@ impl Shelf {
             queue: VecDeque::new(),
             places: 0,
             writing: HashSet::new(),
+            coming: HashMap::new(),
+            offers: 0,
             doomed: HashSet::new(),
             complete: false,
             early: 0,
@@ -85,8 +98,34 @@ impl Shelf {
         self.doomed.retain(|it| self.entries.contains_key(it));
     }
 
-    /// Has a file read no more; whether it is there to be taken out. Where that is not known yet it is looked for later.
+    /// An answer is to be written; gives the number of the offer.
+    pub(super) fn offer(&mut self, name: Name) -> u64 {
+        self.offers += 1;
+        self.coming.entry(name).or_default().count += 1;
+        self.offers
+    }
+
+    /// Whether what was offered is not to be there any more.
+    pub(super) fn is_forgotten(&self, name: Name, offer: u64) -> bool {
+        self.coming.get(&name).is_some_and(|it| offer <= it.forgotten)
+    }
+
+    /// Ends what [`Self::offer`] began.
+    pub(super) fn came(&mut self, name: Name) {
+        if let Some(it) = self.coming.get_mut(&name) {
+            it.count -= 1;
+            if it.count == 0 {
+                self.coming.remove(&name);
+            }
+        }
+    }
+
+    /// Has a file read no more, and what was offered until now not be written; whether the file is there to be taken out.
+    /// Where that is not known yet it is looked for later.
     pub(super) fn doom(&mut self, name: Name) -> bool {
+        if let Some(it) = self.coming.get_mut(&name) {
+            it.forgotten = self.offers;
+        }
         if !self.complete {
             if self.doomed.len() < MOST_DOOMED {
                 self.doomed.insert(name);
@@ -223,6 +262,23 @@ mod tests {
         }
         shelf.shelve(name, bytes);
         shelf.end(name);
+    }
+
+    #[test]
+    fn what_is_forgotten_before_it_was_written_is_not_written() {
+        let mut shelf = Shelf::new(30);
+        shelf.found(std::iter::empty());
+        let (old, other) = (shelf.offer(1), shelf.offer(2));
+        assert!(!shelf.doom(1), "there is no file yet");
+        let new = shelf.offer(1);
+        assert_eq!(
+            [(1, old), (2, other), (1, new)].map(|(name, it)| shelf.is_forgotten(name, it)),
+            [true, false, false]
+        );
+        for name in [1, 2, 1] {
+            shelf.came(name);
+        }
+        assert!(shelf.coming.is_empty());
     }
 
     #[test]
